@@ -1,0 +1,215 @@
+"""The contract of a column type.
+
+A column type is one small class in one file. It claims a series with a reason or refuses with one, learns from
+training rows only, encodes a whole series at once, and owns everything other rooms need of it, so that no other room
+names a type. `mapsto.testing.check_column` runs the laws below on any type, ours or a plug-in's.
+
+Life of a column::
+
+    column = Number.claim(series, name="age")     # or raises ColumnRefused(reason)
+    column.learn(training_series, guide)          # statistics, vocabulary, bins: training rows only
+    arrays = column.encode(series)                # one array per column.parts, any rows, never fails on bad cells
+    truth = column.encode_target(series)          # as target
+    column.to_state() / Number.from_state(...)    # JSON + arrays: the only persistence
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import polars as pl
+    import torch
+
+    from mapsto.columns.common.parts import Part, Ragged
+
+Task = Literal["regression", "classification", "multilabel"]
+"""The form a target's truth and predictions take; the only thing judging and members ask of a target.
+
+* regression: truth `(rows,)` float64 in the user's units, NaN missing; prediction `(rows, 1)` in the same units.
+* classification: truth `(rows,)` int64 class code, -1 missing; prediction `(rows, classes)` probabilities.
+* multilabel: truth `(rows, labels)` float32 of 0/1, NaN row missing; prediction `(rows, labels)` probabilities.
+"""
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What a target tells the inputs while they learn (target-aware bins), from training rows only.
+
+    `truth` has the form that `task` says; rows align with the series given to `learn`.
+    """
+
+    task: Task
+    truth: np.ndarray
+
+
+@dataclass
+class Features:
+    """Flat numbers for classical learners: `values` is `(rows, n)` float32, NaN missing.
+
+    `categorical[j]` says that column j holds unordered codes 0..size-1.
+    """
+
+    values: np.ndarray
+    names: list[str]
+    categorical: list[bool] = field(default_factory=list)
+
+
+@dataclass
+class Column(ABC):
+    """One column of a table: its type, its options and, once learned, its vocabulary or statistics.
+
+    A subclass is a dataclass whose fields are its options (given by the user, each with a working default) and its
+    learned values (`field(init=False)`). Options may be set by the user: `types={"zip": Category(max_size=500)}`.
+    """
+
+    type: ClassVar[str] = ""
+    """The name shown to the user and written to files: "number", "category", ..."""
+    task: ClassVar[Task | None] = None
+    """The form it takes as a target; None: it cannot be a target (`as_target` says why)."""
+    is_input: ClassVar[bool] = True
+    """Whether networks can read it; an identifier cannot."""
+
+    name: str = field(default="", kw_only=True)
+    reason: str = field(default="given", kw_only=True)
+    """Why this type was chosen, in plain words; "given" when the user said so."""
+
+    # -- claim and learn
+
+    @classmethod
+    @abstractmethod
+    def claim(cls, series: pl.Series, *, name: str, target: bool = False) -> Self:
+        """Take this series, with a reason, or raise `ColumnRefused` with one. Looks at a sample, changes nothing."""
+
+    @abstractmethod
+    def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
+        """Learn statistics or vocabulary from training rows. Learning twice equals learning once."""
+
+    # -- as an input
+
+    @property
+    @abstractmethod
+    def parts(self) -> Sequence[Part]:
+        """What it hands to networks, known after `learn`."""
+
+    @abstractmethod
+    def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
+        """One array per part: `(rows,)` float32 or int32, or `Ragged`. Missing, unseen and malformed cells get the
+        part's missing value; they never raise. No loop over rows in Python."""
+
+    @abstractmethod
+    def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
+        """The encoded arrays as flat numbers for classical learners (trees, linear models, neighbours)."""
+
+    def malformed(self, series: pl.Series) -> np.ndarray:
+        """Boolean `(rows,)`: cells that are present but cannot be read as this type (they count as missing)."""
+        import numpy as np
+
+        return np.zeros(len(series), dtype=bool)
+
+    # -- as a target
+
+    @property
+    def out_features(self) -> int:
+        """Width of the head."""
+        raise TypeError(f"a {self.type} column cannot be a target")
+
+    @property
+    def classes(self) -> list[Any]:
+        """User values of the classes or labels, in code order; empty for regression."""
+        return []
+
+    def encode_target(self, series: pl.Series) -> np.ndarray:
+        """Truth in the form of `task` (see `Task`)."""
+        raise TypeError(f"a {self.type} column cannot be a target")
+
+    def to_training(self, truth: np.ndarray) -> np.ndarray:
+        """Truth as the loss wants it: float32 standardised `(rows,)`, int64 codes, or float32 `(rows, labels)`."""
+        return truth
+
+    def loss(self, name: str | None, options: dict[str, Any]) -> torch.nn.Module:
+        """The loss `name` (None: the type's default): `(N, out_features), (N, ...) -> (N,)`, one value a row.
+
+        Missing truth never reaches it: the objective masks those rows. `options`: `label_smoothing`, `class_weights`
+        (array), `costs` (matrix `[truth, predicted]`), `quantile`, `delta`, `gamma`.
+        """
+        raise TypeError(f"a {self.type} column cannot be a target")
+
+    def link(self, outputs: np.ndarray) -> np.ndarray:
+        """Raw head outputs `(..., out_features)` to predictions in the form of `task`."""
+        raise TypeError(f"a {self.type} column cannot be a target")
+
+    def decode(self, prediction: np.ndarray, *, threshold: float | None = None) -> pl.Series:
+        """Predictions in the form of `task` to a series of user values with this column's name and kind.
+
+        `threshold`: probability from which the second of two classes is chosen (None: most probable).
+        """
+        raise TypeError(f"a {self.type} column cannot be a target")
+
+    def naive(self, truth: np.ndarray, rows: int) -> np.ndarray:
+        """The simplest guess from training truth: mean, or class frequencies, repeated `rows` times."""
+        raise TypeError(f"a {self.type} column cannot be a target")
+
+    # -- for people, pages and explanations
+
+    def units(self) -> list[str]:
+        """What an explanation attributes to: by default the column as a whole."""
+        return [self.name]
+
+    def remove(self, arrays: Sequence[np.ndarray | Ragged]) -> list[np.ndarray | Ragged]:
+        """The encoded arrays with this column's information taken away: every row missing."""
+        import numpy as np
+
+        from mapsto.columns.common.parts import Ragged
+
+        def emptied(array: np.ndarray | Ragged) -> np.ndarray | Ragged:
+            if isinstance(array, Ragged):
+                weights = None if array.weights is None else array.weights[:0]
+                return Ragged(array.values[:0], np.zeros_like(array.offsets), weights)
+            return np.full_like(array, np.nan) if array.dtype.kind == "f" else np.zeros_like(array)
+
+        return [emptied(array) for array in arrays]
+
+    def augment(self, arrays: list[torch.Tensor], generator: torch.Generator) -> list[torch.Tensor]:
+        """A training-time variation of a batch of this column's arrays; by default none."""
+        return arrays
+
+    def lengths(self, arrays: Sequence[np.ndarray | Ragged]) -> np.ndarray | None:
+        """Row lengths for bucketing ragged batches; None where every row costs the same."""
+        return None
+
+    def show(self, value: Any) -> str:
+        """A value as a person reads it, short enough for a table cell."""
+        if value is None:
+            return "missing"
+        text = f"{value:,.6g}" if isinstance(value, float) else str(value)
+        return text if len(text) <= 60 else text[:57] + "..."
+
+    def to_json(self, value: Any) -> Any:
+        """A user value as JSON."""
+        return value
+
+    def from_json(self, value: Any) -> Any:
+        """JSON back to a user value."""
+        return value
+
+    @abstractmethod
+    def summary(self, series: pl.Series) -> dict[str, Any]:
+        """Distribution for report and drift: JSON with at least "rows", "missing" and type-specific figures."""
+
+    # -- persistence
+
+    @abstractmethod
+    def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Options and learned values as JSON and arrays; `from_state` of these encodes identically."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        """The inverse of `to_state`. The contents may be hostile: sizes, dtypes and ranges are checked here and a
+        `ModelFileError` says what is wrong."""

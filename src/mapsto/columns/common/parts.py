@@ -1,0 +1,125 @@
+"""Parts: the arrays a column hands to networks, and how parts of one kind are read together.
+
+A column type encodes a series into one array per `Part`. Parts with the same `key` are stacked side by side into one
+contiguous block, so that a batch is gathered with one indexing operation per block and not one per column, and
+one encoder module reads the whole block. A column type with a new form of array (a picture, a sequence) brings its
+own `Part` subclass; nothing else has to know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import nn
+
+Layout = Literal["flat", "tokens"]
+"""What the network reads: one vector a row, or one token (vector of equal width) per part."""
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of different lengths: row `i` holds `values[offsets[i]:offsets[i + 1]]`.
+
+    `weights`, where given, has the shape of `values`.
+    """
+
+    values: np.ndarray
+    offsets: np.ndarray
+    weights: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def take(self, rows: np.ndarray) -> Ragged:
+        """The given rows, in the given order, without a loop over rows."""
+        starts, lengths = self.offsets[rows], np.diff(self.offsets)[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        index = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+        return Ragged(self.values[index], offsets, None if self.weights is None else self.weights[index])
+
+
+Block = np.ndarray | Ragged
+"""What one key of an encoded table holds: `(rows, parts)` or ragged."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One array that a column contributes to what networks see."""
+
+    column: str
+    """Name of the user's column it belongs to."""
+
+    stacked: ClassVar[bool] = True
+    """Whether parts of this class lie side by side in one `(rows, parts)` block; otherwise each has its own block."""
+    group: ClassVar[str] = ""
+
+    @property
+    def key(self) -> str:
+        """The block it lives in."""
+        return self.group if self.stacked else f"{self.group}:{self.column}"
+
+    @classmethod
+    def encoder(cls, parts: Sequence[Part], *, layout: Layout, options: dict[str, Any]) -> nn.Module:
+        """The module that reads a block of these parts.
+
+        It maps a batch of the block to `(batch, features)` for the layout "flat" and to `(batch, len(parts), width)`
+        for "tokens", and has an attribute `out_features` (features a row, or the token width).
+        `options` are the recipe's network options (`numbers`, `number_width`, `code_width`, `token_width`, ...).
+        """
+        raise TypeError(f"{cls.__name__} brings no encoder: a part class must define `encoder`")
+
+
+@dataclass(frozen=True)
+class NumberPart(Part):
+    """A float32 number a row, scaled by its column; NaN where missing."""
+
+    edges: tuple[float, ...] = ()
+    """Bin edges in scaled units, rising, for the piecewise-linear encoding; empty: read it as it is."""
+    group: ClassVar[str] = "numbers"
+
+    @classmethod
+    def encoder(cls, parts: Sequence[Part], *, layout: Layout, options: dict[str, Any]) -> nn.Module:
+        """Numbers, plain or embedded (`networks/blocks/numbers.py`)."""
+        from mapsto.networks.blocks.numbers import NumberEncoder
+
+        return NumberEncoder([p.edges for p in parts if isinstance(p, NumberPart)], layout=layout, options=options)
+
+
+@dataclass(frozen=True)
+class CodePart(Part):
+    """An int32 code a row in `[0, size)`; by convention 0 is missing and 1 is unseen or rare."""
+
+    size: int = 2
+    group: ClassVar[str] = "codes"
+
+    @classmethod
+    def encoder(cls, parts: Sequence[Part], *, layout: Layout, options: dict[str, Any]) -> nn.Module:
+        """One-hot columns or embedding vectors (`networks/blocks/codes.py`)."""
+        from mapsto.networks.blocks.codes import CodeEncoder
+
+        return CodeEncoder([p.size for p in parts if isinstance(p, CodePart)], layout=layout, options=options)
+
+
+@dataclass(frozen=True)
+class BagPart(Part):
+    """A weighted bag of int32 codes in `[0, size)` a row (`Ragged` with float32 weights); empty where missing."""
+
+    size: int = 2
+    stacked: ClassVar[bool] = False
+    group: ClassVar[str] = "bag"
+
+    @classmethod
+    def encoder(cls, parts: Sequence[Part], *, layout: Layout, options: dict[str, Any]) -> nn.Module:
+        """The weighted sum of the codes' vectors (`networks/blocks/bags.py`)."""
+        from mapsto.networks.blocks.bags import BagEncoder
+
+        (part,) = parts
+        if not isinstance(part, BagPart):
+            raise TypeError(f"expected a BagPart, got {part!r}")
+        return BagEncoder(part.size, layout=layout, options=options)

@@ -1,0 +1,66 @@
+"""The contract of a member: anything that can stand in an ensemble or as a baseline.
+
+A member learns from encoded rows and predicts in the form of each target's task (`mapsto.columns.base.Task`):
+probabilities, or numbers in the user's units. It saves as JSON and plain arrays.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mapsto.metrics import Metric
+    from mapsto.recipe import Recipe
+    from mapsto.schema import Encoded, Schema
+    from mapsto.training.run import Run
+
+Predictions = dict[str, "np.ndarray"]
+"""Target name to predictions in the form of its task."""
+
+
+@dataclass
+class Work:
+    """All a member needs to learn."""
+
+    schema: Schema
+    train: Encoded
+    """Rows to learn from, with truth (a target's missing rows are masked or skipped) and weight."""
+    valid: Encoded | None
+    """Rows that may choose (early stopping); never those that calibrate or judge. None: learn for a fixed length."""
+    metrics: dict[str, Metric]
+    """Per target, the figure that decides."""
+    recipe: Recipe
+    run: Run
+    """Clock, decisions, events, checkpoints, interruption."""
+    seed: int = 0
+    threads: int = 2
+    seconds: float | None = None
+    """Time this member may take; None: its length is derived from the data and no clock is looked at."""
+
+
+class Member(ABC):
+    """A network, a forest, boosted trees, a linear model, a dummy: one protocol."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def fit(self, work: Work) -> Self:
+        """Learn. Same work, same seed: same member. Stops early, with what it has, when `work.run` says so."""
+
+    @abstractmethod
+    def predict(self, encoded: Encoded, *, threads: int | None = None) -> Predictions:
+        """Predictions for every row. A row's prediction does not depend on the other rows. Thread-safe."""
+
+    @abstractmethod
+    def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """JSON and plain arrays."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray], schema: Schema) -> Self:
+        """The inverse. The contents may be hostile: every index, shape, dtype and size is checked before use, and a
+        `ModelFileError` says what is wrong."""

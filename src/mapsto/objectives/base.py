@@ -1,0 +1,78 @@
+"""The contract of an objective: how drawn data becomes updates.
+
+The loop (`training/loop.py`) knows only this class. Supervised learning, an adversarial pair, contrastive learning
+and reinforcement are objectives; each states what it draws, what it trains, how one step goes and what its
+validation figure is.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torch import Tensor, nn
+
+Draws = Literal["rows", "pairs", "windows", "rollouts"]
+
+
+class Source(Protocol):
+    """Where batches come from. It may make or collect its own rows, and grow while training."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass over what is there now."""
+
+    def batch(self, epoch: int, step: int) -> Any:
+        """Batch `step` of `epoch`. A pure function of seed, epoch, step and state, so that a resumed run draws the
+        same."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What must be kept to go on: tensors, numbers, strings, lists and dicts."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse."""
+
+
+class Update(Protocol):
+    """What the loop gives to `Objective.step`: backward, clipping, the optimizer's step, gradients cleared."""
+
+    def __call__(self, loss: Tensor, group: str = "main") -> None:
+        """Descend `loss` for the parameters of this group."""
+
+
+class Objective(ABC):
+    """How drawn data becomes updates."""
+
+    name: ClassVar[str]
+    draws: ClassVar[Draws] = "rows"
+    verbs: ClassVar[tuple[str, ...]] = ("predict",)
+    """What a model trained with it can do; an absent verb raises `VerbError` naming these."""
+    higher_is_better: bool = True
+    """Direction of the validation figure."""
+
+    modules: nn.Module
+    """Everything trainable, in one module, so that saving, moving and averaging are written once."""
+    source: Source
+
+    def parameter_groups(self) -> dict[str, Iterable[nn.Parameter]]:
+        """Parameters by group; one optimizer a group."""
+        return {"main": self.modules.parameters()}
+
+    @abstractmethod
+    def step(self, batch: Any, update: Update) -> dict[str, Tensor]:
+        """One step: computes losses, calls `update` once or more, returns detached named losses (no `.item()` here:
+        the loop reads them when it must)."""
+
+    def validate(self) -> float | None:
+        """The validation figure, or None if this objective has none."""
+        return None
+
+    def state_dict(self) -> dict[str, Any]:
+        """What must be kept besides `modules`, optimizers and `source`."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse of `state_dict`."""

@@ -1,0 +1,104 @@
+"""The recipe: every setting of a fit, derived from the data where it is not given, printable, editable, repeatable.
+
+A `None` means "derived from the data"; after a fit, `model.recipe` holds the derived values, and running it again
+repeats them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mapsto.errors import OptionError
+
+Optimizer = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "muon"]
+Schedule = Literal["constant", "step", "cosine", "one-cycle", "warmup-stable-decay"]
+Initialization = Literal["default", "xavier", "he", "orthogonal"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+class Learning(_Section):
+    """How a network is trained. Units: learning rates per step, `epochs` passes over the training rows."""
+
+    optimizer: Optimizer | None = None
+    learning_rate: float | None = Field(None, gt=0)
+    weight_decay: float | None = Field(None, ge=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    batch_size: int | None = Field(None, ge=1)
+    """Rows an update; 0 is not allowed, "full batch" is any value >= the number of rows."""
+    epochs: int | None = Field(None, ge=1)
+    patience: int | None = Field(None, ge=1)
+    """Epochs without a better validation figure before stopping."""
+    schedule: Schedule | None = None
+    warmup: float = Field(0.05, ge=0, lt=1)
+    """Share of the planned steps during which the rate rises from 0."""
+    clip_norm: float | None = Field(None, gt=0)
+    clip_value: float | None = Field(None, gt=0)
+    averaging: float | None = Field(None, ge=0, lt=1)
+    """Decay a step of the averaged weights; 0 keeps none."""
+    initialization: Initialization = "default"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    compile: Literal["auto", "always", "never"] = "auto"
+    loss: str | dict[str, str] | None = None
+    """A loss by name, or one for each target."""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    class_weights: Literal["balanced"] | None = None
+    pretrain: bool | None = None
+    """Masked-cell pretraining with rows that lack a target; None: tried when there are enough such rows."""
+
+
+class Recipe(_Section):
+    """Every setting of a fit."""
+
+    network: str | list[str] = "auto"
+    objective: str = "auto"
+    seed: int = Field(0, ge=0)
+    time: float | None = Field(None, gt=0)
+    """Seconds from call to return; None: until validation stops improving, ten minutes at most."""
+    folds: int | None = Field(None, ge=2, le=20)
+    """Folds whose models are averaged and whose out-of-fold predictions choose and calibrate; None: by size."""
+    metric: str | dict[str, str] | None = None
+    learning: Learning = Field(default_factory=Learning)
+    encoding: dict[str, Any] = Field(default_factory=dict)
+    """Options of the input encoders (`numbers`, `number_width`, `codes`, `code_width`, `token_width`)."""
+    networks: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Options by network name, as its `Config` has them (`mapsto networks NAME` prints them)."""
+    members: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Options by member name (`boosting`, `forest`, ...)."""
+
+    @classmethod
+    def parse(cls, entries: dict[str, Any]) -> Recipe:
+        """A recipe from a mapping; an unknown or malformed entry is an `OptionError` that names it."""
+        try:
+            return cls.model_validate(entries)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            known = ", ".join((Learning if where.startswith("learning.") else cls).model_fields)
+            message = f"recipe entry '{where}': {first['msg']} (got {first['input']!r}). Known entries: {known}."
+            raise OptionError(message) from error
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Recipe:
+        """A recipe from YAML text."""
+        import yaml
+
+        try:
+            entries = yaml.safe_load(text) or {}
+        except yaml.YAMLError as error:
+            message = f"the recipe is not valid YAML: {error}"
+            raise OptionError(message) from error
+        if not isinstance(entries, dict):
+            message = f"a recipe is a mapping of entries, got {type(entries).__name__}"
+            raise OptionError(message)
+        return cls.parse(entries)
+
+    def to_yaml(self) -> str:
+        """YAML that `from_yaml` reads back to the same recipe."""
+        import yaml
+
+        return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
