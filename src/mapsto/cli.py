@@ -1,0 +1,327 @@
+"""The `mapsto` command: thin, one function each; everything it does is also a call from Python.
+
+Progress and messages go to standard error; `--json` prints one object on standard output. Exit status: 0 done,
+1 failed, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mapsto.errors import MapstoError, OptionError
+
+if TYPE_CHECKING:
+    from mapsto.model import Model
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="x ↦ y: learn a mapping from any columns of a table to any other columns, and how far to trust it.",
+)
+
+ModelPath = Annotated[Path, typer.Argument(help="A .mapsto file, or a run folder.", metavar="MODEL")]
+DataPath = Annotated[str, typer.Argument(help="CSV, TSV, JSON Lines, Parquet, Arrow or Excel file, also zipped.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Keep = Annotated[list[str] | None, typer.Option(help="Column to carry over unchanged; repeatable.")]
+
+
+def main() -> None:
+    """Entry point: turns mapsto's errors into one readable message and an exit status."""
+    try:
+        app()
+    except OptionError as error:
+        _fail(error, 2)
+    except (MapstoError, FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        print("mapsto: interrupted", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _fail(error: Exception, status: int) -> None:
+    print(f"mapsto: {error}", file=sys.stderr)
+    raise SystemExit(status) from None
+
+
+def _print_json(found: Any) -> None:
+    print(json.dumps(found, ensure_ascii=False, default=str))
+
+
+@app.command()
+def fit(
+    data: Annotated[str | None, typer.Argument(help="The table to learn from.", metavar="DATA")] = None,
+    target: Annotated[list[str] | None, typer.Option("--target", "-t", help="Column to predict; repeatable.")] = None,
+    inputs: Annotated[list[str] | None, typer.Option("--input", help="Column to read; default: all others.")] = None,
+    types: Annotated[list[str] | None, typer.Option("--type", help="COLUMN=TYPE, for example zip=category.")] = None,
+    network: Annotated[list[str] | None, typer.Option(help="auto, or a name `mapsto networks` lists.")] = None,
+    objective: Annotated[str | None, typer.Option(help="How drawn data becomes updates.")] = None,
+    time: Annotated[str | None, typer.Option(help="Wall time from call to return: 90s, 10m, 1h30m.")] = None,
+    valid: Annotated[str | None, typer.Option(help="Fraction, file, or COLUMN:VALUE.")] = None,
+    test: Annotated[str | None, typer.Option(help="Fraction, file, COLUMN:VALUE, or 0.")] = None,
+    split: Annotated[str | None, typer.Option(help="random, time:COLUMN or group:COLUMN.")] = None,
+    metric: Annotated[str | None, typer.Option(help="The figure that decides.")] = None,
+    weight: Annotated[str | None, typer.Option(help="Column of row weights.")] = None,
+    positive: Annotated[str | None, typer.Option(help="The class that counts as positive.")] = None,
+    cost: Annotated[
+        list[str] | None, typer.Option(help="TRUTH:PREDICTED=COST, for example bad:good=5; repeatable.")
+    ] = None,
+    keep: Keep = None,
+    folds: Annotated[int | None, typer.Option(help="Folds for out-of-fold predictions.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same model.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, mps, xpu.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Processor threads.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="A recipe.yaml to start from; flags win.")] = None,
+    refit: Annotated[bool, typer.Option("--refit", help="Retrain on all rows after judging.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder; default runs/NAME-N.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue the run in this folder; needs no data.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Learn a model, judge it on rows it never saw, and save it with a report."""
+    import mapsto
+
+    progress = "auto" if not as_json else sys.stderr.isatty()
+    if resume is not None:
+        if data is not None or target:
+            message = "--resume continues the recorded run; give neither data nor --target with it"
+            raise OptionError(message)
+        _show_fit(mapsto.resume(resume, progress=progress), resume, as_json)
+        return
+    if data is None or not target:
+        message = "give a table and --target COLUMN: mapsto fit loans.csv --target credit_risk"
+        raise OptionError(message)
+    folder = output or next_run_folder(data)
+    model = mapsto.fit(
+        data,
+        target=target if len(target) > 1 else target[0],
+        inputs=inputs,
+        types=dict(_pair(entry, "--type") for entry in types or []),
+        network=None if not network else network[0] if len(network) == 1 else network,
+        objective=objective,
+        valid=_fraction(valid),
+        test=_fraction(test),
+        split=split,
+        time=time,
+        seed=seed,
+        device=device,
+        metric=metric,
+        weight=weight,
+        positive=positive,
+        costs=_costs(cost),
+        folds=folds,
+        keep=keep,
+        threads=threads,
+        recipe=recipe,
+        refit=refit,
+        output=folder,
+        progress=progress,
+    )
+    _show_fit(model, folder, as_json)
+
+
+def _show_fit(model: Model, folder: Path, as_json: bool) -> None:
+    if as_json:
+        _print_json({**model.to_dict(), "output": str(folder)})
+        return
+    print(model.describe())
+    print(f"\nModel   {folder / 'model.mapsto'}\nReport  {folder / 'report.html'}\nRecipe  {folder / 'recipe.yaml'}")
+
+
+def next_run_folder(data: str) -> Path:
+    """`runs/NAME-N` with the first free N."""
+    name = Path(data).name.split(".")[0] or "run"
+    number = 1
+    while Path("runs", f"{name}-{number}").exists():
+        number += 1
+    return Path("runs", f"{name}-{number}")
+
+
+def _pair(entry: str, flag: str) -> tuple[str, str]:
+    name, sign, value = entry.rpartition("=")
+    if not sign or not name or not value:
+        message = f"{flag} {entry!r}: expected NAME=VALUE"
+        raise OptionError(message)
+    return name, value
+
+
+def _fraction(given: str | None) -> float | str | None:
+    try:
+        return given if given is None else float(given)
+    except ValueError:
+        return given
+
+
+def _costs(entries: list[str] | None) -> dict[str, dict[str, float]] | None:
+    found: dict[str, dict[str, float]] = {}
+    for entry in entries or []:
+        pair, value = _pair(entry, "--cost")
+        truth, sign, predicted = pair.partition(":")
+        try:
+            found.setdefault(truth, {})[predicted] = float(value)
+        except ValueError:
+            sign = ""
+        if not sign:
+            message = f"--cost {entry!r}: expected TRUTH:PREDICTED=COST, for example bad:good=5"
+            raise OptionError(message)
+    return found or None
+
+
+@app.command()
+def predict(
+    model: ModelPath,
+    data: DataPath,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="csv, parquet, arrow or jsonl file.")] = None,
+    keep: Keep = None,
+    interval: Annotated[float | None, typer.Option(help="Coverage of intervals or class sets, e.g. 0.9.")] = None,
+    proba: Annotated[bool, typer.Option("--proba", help="Class probabilities instead of values.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Predict the targets for new rows."""
+    from mapsto.table import write
+
+    loaded = _load(model)
+    if proba and interval is not None:
+        message = "--proba and --interval exclude each other: an interval belongs to predicted values"
+        raise OptionError(message)
+    found = loaded.predict_file(data, interval=interval, keep=keep or [], proba=proba)
+    for problem in loaded.last_problems:
+        print(f"mapsto: {problem.text}", file=sys.stderr)
+    if output is not None:
+        write(found, output)
+        if as_json:
+            _print_json({"rows": found.height, "output": str(output)})
+        else:
+            print(f"{found.height:,} rows written to {output}", file=sys.stderr)
+    elif as_json:
+        _print_json({"rows": found.height, "predictions": found.to_dicts()})
+    else:
+        sys.stdout.write(found.write_csv())
+
+
+@app.command()
+def evaluate(
+    model: ModelPath,
+    data: DataPath,
+    by: Annotated[str | None, typer.Option(help="Column whose groups are scored apart.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Score the model on rows with known targets."""
+    found = _load(model).evaluate(data, by=by)
+    if as_json:
+        _print_json(found)
+        return
+    for target, scores in found.items():
+        print(target)
+        for name, value in scores.items():
+            if isinstance(value, dict):
+                print(f"  {name}: " + ", ".join(f"{key} {figure:.4g}" for key, figure in value.items()))
+            else:
+                print(f"  {name} {value:.6g}")
+
+
+@app.command()
+def explain(
+    model: ModelPath,
+    data: DataPath,
+    rows: Annotated[int, typer.Option(help="Explain at most the first N rows.", min=1)] = 5,
+    seconds: Annotated[float | None, typer.Option(help="At most this long.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say which columns moved each prediction, and how faithful that is."""
+    from mapsto.table import read, write
+
+    loaded = _load(model)
+    found = loaded.explain(read(data).frame.head(rows), max_seconds=seconds)
+    if output is not None:
+        write(found, output)
+    elif as_json:
+        _print_json({"explanations": found.to_dicts()})
+    else:
+        sys.stdout.write(found.write_csv())
+
+
+@app.command()
+def report(
+    model: ModelPath,
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path("report.html"),
+) -> None:
+    """Write the self-contained HTML report."""
+    _load(model).report(output)
+    print(output)
+
+
+@app.command()
+def info(model: ModelPath, as_json: Json = False) -> None:
+    """What the model is, how it was judged, and what it needs."""
+    loaded = _load(model)
+    if as_json:
+        _print_json(loaded.to_dict())
+    else:
+        print(loaded.describe())
+
+
+@app.command()
+def columns(
+    data: DataPath,
+    target: Annotated[list[str] | None, typer.Option("--target", "-t", help="Column to predict.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the type mapsto gives to each column, with the reason."""
+    from mapsto.schema import Schema
+    from mapsto.table import read
+
+    table = read(data)
+    schema = Schema.claim(table.frame, targets=target or [])
+    found = [{"column": c.name, "type": c.type, "reason": c.reason} for c in schema.columns]
+    if as_json:
+        _print_json({"columns": found, "notes": [note.to_dict() for note in table.notes]})
+        return
+    width = max(len(row["column"]) for row in found)
+    for row in found:
+        print(f"{row['column']:<{width}}  {row['type']:<11} {row['reason']}")
+    for note in table.notes:
+        print(f"note: {note.text}", file=sys.stderr)
+
+
+@app.command()
+def networks(
+    name: Annotated[str | None, typer.Argument(help="Print the definition of this network.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List networks and other members with the evidence each stands on, or print one as its definition."""
+    from mapsto import evidence
+
+    if name is not None:
+        from mapsto.networks import describe
+
+        print(describe(name))
+        return
+    rows = evidence.rows()
+    if as_json:
+        _print_json({"networks": rows})
+        return
+    for row in rows:
+        print(
+            f"{row['name']:<15} {row['kind']:<8} {row['dataset']:<18} {row['metric']} {row['value']:.4g} "
+            f"[{row['low']:.4g}, {row['high']:.4g}]  naive {row['naive']:.4g}  {row['seconds']:.0f} s  {row['date']}"
+        )
+
+
+@app.command()
+def demo() -> None:
+    """Learn which bank clients repay a loan, on real data, and show everything mapsto does (under a minute)."""
+    from mapsto.demo import run
+
+    run(Path("runs") / "demo")
+
+
+def _load(path: Path) -> Model:
+    import mapsto
+
+    return mapsto.load(path / "model.mapsto" if path.is_dir() else path)

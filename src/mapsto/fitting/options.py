@@ -1,0 +1,189 @@
+"""What the caller of `mapsto.fit` asked for, checked and recordable."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mapsto.errors import OptionError
+from mapsto.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+_DURATION = re.compile(r"\s*(?:(\d+(?:\.\d+)?)\s*h)?\s*(?:(\d+(?:\.\d+)?)\s*m(?:in)?)?\s*(?:(\d+(?:\.\d+)?)\s*s?)?\s*")
+
+
+def parse_time(given: str | float | None) -> float | None:
+    """Seconds from "90s", "10m", "1h30m", "45" or a number.
+
+    >>> parse_time("10m"), parse_time("1h30m"), parse_time(45)
+    (600.0, 5400.0, 45.0)
+    """
+    if given is None:
+        return None
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        seconds = float(given)
+    else:
+        match = _DURATION.fullmatch(str(given))
+        if match is None or not any(match.groups()):
+            message = f"time={given!r} is not a duration; write for example '90s', '10m' or '1h30m'"
+            raise OptionError(message)
+        hours, minutes, rest = (float(group or 0) for group in match.groups())
+        seconds = 3600 * hours + 60 * minutes + rest
+    if not 1 <= seconds < float("inf"):
+        message = f"time={given!r} is {seconds:g} seconds; expected at least 1"
+        raise OptionError(message)
+    return seconds
+
+
+def names(given: str | Sequence[str] | None, what: str) -> list[str]:
+    """One name or several as a list without repeats."""
+    if given is None:
+        return []
+    found = [given] if isinstance(given, str) else list(given)
+    if not all(isinstance(name, str) for name in found):
+        message = f"{what}={given!r}: expected a column name or a list of them"
+        raise OptionError(message)
+    if len(set(found)) != len(found):
+        message = f"{what}={given!r} names a column twice"
+        raise OptionError(message)
+    return found
+
+
+@dataclass(frozen=True)
+class Options:
+    """Arguments of `mapsto.fit` after checking; see there for their meaning."""
+
+    targets: list[str]
+    recipe: Recipe
+    inputs: list[str] | None = None
+    types: Mapping[str, Any] = field(default_factory=dict)
+    module: Any = None
+    """A user's own `nn.Module` or network class, given as `network=`."""
+    valid: Any = 0.1
+    test: Any = 0.2
+    split: str = "random"
+    device: str = "auto"
+    metric: Callable[..., float] | None = None
+    """A user's own metric; one by name is in the recipe."""
+    weight: str | None = None
+    positive: Any = None
+    costs: Any = None
+    keep: list[str] = field(default_factory=list)
+    threads: int = 0
+    refit: bool = False
+    output: Path | None = None
+    judge: bool = True
+    """Whether baselines and verdict are wanted (the scikit-learn estimators do without)."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What `mapsto.resume` needs to repeat the call; own objects are named, not stored."""
+        return {
+            "target": self.targets,
+            "inputs": self.inputs,
+            "types": {name: _type_to_json(given) for name, given in self.types.items()},
+            "own_network": self.module is not None,
+            "own_metric": self.metric is not None,
+            "valid": _path_or_value(self.valid, "valid"),
+            "test": _path_or_value(self.test, "test"),
+            "split": self.split,
+            "device": self.device,
+            "weight": self.weight,
+            "positive": self.positive,
+            "costs": self.costs,
+            "keep": self.keep,
+            "threads": self.threads,
+            "refit": self.refit,
+            "recipe": self.recipe.model_dump(),
+        }
+
+
+def _type_to_json(given: Any) -> Any:
+    from dataclasses import fields, is_dataclass
+
+    if isinstance(given, type):
+        return {"type": given.type}
+    if is_dataclass(given) and hasattr(given, "type"):
+        return {"type": given.type} | {f.name: getattr(given, f.name) for f in fields(given) if f.init}
+    return given
+
+
+def _path_or_value(given: Any, what: str) -> Any:
+    if isinstance(given, float | int | str):
+        return given
+    if isinstance(given, os.PathLike):
+        return os.fspath(given)
+    return f"<{what} given as a frame>"
+
+
+def make_options(**given: Any) -> Options:
+    """Check the arguments of `mapsto.fit` and merge them with the recipe: an argument wins over the recipe's entry."""
+    recipe = _recipe(given)
+    network = given.get("network")
+    module = None if network is None or isinstance(network, str | list | tuple) else network
+    targets = names(given["target"], "target")
+    if not targets:
+        message = "target is missing: name the column to predict, for example target='price'"
+        raise OptionError(message)
+    threads = given.get("threads")
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        message = f"threads={threads!r}: expected a whole number of at least 1"
+        raise OptionError(message)
+    metric = given.get("metric")
+    inputs = given.get("inputs")
+    return Options(
+        targets=targets,
+        recipe=recipe,
+        inputs=None if inputs is None else names(inputs, "inputs"),
+        types=dict(given.get("types") or {}),
+        module=module,
+        metric=metric if callable(metric) else None,
+        keep=names(given.get("keep"), "keep"),
+        threads=threads or available_threads(),
+        **{
+            key: given[key]
+            for key in ("valid", "test", "split", "device", "weight", "positive", "costs", "refit", "output", "judge")
+            if given.get(key) is not None
+        },
+    )
+
+
+def available_threads() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _recipe(given: dict[str, Any]) -> Recipe:
+    """The recipe given (mapping, YAML file, `Recipe`) with the arguments that override its entries."""
+    source = given.get("recipe")
+    if source is None:
+        entries: dict[str, Any] = {}
+    elif isinstance(source, Recipe):
+        entries = source.model_dump()
+    elif isinstance(source, dict):
+        entries = dict(source)
+    else:
+        from pathlib import Path
+
+        path = Path(source)
+        if not path.is_file():
+            message = f"recipe={str(source)!r}: no such file; expected a YAML file, a mapping or a mapsto.Recipe"
+            raise OptionError(message)
+        entries = Recipe.from_yaml(path.read_text(encoding="utf-8")).model_dump()
+    for key in ("objective", "seed", "folds"):
+        if given.get(key) is not None:
+            entries[key] = given[key]
+    if given.get("time") is not None:
+        entries["time"] = parse_time(given["time"])
+    network, metric = given.get("network"), given.get("metric")
+    if isinstance(network, str):
+        entries["network"] = network
+    elif isinstance(network, list | tuple):
+        entries["network"] = list(network)
+    if metric is not None and not callable(metric):
+        entries["metric"] = metric
+    return Recipe.parse(entries)

@@ -1,0 +1,232 @@
+"""A run: its clock, its recorded decisions, what it says, and what it keeps so that it can go on after a kill.
+
+Everything lies in one folder. `events.jsonl` holds one JSON object a line, in order: what happened, when, and every
+decision that looked at a clock, at memory or at a timing. A decision is on the disk before it takes effect, and one
+that is already there is replayed, never taken again; so a resumed run does what the first would have done. Without a
+folder the same object keeps everything in memory. This module knows no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import threading
+import time as clock
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mapsto import modelfile
+from mapsto.errors import OptionError, RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import numpy as np
+
+    from mapsto.training.checkpoints import Checkpoints
+
+Json = Any
+"""Anything `json.dumps` takes."""
+Event = dict[str, Any]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*")
+
+
+class Run:
+    """One fit from call to return, over as many processes as it takes.
+
+    Args:
+        folder: where to write; None keeps everything in memory.
+        time: seconds from start to end, time used before a kill included; None: no clock decides anything.
+        progress: called with every event, on the thread that emits it.
+        resume: go on with what the folder holds. Without it, a folder that holds a run is refused.
+        decisions: recorded decisions to repeat (a recipe's), by name.
+
+    Example:
+        >>> run = Run(decisions={"batch": 256})
+        >>> run.decide("batch", lambda: 1024), run.decide("steps", lambda: 90)
+        (256, 90)
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        time: float | None = None,
+        progress: Callable[[Event], None] | None = None,
+        resume: bool = False,
+        decisions: Mapping[str, Json] | None = None,
+    ) -> None:
+        self.folder = None if folder is None else Path(folder)
+        self.time = time
+        self.progress = progress
+        self.events: list[Event] = []
+        """All events but progress, oldest first, those before a kill included."""
+        self.decisions: dict[str, Json] = {}
+        """Decisions taken or replayed so far; a recipe's count once they have been asked for."""
+        self.interrupted = False
+        self._given = dict(decisions or {})
+        self._kept: dict[str, modelfile.State] = {}
+        self._lock = threading.RLock()
+        self._before = 0.0
+        self._start = clock.monotonic()
+        if self.folder is not None:
+            self._open(self.folder, resume=resume)
+
+    # -- the clock
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began; those of killed processes count up to their last event."""
+        return self._before + clock.monotonic() - self._start
+
+    @property
+    def left(self) -> float | None:
+        """Seconds left, not below 0; None without a time."""
+        return None if self.time is None else max(0.0, self.time - self.elapsed)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether work should end with what it has: the user said so, or the time is used up."""
+        return self.interrupted or self.left == 0.0
+
+    @contextmanager
+    def interrupt(self) -> Iterator[None]:
+        """While active, the first Ctrl-C asks for an end with the best so far; the second raises KeyboardInterrupt.
+
+        Only the main thread receives signals: elsewhere this changes nothing.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def handler(_signal: int, _frame: object) -> None:
+            if self.interrupted:
+                raise KeyboardInterrupt
+            self.interrupted = True  # nothing else: a handler may fire in the middle of a write
+
+        previous = signal.signal(signal.SIGINT, handler)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)
+
+    # -- events and decisions
+
+    def event(self, kind: str, **data: Json) -> None:
+        """Say what happened: written to `events.jsonl`, flushed, and handed to `progress`."""
+        self._emit({"kind": kind, "elapsed": round(self.elapsed, 3), **data}, sync=False)
+
+    def decide(self, name: str, measure: Callable[[], Json]) -> Json:
+        """The decision of this name: replayed if it was taken before, otherwise measured, recorded, then returned.
+
+        `measure` returns JSON. The record is on the disk before this returns.
+        """
+        if name not in self.decisions:
+            given = name in self._given
+            value = json.loads(json.dumps(self._given[name] if given else measure()))
+            event = {"kind": "decision", "elapsed": round(self.elapsed, 3), "name": name, "value": value}
+            self._emit(event | ({"replayed": True} if given else {}), sync=True)
+            self.decisions[name] = value
+        return self.decisions[name]
+
+    def decided(self, name: str) -> Json | None:
+        """The decision of this name if it was taken before or is in the recipe; None otherwise."""
+        return self.decisions.get(name, self._given.get(name))
+
+    def _emit(self, event: Event, *, sync: bool) -> None:
+        with self._lock:
+            if event["kind"] != "progress":
+                self.events.append(event)
+            if self.folder is not None:
+                self._file.write(json.dumps(event) + "\n")
+                self._file.flush()
+                if sync:
+                    os.fsync(self._file.fileno())
+        if self.progress is not None:
+            self.progress(event)
+
+    # -- what is kept over a kill
+
+    def keep(self, name: str, json: dict[str, Json], arrays: dict[str, np.ndarray]) -> None:
+        """Keep a finished piece of work; its checkpoints are no longer needed and go."""
+        if self.folder is None:
+            self._kept[_checked(name)] = (json, arrays)
+            return
+        path = self._path("kept", name, ".mapsto")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        modelfile.save(path, {"piece": name}, {"piece": ({"json": json}, arrays)})
+        shutil.rmtree(self._path("checkpoints", name), ignore_errors=True)
+
+    def kept(self, name: str) -> modelfile.State | None:
+        """The JSON and arrays kept under this name; None if that work was not finished."""
+        if self.folder is None:
+            return self._kept.get(_checked(name))
+        path = self._path("kept", name, ".mapsto")
+        if not path.is_file():
+            return None
+        wrapped, arrays = modelfile.load(path)[1]["piece"]
+        return wrapped["json"], arrays
+
+    def checkpoints(self, name: str) -> Checkpoints | None:
+        """Checkpoints of a piece of work that is under way; None without a folder."""
+        if self.folder is None:
+            return None
+        from mapsto.training.checkpoints import Checkpoints
+
+        return Checkpoints(self._path("checkpoints", name))
+
+    def close(self) -> None:
+        """Close `events.jsonl`."""
+        if self.folder is not None:
+            self._file.close()
+
+    # -- files
+
+    def _path(self, kind: str, name: str, suffix: str = "") -> Path:
+        if self.folder is None:
+            message = "this run has no folder"
+            raise RunError(message)
+        return self.folder / kind / f"{_checked(name)}{suffix}"
+
+    def _open(self, folder: Path, *, resume: bool) -> None:
+        path = folder / "events.jsonl"
+        if path.exists() and path.stat().st_size:
+            if not resume:
+                message = f"{folder} holds a run already. Resume it, or name another folder."
+                raise RunError(message)
+            self._replay(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", encoding="utf-8")
+
+    def _replay(self, path: Path) -> None:
+        """Read the events of the processes before; a last line that a kill cut short is dropped."""
+        raw = path.read_bytes()
+        complete = raw[: raw.rfind(b"\n") + 1]
+        if len(complete) < len(raw):
+            os.truncate(path, len(complete))
+        for number, line in enumerate(complete.splitlines(), start=1):
+            try:
+                event = json.loads(line)
+                self._before = max(self._before, float(event["elapsed"]))
+            except (ValueError, KeyError, TypeError) as error:
+                message = (
+                    f"{path}, line {number} is not an event ({line[:60]!r}). The file was changed or damaged: restore "
+                    "it from a copy, or start again in another folder."
+                )
+                raise RunError(message) from error
+            if event["kind"] != "progress":
+                self.events.append(event)
+            if event["kind"] == "decision":
+                self.decisions[event["name"]] = event["value"]
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        message = f"{name!r} cannot name a piece of a run: use lower-case letters, digits, '_', '-' and '/'"
+        raise OptionError(message)
+    return name
