@@ -43,7 +43,7 @@ def _fresh(folder: Path) -> Path:
     """The demo may be run again: what an earlier demo wrote is removed, nothing else is touched."""
     for name in ("events.jsonl", "recipe.yaml", "report.html", "model.mapsto"):
         (folder / name).unlink(missing_ok=True)
-    for kept in ("pieces", "checkpoints"):
+    for kept in ("kept", "checkpoints"):
         for path in sorted((folder / kept).glob("**/*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
     return folder

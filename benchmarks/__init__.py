@@ -1,0 +1,1 @@
+"""Benchmarks: mapsto and its peers on the same rows, side by side. `python -m benchmarks` lists them."""

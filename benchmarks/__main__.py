@@ -1,0 +1,29 @@
+"""`python -m benchmarks NAME`: run a benchmark and write its dated table into `benchmarks/results/`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+NAMES = {
+    "tables": "mapsto and its peers on six tables: scores, seconds, memory",
+    "loop": "the training loop against a hand-written one and the tutorial one",
+    "predict": "a million rows from a file, one row from a loaded model",
+    "startup": "mapsto --help and import mapsto",
+    "memory": "peak memory of encoding and training one pass over 5,000,000 rows",
+    "timekeeping": "time= kept, alone and beside a busy process",
+    "evidence": "the row that each registered name stands on (benchmarks/evidence.json)",
+}
+
+
+def main() -> None:
+    """Run the benchmark named on the command line."""
+    if len(sys.argv) < 2 or sys.argv[1] not in NAMES:
+        print("python -m benchmarks NAME [options]\n")
+        for name, what in NAMES.items():
+            print(f"  {name:<12} {what}")
+        raise SystemExit(2)
+    importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
+
+
+main()

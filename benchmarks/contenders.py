@@ -1,0 +1,183 @@
+"""One contender on one split, in a process of its own: `python -m benchmarks.contenders NAME FOLDER`.
+
+FOLDER holds `train.parquet`, `test.parquet` and `task.json` (target, metric, positive, seed, seconds). The predictions
+(probability of the positive class, or the number) go to `NAME.npy`, fit and predict seconds and peak memory to
+`NAME.json`. Every contender gets the same rows, with categories as strings and missing cells missing, and prepares
+them as its documentation says.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Task = dict[str, Any]
+Fit = Callable[[Any, Any, Task], Callable[[Any], np.ndarray]]
+
+
+def main(name: str, folder: Path) -> None:
+    """Fit, predict, write."""
+    import pandas as pd
+
+    task = json.loads((folder / "task.json").read_text())
+    train, test = (pd.read_parquet(folder / f"{part}.parquet") for part in ("train", "test"))
+    truth = train.pop(task["target"])
+    test = test.drop(columns=[task["target"]])
+    if task["metric"] == "auc":
+        truth = (truth.astype(str) == task["positive"]).astype(int)
+    start = time.perf_counter()
+    predict = CONTENDERS[name](train, truth, task)
+    fitted = time.perf_counter()
+    prediction = predict(test)
+    done = time.perf_counter()
+    np.save(folder / f"{name}.npy", np.asarray(prediction, dtype=np.float64))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    figures = {"fit": fitted - start, "predict": done - fitted, "peak_mb": peak}
+    (folder / f"{name}.json").write_text(json.dumps(figures))
+
+
+def _mapsto(**options: Any) -> Fit:
+    def fit(x: Any, y: Any, task: Task) -> Callable[[Any], np.ndarray]:
+        import mapsto
+
+        frame = x.assign(**{"target ": y})
+        types = {"target ": "category"} if task["metric"] == "auc" else {}
+        model = mapsto.fit(
+            frame, target="target ", test=0, seed=task["seed"], types=types, progress=False, **options
+        )
+
+        def predict(rows: Any) -> np.ndarray:
+            if task["metric"] == "auc":
+                return model.predict_proba(rows)["1"].to_numpy()
+            return model.predict(rows)["target "].to_numpy()
+
+        return predict
+
+    return fit
+
+
+def _categories(x: Any) -> list[str]:
+    return [name for name in x.columns if not np.issubdtype(np.asarray(x[name].iloc[:1]).dtype, np.number)]
+
+
+def _strings(x: Any) -> Any:
+    """Categories as strings, missing as a word: what most of the peers want."""
+    x = x.copy()
+    for name in _categories(x):
+        x[name] = x[name].astype("string").fillna("missing").astype(str)
+    return x
+
+
+def _ordinal(x: Any) -> tuple[Any, list[str]]:
+    from sklearn.compose import make_column_transformer
+    from sklearn.preprocessing import OrdinalEncoder
+
+    names = _categories(x)
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan, max_categories=254)
+    return make_column_transformer((encoder, names), remainder="passthrough", verbose_feature_names_out=False), names
+
+
+def _sklearn(estimator: Callable[[Task, int], Any], *, impute: bool = False) -> Fit:
+    def fit(x: Any, y: Any, task: Task) -> Callable[[Any], np.ndarray]:
+        from sklearn.impute import SimpleImputer
+        from sklearn.pipeline import make_pipeline
+
+        transform, names = _ordinal(x)
+        steps = [transform, *([SimpleImputer(strategy="median")] if impute else []), estimator(task, len(names))]
+        model = make_pipeline(*steps).fit(_strings(x), y)
+        if task["metric"] == "auc":
+            return lambda rows: model.predict_proba(_strings(rows))[:, 1]
+        return lambda rows: model.predict(_strings(rows))
+
+    return fit
+
+
+def _boosting(task: Task, categories: int, **options: Any) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    kind = HistGradientBoostingClassifier if task["metric"] == "auc" else HistGradientBoostingRegressor
+    return kind(random_state=task["seed"], categorical_features=list(range(categories)), **options)
+
+
+def _forest(task: Task, _categories: int) -> Any:
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+    kind = RandomForestClassifier if task["metric"] == "auc" else RandomForestRegressor
+    return kind(random_state=task["seed"], n_jobs=-1)
+
+
+def _catboost(x: Any, y: Any, task: Task) -> Callable[[Any], np.ndarray]:
+    from catboost import CatBoostClassifier, CatBoostRegressor
+
+    kind = CatBoostClassifier if task["metric"] == "auc" else CatBoostRegressor
+    model = kind(random_seed=task["seed"], verbose=0, cat_features=_categories(x), allow_writing_files=False)
+    model.fit(_strings(x), y)
+    if task["metric"] == "auc":
+        return lambda rows: model.predict_proba(_strings(rows))[:, 1]
+    return lambda rows: model.predict(_strings(rows))
+
+
+def _autogluon(hyperparameters: dict[str, Any] | None) -> Fit:
+    def fit(x: Any, y: Any, task: Task) -> Callable[[Any], np.ndarray]:
+        import tempfile
+
+        from autogluon.tabular import TabularPredictor
+
+        metric = "roc_auc" if task["metric"] == "auc" else "root_mean_squared_error"
+        predictor = TabularPredictor(
+            "target ", eval_metric=metric, path=tempfile.mkdtemp(), verbosity=0, problem_type=
+            "binary" if task["metric"] == "auc" else "regression",
+        )  # fmt: skip
+        options: dict[str, Any] = {"hyperparameters": hyperparameters} if hyperparameters else {}
+        predictor.fit(x.assign(**{"target ": y}), presets="medium_quality", num_cpus=2,
+                      time_limit=task["seconds"], fit_weighted_ensemble=hyperparameters is None, **options)  # fmt: skip
+        if task["metric"] == "auc":
+            return lambda rows: predictor.predict_proba(rows)[1].to_numpy()
+        return lambda rows: predictor.predict(rows).to_numpy()
+
+    return fit
+
+
+def _realmlp(x: Any, y: Any, task: Task) -> Callable[[Any], np.ndarray]:
+    from pytabkit import RealMLP_TD_S_Classifier, RealMLP_TD_S_Regressor
+
+    kind = RealMLP_TD_S_Classifier if task["metric"] == "auc" else RealMLP_TD_S_Regressor
+    model = kind(random_state=task["seed"], device="cpu", n_threads=2)
+    prepared = _strings(x)
+    median = prepared.median(numeric_only=True)
+    model.fit(prepared.fillna(median), y, cat_col_names=_categories(x))
+    if task["metric"] == "auc":
+        return lambda rows: model.predict_proba(_strings(rows).fillna(median))[:, 1]
+    return lambda rows: model.predict(_strings(rows).fillna(median))
+
+
+CONTENDERS: dict[str, Fit] = {
+    "mapsto": _mapsto(),
+    "mapsto-tabm-60s": _mapsto(network="tabm", time=60),
+    "mapsto-tabm-300s": _mapsto(network="tabm", time=300),
+    "mapsto-tabm": _mapsto(network="tabm"),
+    "boosting": _sklearn(_boosting),
+    "boosting-tuned": _sklearn(
+        lambda task, n: _boosting(
+            task, n, learning_rate=0.05, max_iter=1000, early_stopping=True, max_leaf_nodes=24, l2_regularization=1.0
+        )
+    ),
+    "forest": _sklearn(_forest, impute=True),
+    "catboost": _catboost,
+    "autogluon-medium": _autogluon(None),
+    "autogluon-tabm": _autogluon({"TABM": {}}),
+    "autogluon-realmlp": _autogluon({"REALMLP": {}}),
+    "autogluon-nn-torch": _autogluon({"NN_TORCH": {}}),
+    "pytabkit-realmlp": _realmlp,
+}
+OURS = tuple(name for name in CONTENDERS if name.startswith("mapsto"))
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,161 @@
+"""mapsto and its peers on six tables, the same rows for all, each fit in a process of its own.
+
+`python -m benchmarks tables [--peers PYTHON] [--only NAME,...] [--sets NAME,...] [--seeds N] [--seconds S]`
+
+Finished fits are kept as predictions under `--work` and not repeated, so a long comparison can be run in parts; the
+table is written anew from all that is there. Peers run under `--peers`, an interpreter with `benchmarks/peers.txt`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from benchmarks.contenders import CONTENDERS, OURS
+from benchmarks.datasets import DATASETS, Dataset, score
+
+RESULTS = Path(__file__).with_name("results")
+
+
+def main(arguments: list[str]) -> None:
+    """Run what is missing, then write the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks tables")
+    parser.add_argument("--peers", default=sys.executable, help="interpreter of the peers' environment")
+    parser.add_argument("--only", default=",".join(CONTENDERS), help="contenders, separated by commas")
+    parser.add_argument("--sets", default=",".join(d.name for d in DATASETS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=600, help="time limit given to peers that take one")
+    parser.add_argument("--work", type=Path, default=Path("runs/benchmarks-tables"))
+    given = parser.parse_args(arguments)
+    for dataset in DATASETS:
+        if dataset.name in given.sets.split(","):
+            for seed in range(given.seeds):
+                for fold, (train, test) in enumerate(dataset.splits(seed)):
+                    folder = given.work / dataset.name / f"{seed}-{fold}"
+                    _prepare(folder, dataset, train, test, seed, given.seconds)
+                    for name in given.only.split(","):
+                        _run(name, folder, sys.executable if name in OURS else given.peers)
+    table = write(given.work)
+    path = RESULTS / f"tables-{datetime.date.today()}.md"
+    path.write_text(table, encoding="utf-8")
+    print(table)
+    print(path)
+
+
+def _prepare(folder: Path, dataset: Dataset, train: pl.DataFrame, test: pl.DataFrame, seed: int, seconds: float) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "task.json").exists():
+        train.write_parquet(folder / "train.parquet")
+        test.write_parquet(folder / "test.parquet")
+        task = {"target": dataset.target, "metric": dataset.metric, "positive": dataset.positive, "seed": seed,
+                "seconds": seconds}  # fmt: skip
+        (folder / "task.json").write_text(json.dumps(task))
+
+
+def _run(name: str, folder: Path, python: str) -> None:
+    if (folder / f"{name}.json").exists():
+        return
+    print(f"{folder.parent.name} {folder.name} {name}", flush=True)
+    root = Path(__file__).resolve().parents[1]
+    env = os.environ | {"PYTHONPATH": str(root), "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [python, "-m", "benchmarks.contenders", name, str(folder.resolve())],
+        cwd=root, env=env, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        print("  failed: " + (done.stderr.strip().splitlines() or ["no message"])[-1], flush=True)
+
+
+def write(work: Path) -> str:
+    """The Markdown table of everything found under `work`."""
+    found = {dataset.name: _collect(work, dataset) for dataset in DATASETS}
+    names = [name for name in CONTENDERS if any(name in one for one in found.values())]
+    lines = [
+        f"# Tables, {datetime.date.today()}",
+        "",
+        "`python -m benchmarks tables`. Mean over splits; in brackets the paired 95 % bootstrap interval of the "
+        "difference to `mapsto` (positive: mapsto is better). AUC: higher is better; RMSE: lower is better.",
+        "",
+    ]
+    for dataset in DATASETS:
+        lines += _section(dataset, found[dataset.name], [name for name in names if name in found[dataset.name]])
+    return "\n".join([*lines, *_ranks(found, names), ""])
+
+
+def _collect(work: Path, dataset: Dataset) -> dict[str, list[dict[str, object]]]:
+    found: dict[str, list[dict[str, object]]] = {}
+    for folder in sorted((work / dataset.name).glob("*-*")):
+        truth = pl.read_parquet(folder / "test.parquet", columns=[dataset.target])[dataset.target]
+        for path in folder.glob("*.npy"):
+            figures = json.loads(path.with_suffix(".json").read_text())
+            prediction = np.load(path)
+            entry = figures | {"folder": folder.name, "truth": truth, "prediction": prediction}
+            entry["score"] = score(dataset, truth, prediction)
+            found.setdefault(path.stem, []).append(entry)
+    return found
+
+
+def _section(dataset: Dataset, found: dict[str, list[dict[str, object]]], names: list[str]) -> list[str]:
+    better = 1 if dataset.metric == "auc" else -1
+    lines = [f"## {dataset.name} ({dataset.metric.upper()})", ""]
+    lines += ["| contender | splits | score | mapsto ahead by | fit s | predict s | peak MB |", "|---|---|---|---|---|---|---|"]
+    order = sorted(names, key=lambda name: -better * float(np.mean([e["score"] for e in found[name]])))  # type: ignore[arg-type]
+    for name in order:
+        entries = found[name]
+        mean = float(np.mean([e["score"] for e in entries]))  # type: ignore[misc]
+        shown = f"{mean:.4f}" if dataset.metric == "auc" else f"{mean:,.0f}"
+        ahead = "" if name == "mapsto" or "mapsto" not in found else _ahead(dataset, found["mapsto"], entries, better)
+        costs = [float(np.median([e[key] for e in entries])) for key in ("fit", "predict", "peak_mb")]  # type: ignore[misc]
+        lines.append(
+            f"| {name} | {len(entries)} | {shown} | {ahead} | {costs[0]:.1f} | {costs[1]:.2f} | {costs[2]:,.0f} |"
+        )
+    return [*lines, ""]
+
+
+def _ahead(dataset: Dataset, ours: list[dict[str, object]], theirs: list[dict[str, object]], better: int) -> str:
+    """Mean paired difference over the splits both have, with its bootstrap interval over rows."""
+    mine = {e["folder"]: e for e in ours}
+    pairs = [(mine[e["folder"]], e) for e in theirs if e["folder"] in mine]
+    if not pairs:
+        return ""
+    generator = np.random.default_rng(0)
+    value = float(np.mean([better * (a["score"] - b["score"]) for a, b in pairs]))  # type: ignore[operator]
+    drawn = []
+    for _ in range(200):
+        differences = []
+        for a, b in pairs:
+            truth = a["truth"]
+            rows = generator.integers(0, len(truth), len(truth))  # type: ignore[arg-type]
+            if dataset.metric == "auc" and truth[rows].n_unique() < 2:  # type: ignore[index]
+                continue
+            scores = [score(dataset, truth[rows], e["prediction"][rows]) for e in (a, b)]  # type: ignore[index]
+            differences.append(better * (scores[0] - scores[1]))
+        drawn.append(np.mean(differences))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    form = "{:+.4f}" if dataset.metric == "auc" else "{:+,.0f}"
+    return f"{form.format(value)} [{form.format(low)}, {form.format(high)}]"
+
+
+def _ranks(found: dict[str, dict[str, list[dict[str, object]]]], names: list[str]) -> list[str]:
+    """Mean rank over the sets that every contender with a rank has."""
+    everywhere = [name for name in names if all(name in one for one in found.values())]
+    if not everywhere:
+        return []
+    ranks: dict[str, list[int]] = {name: [] for name in everywhere}
+    for dataset in DATASETS:
+        better = 1 if dataset.metric == "auc" else -1
+        means = {n: better * float(np.mean([e["score"] for e in found[dataset.name][n]])) for n in everywhere}  # type: ignore[misc]
+        for place, name in enumerate(sorted(everywhere, key=lambda n: -means[n]), start=1):
+            ranks[name].append(place)
+    lines = ["## Mean rank", "", "| contender | mean rank | ranks |", "|---|---|---|"]
+    for name in sorted(everywhere, key=lambda n: float(np.mean(ranks[n]))):
+        lines.append(f"| {name} | {np.mean(ranks[name]):.2f} | {' '.join(map(str, ranks[name]))} |")
+    return lines

@@ -1,0 +1,190 @@
+"""`mapsto.fit` and `mapsto.resume`: one call from data to a judged model."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mapsto.errors import RunError
+from mapsto.model import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mapsto.fitting.options import Options
+    from mapsto.training.run import Run
+
+DATA_COPY = "data.arrow"
+"""A frame given from Python is kept under this name in the run folder, so that the run can be resumed without it."""
+
+
+def fit(
+    data: Any,
+    target: str | Sequence[str],
+    *,
+    inputs: Sequence[str] | None = None,
+    types: Mapping[str, Any] | None = None,
+    network: Any = None,
+    objective: str | None = None,
+    valid: Any = None,
+    test: Any = None,
+    split: str | None = None,
+    time: str | float | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    metric: str | Mapping[str, str] | Callable[..., float] | None = None,
+    weight: str | None = None,
+    positive: Any = None,
+    costs: Any = None,
+    folds: int | None = None,
+    keep: Sequence[str] | None = None,
+    threads: int | None = None,
+    progress: Any = "auto",
+    recipe: Any = None,
+    refit: bool = False,
+    output: str | os.PathLike[str] | None = None,
+) -> Model:
+    """Learn a mapping from columns of a table to other columns, judge it on rows it never saw, and return it.
+
+    Args:
+        data: path (CSV, TSV, JSON Lines, Parquet, Arrow, Excel; also .gz, .zip; a folder with train/valid/test files),
+            pandas, polars or pyarrow frame, or a dict of arrays.
+        target: the column to predict, or several; one shared network learns them together.
+        inputs: the columns to learn from; default: all others but those named by `keep`, `weight` and `split`.
+        types: column types by name where the recognised one is not wanted: `{"zip": "category"}` or a column object.
+        network: "auto" (default), a name or a list of names (`mapsto networks`), or a `torch.nn.Module` of your own
+            that maps `(batch, features)` to `(batch, out)`.
+        objective: "auto" (default) or a name.
+        valid: validation rows: a fraction (default 0.1), a table or path, or "column:value".
+        test: test rows, which choose and calibrate nothing: likewise (default 0.2); 0 for none.
+        split: "random" (default), "time:COLUMN" (the latest rows are tested) or "group:COLUMN" (no group straddles).
+        time: wall time from call to return, in seconds or "10m"; default: until validation stops improving.
+        seed: same seed, same recipe, same model (default 0).
+        device: "auto" (default), "cpu", "cuda", "mps" or "xpu".
+        metric: the figure that decides: a name, `{target: name}`, or a function of (truth, prediction).
+        weight: column of row weights.
+        positive: the class that sensitivity, specificity, precision and threshold are about; default: the second.
+        costs: what wrong classes cost: `{truth: {predicted: cost}}`; the threshold follows from it.
+        folds: number of folds whose out-of-fold predictions choose and calibrate; default: five below 1,000 rows.
+        keep: columns that are carried over into predictions and not learned from.
+        threads: processor threads (default: all this process may use).
+        progress: "auto" (a live line on a terminal), True, False, or a function called with each event.
+        recipe: a `Recipe`, a mapping or a YAML file to start from; arguments override its entries.
+        refit: after judging, retrain the same recipe on all rows and return that model.
+        output: folder for events, checkpoints, recipe, report and model; a run in it can be resumed.
+
+    Raises:
+        DataError: the data cannot be used as they are; the message says where and what to do.
+        OptionError: an argument or recipe entry is wrong.
+
+    Example:
+        >>> import mapsto
+        >>> from mapsto.demo import DATA
+        >>> model = mapsto.fit(DATA, target="credit_risk", network="linear", progress=False)
+        >>> model.predict({name: [None] for name in model.columns["column"]})["credit_risk"].to_list()
+        [None]
+    """
+    from mapsto.fitting.options import make_options
+
+    options = make_options(
+        target=target, inputs=inputs, types=types, network=network, objective=objective, valid=valid, test=test,
+        split=split, time=time, seed=seed, device=device, metric=metric, weight=weight, positive=positive, costs=costs,
+        folds=folds, keep=keep, threads=threads, recipe=recipe, refit=refit,
+        output=None if output is None else Path(output),
+    )  # fmt: skip
+    return _run(data, options, progress, resume=False)
+
+
+def resume(folder: str | os.PathLike[str], *, progress: Any = "auto", **own: Any) -> Model:
+    """Continue a run that was killed or interrupted, to the same weights it would have reached.
+
+    Args:
+        folder: what was given as `output=`.
+        progress: as for `fit`.
+        own: arguments of `fit` that cannot be recorded and were given then: a `network=` module, a `metric=` function,
+            `valid=` or `test=` frames.
+
+    Raises:
+        RunError: the folder holds no run, the data changed, or something of your own must be given again.
+    """
+    from mapsto.fitting.options import make_options
+
+    folder = Path(folder)
+    start = _start_event(folder)
+    recorded = start["options"]
+    for key, what in (("own_network", "network"), ("own_metric", "metric")):
+        if recorded.pop(key) and what not in own:
+            message = f"this run used your own {what}; give it again: mapsto.resume({str(folder)!r}, {what}=...)"
+            raise RunError(message)
+    for key in ("valid", "test"):
+        if isinstance(recorded[key], str) and recorded[key].startswith("<") and key not in own:
+            message = f"this run got {key}= as a frame; give it again: mapsto.resume({str(folder)!r}, {key}=...)"
+            raise RunError(message)
+    network = recorded["recipe"]["network"]
+    options = make_options(**{"network": network, **recorded, **own, "output": folder})
+    data = folder / DATA_COPY if start["data"] is None else Path(start["data"])
+    if not data.exists():
+        message = f"the data of this run are gone: {data}. Put them back where they were to resume it."
+        raise RunError(message)
+    return _run(data, options, progress, resume=True)
+
+
+def _run(data: Any, options: Options, progress: Any, *, resume: bool) -> Model:
+    from mapsto.fitting.pipeline import fit as fit_pipeline
+    from mapsto.reporting.progress import listener
+    from mapsto.training.run import Run
+
+    shown = listener(progress)
+    run = Run(options.output, time=options.recipe.time, progress=shown, resume=resume)
+    try:
+        if not resume and options.output is not None:
+            _record(data, options, run)
+        model = Model(fit_pipeline(data, options, run))
+        if options.output is not None:
+            _write(model, options.output)
+    finally:
+        run.close()
+        if hasattr(shown, "close"):
+            shown.close()
+    return model
+
+
+def _record(data: Any, options: Options, run: Run) -> None:
+    """What a later process needs to resume, written before anything is learned."""
+    path = None
+    if isinstance(data, str | os.PathLike):
+        path = str(Path(data).resolve())
+    elif options.output is not None:
+        from mapsto.table import read, write
+
+        write(read(data).frame, options.output / DATA_COPY)
+    run.event("start", data=path, options=options.to_json())
+
+
+def _write(model: Model, folder: Path) -> None:
+    """The files of a finished run."""
+    (folder / "recipe.yaml").write_text(model.recipe.to_yaml(), encoding="utf-8")
+    model.save(folder / "model.mapsto")
+    model.report(folder / "report.html")
+
+
+def _start_event(folder: Path) -> dict[str, Any]:
+    path = folder / "events.jsonl"
+    if not path.is_file():
+        message = f"{folder} holds no run: there is no {path.name} in it. Name the folder given as output=."
+        raise RunError(message)
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            try:
+                event: dict[str, Any] = json.loads(line)
+            except ValueError:
+                break
+            if event.get("kind") == "start":
+                return event
+    message = f"{path} does not say how its run began; it was killed before it read its data. Start it again."
+    raise RunError(message)
+
+
+

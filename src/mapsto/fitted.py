@@ -1,0 +1,268 @@
+"""What a fit leaves behind: everything needed to predict, judge again, explain and report, and to be saved.
+
+This is the whole content of a `.mapsto` file. It imports no training code, so that a loaded model predicts at once.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from mapsto import modelfile
+from mapsto.errors import DataError, ModelFileError
+from mapsto.judging.calibration import apply_temperature
+from mapsto.judging.conformal import Conformal
+from mapsto.judging.verdict import Verdict
+from mapsto.members.ensemble import Ensemble
+from mapsto.metrics import Metric, all_for, get, present
+from mapsto.recipe import Recipe
+from mapsto.sample import Sample
+from mapsto.schema import Encoded, Schema
+from mapsto.table import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mapsto.columns.base import Column
+
+CHUNK = 131_072
+"""Rows predicted at once: bounds the memory of a large prediction."""
+
+
+@dataclass
+class Fitted:
+    """A trained, calibrated, judged ensemble and what it was made from."""
+
+    schema: Schema
+    ensemble: Ensemble
+    recipe: Recipe
+    metrics: dict[str, str]
+    """Per target, the name of the metric that decided."""
+    temperatures: dict[str, float] = field(default_factory=dict)
+    conformal: dict[str, Conformal] = field(default_factory=dict)
+    thresholds: dict[str, float] = field(default_factory=dict)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    """Per target, the model against baselines; empty where judging was switched off."""
+    notes: list[Note] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    keep: list[str] = field(default_factory=list)
+    background: Sample | None = None
+    """Training rows: what "without this column" is replaced by, and where novelty and similar rows look."""
+    held: Sample | None = None
+    """Rows no member learned from, with the model's predictions: importance, report, later judging."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Figures for report and manifest: rows, split, seconds, fingerprint, versions, curves, summaries."""
+
+    # -- prediction
+
+    def predictions(self, encoded: Encoded, *, threads: int | None = None) -> dict[str, np.ndarray]:
+        """Calibrated predictions in the form of each target's task."""
+        found = self.ensemble.predict(encoded, threads=threads)
+        return {
+            target.name: apply_temperature(
+                target.task or "regression", found[target.name], self.temperatures.get(target.name, 1.0)
+            )
+            for target in self.schema.targets
+        }
+
+    def predict_frame(
+        self, frame: pl.DataFrame, *, threads: int | None = None
+    ) -> tuple[dict[str, np.ndarray], list[Note], np.ndarray]:
+        """Predictions, what could not be read, and which rows had nothing to read at all."""
+        self.require_inputs(frame)
+        if frame.height == 0:
+            message = "there are no rows to predict: the table has a header only"
+            raise DataError(message)
+        found: dict[str, list[np.ndarray]] = {target.name: [] for target in self.schema.targets}
+        for start in range(0, frame.height, CHUNK):
+            encoded = self.schema.encode(frame.slice(start, CHUNK) if frame.height > CHUNK else frame)
+            for name, prediction in self.predictions(encoded, threads=threads).items():
+                found[name].append(prediction)
+        joined = {name: pieces[0] if len(pieces) == 1 else np.concatenate(pieces) for name, pieces in found.items()}
+        malformed = self.schema.malformed(frame)
+        problems = [
+            Note("warning", f"Column {name!r}: {len(rows)} cells cannot be read as {self._type(name)} and count as "
+                 f"missing, first in row {int(rows[0])}.", column=name, rows=tuple(rows[:5].tolist()), count=len(rows))
+            for name, rows in malformed.items()
+        ]  # fmt: skip
+        empty = self._empty(frame, malformed)
+        if empty.any():
+            rows = np.flatnonzero(empty)
+            text = f"{len(rows)} rows have no input that can be read; their predictions are null, first row {rows[0]}."
+            problems.append(Note("warning", text, rows=tuple(rows[:5].tolist()), count=len(rows)))
+        return joined, problems, empty
+
+    def intervals(self, target: Column, prediction: np.ndarray, coverage: float) -> list[pl.Series]:
+        """`TARGET_low` and `TARGET_high` for numbers, `TARGET_set` for classes."""
+        state = self.conformal.get(target.name)
+        if state is None:
+            message = f"no rows were left to calibrate intervals for {target.name!r}; fit again with valid= above 0"
+            raise DataError(message)
+        if target.task == "regression":
+            low, high = state.interval(prediction, coverage)
+            return [pl.Series(f"{target.name}_low", low), pl.Series(f"{target.name}_high", high)]
+        inside = state.sets(prediction, coverage)
+        classes = pl.Series([str(value) for value in target.classes])
+        row, code = np.nonzero(inside)
+        lists = pl.DataFrame({"row": row, "value": classes.gather(code)}).group_by("row", maintain_order=True).agg("value")
+        rows = pl.DataFrame({"row": np.arange(len(inside))}).join(lists, on="row", how="left", maintain_order="left")
+        return [rows["value"].fill_null([]).alias(f"{target.name}_set")]
+
+    def require_inputs(self, frame: pl.DataFrame) -> None:
+        """Every input column must be there."""
+        absent = [column.name for column in self.schema.inputs if column.name not in frame.columns]
+        if absent:
+            message = (
+                f"the rows lack the input columns {absent}; the model was trained with them. The rows have "
+                f"{frame.columns}. Add them (empty cells are fine), or rename yours."
+            )
+            raise DataError(message)
+
+    def _type(self, name: str) -> str:
+        return next(column.type for column in self.schema.inputs if column.name == name)
+
+    def _empty(self, frame: pl.DataFrame, malformed: dict[str, np.ndarray]) -> np.ndarray:
+        nulls = frame.select(pl.all_horizontal(pl.col(c.name).is_null() for c in self.schema.inputs)).to_series()
+        empty = nulls.to_numpy().copy()
+        if len(malformed) == 0:
+            return empty
+        unread = np.zeros((frame.height, len(self.schema.inputs)), dtype=bool)
+        for position, column in enumerate(self.schema.inputs):
+            unread[:, position] = frame[column.name].is_null().to_numpy()
+            unread[malformed.get(column.name, np.zeros(0, dtype=np.int64)), position] = True
+        return unread.all(axis=1)
+
+    # -- judging
+
+    def evaluate(self, frame: pl.DataFrame, by: str | None) -> dict[str, dict[str, Any]]:
+        """Metrics per target on rows with truth; see `Model.evaluate`."""
+        from mapsto.judging.groups import evaluate_groups
+
+        absent = [target.name for target in self.schema.targets if target.name not in frame.columns]
+        if absent or (by is not None and by not in frame.columns):
+            message = f"the rows lack {absent or [by]}; they have {frame.columns}. Scores need the true values."
+            raise DataError(message)
+        predictions, _, _ = self.predict_frame(frame)
+        found: dict[str, dict[str, Any]] = {}
+        for target in self.schema.targets:
+            truth = target.encode_target(frame[target.name])
+            if not present(target.task or "regression", truth).any():
+                message = f"no row has a known value of {target.name!r} (known: {target.classes[:10] or 'numbers'})"
+                raise DataError(message)
+            metrics = self.shown_metrics(target)
+            if by is None:
+                found[target.name] = {m.name: m(truth, predictions[target.name]) for m in metrics}
+            else:
+                found[target.name] = evaluate_groups(truth, predictions[target.name], frame[by], metrics)
+        return found
+
+    def shown_metrics(self, target: Column) -> list[Metric]:
+        """Every metric of the target's task, at the chosen threshold where one was chosen."""
+        task = target.task or "regression"
+        threshold = self.thresholds.get(target.name)
+        metrics = all_for(task)
+        if "costs" in self.facts and target.name in self.facts["costs"]:
+            metrics = [*metrics, get("cost", task, costs=np.asarray(self.facts["costs"][target.name]))]
+        return [metric if threshold is None else metric.at(threshold) for metric in metrics]
+
+    # -- persistence
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the `.mapsto` file."""
+        modelfile.save(path, *self._state())
+
+    def to_bytes(self) -> bytes:
+        """The bytes of the `.mapsto` file."""
+        return modelfile.to_bytes(*self._state())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Fitted:
+        """Read and check a `.mapsto` file."""
+        from pathlib import Path
+
+        if not Path(path).exists():
+            message = f"there is no model file {str(path)!r}"
+            raise FileNotFoundError(message)
+        return cls._from_state(*modelfile.load(path))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Fitted:
+        """The inverse of `to_bytes`."""
+        return cls._from_state(*modelfile.from_bytes(data))
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, modelfile.State]]:
+        json, arrays = self.schema.to_state()
+        parts: dict[str, modelfile.State] = {"schema": (json, arrays), "members": self.ensemble.to_state()}
+        parts["judged"] = (
+            {
+                "temperatures": self.temperatures,
+                "thresholds": self.thresholds,
+                "conformal": {name: one.to_json() for name, one in self.conformal.items()},
+                "verdicts": {name: one.to_dict() for name, one in self.verdicts.items()},
+            },
+            {},
+        )
+        about = {"notes": [note.to_dict() for note in self.notes], "history": self.history, "facts": self.facts}
+        parts["about"] = (about, {})
+        parts |= {
+            name: sample.to_state()
+            for name, sample in (("background", self.background), ("held", self.held))
+            if sample is not None
+        }
+        manifest = {
+            "recipe": self.recipe.model_dump(),
+            "metrics": self.metrics,
+            "keep": self.keep,
+            "fingerprint": self.facts.get("fingerprint"),
+            "versions": self.facts.get("versions", {}),
+        }
+        return manifest, parts
+
+    @classmethod
+    def _from_state(cls, manifest: dict[str, Any], parts: dict[str, modelfile.State]) -> Fitted:
+        try:
+            return cls._read(manifest, parts)
+        except ModelFileError:
+            raise
+        except (KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
+            message = f"the model file lacks or garbles an entry ({type(error).__name__}: {error}); it was altered"
+            raise ModelFileError(message) from error
+        except ValueError as error:
+            message = f"the model file holds an impossible value ({error}); it was altered"
+            raise ModelFileError(message) from error
+
+    @classmethod
+    def _read(cls, manifest: dict[str, Any], parts: dict[str, modelfile.State]) -> Fitted:
+        schema = Schema.from_state(*parts["schema"])
+        judged, about = parts["judged"][0], parts["about"][0]
+        samples = {
+            name: Sample.from_state(*parts[name], schema) for name in ("background", "held") if name in parts
+        }
+        return cls(
+            schema=schema,
+            ensemble=Ensemble.from_state(*parts["members"], schema),
+            recipe=Recipe.parse(manifest["recipe"]),
+            metrics={str(name): str(metric) for name, metric in manifest["metrics"].items()},
+            temperatures={name: _positive(value) for name, value in judged["temperatures"].items()},
+            conformal={name: Conformal.from_json(one) for name, one in judged["conformal"].items()},
+            thresholds={name: float(value) for name, value in judged["thresholds"].items()},
+            verdicts={name: Verdict.from_dict(one) for name, one in judged["verdicts"].items()},
+            notes=[Note.from_dict(note) for note in about["notes"]],
+            history=list(about["history"]),
+            keep=[str(name) for name in manifest["keep"]],
+            background=samples.get("background"),
+            held=samples.get("held"),
+            facts=dict(about["facts"]),
+        )
+
+
+def _positive(value: Any) -> float:
+    number = float(value)
+    if not 0 < number < np.inf:
+        message = f"a temperature of {value!r} is impossible; the model file was altered"
+        raise ModelFileError(message)
+    return number

@@ -1,0 +1,102 @@
+"""One member learned for the ensemble, with honest predictions of the held rows; kept over a kill."""
+
+from __future__ import annotations
+
+import time as clock
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mapsto.members import from_state, make
+from mapsto.members.bagged import Bagged
+from mapsto.members.base import Work
+
+if TYPE_CHECKING:
+    from mapsto.fitting.prepare import Prepared
+    from mapsto.members.base import Member, Predictions
+    from mapsto.recipe import Recipe
+    from mapsto.training.run import Run
+
+TIMED_ROWS = 4096
+"""Rows whose prediction is timed."""
+
+
+@dataclass
+class Learned:
+    """A fitted member, its predictions of `Prepared.held`, and what it took."""
+
+    name: str
+    member: Member
+    held: Predictions
+    fit_seconds: float
+    predict_us: float
+
+
+def learn(name: str, prepared: Prepared, run: Run, recipe: Recipe, *, seconds: float | None, bag: bool) -> Learned:
+    """Fit the member of this name, or take it up as it was kept.
+
+    With `bag`, one model a fold is fitted on the development rows, and the held rows are predicted by models that did
+    not see them; otherwise one model is fitted on the training rows.
+    """
+    place = f"members/{name}"
+    kept = run.kept(place)
+    if kept is not None:
+        return _taken_up(name, kept, prepared)
+    start = clock.perf_counter()
+    member = make(name, prepared.options.module)
+    work = work_of(prepared, run, recipe, seconds, label=f"{name}: ")
+    held: Predictions
+    if bag:
+        work.train, work.valid = prepared.dev, None
+        stop = None if prepared.out_of_fold else np.setdiff1d(np.arange(prepared.dev.rows), prepared.calibrate)
+        bagged = Bagged(member, prepared.folds, stop_rows=stop).fit(work)
+        held = {target: values[prepared.held] for target, values in bagged.out_of_fold.items()}
+        fitted: Member = bagged
+    else:
+        fitted = member.fit(work)
+        held = fitted.predict(prepared.dev.take(prepared.held), threads=work.threads)
+    seconds_used = clock.perf_counter() - start
+    cost = run.decide(f"{name}: microseconds a row", lambda: microseconds_a_row(fitted, prepared))
+    json, arrays = fitted.to_state()
+    json = {"state": json, "kind": fitted.name, "fit_seconds": seconds_used, "predict_us": cost}
+    own = {f"held.{target}": values for target, values in held.items()}
+    run.keep(place, json, own | {f"member.{key}": array for key, array in arrays.items()})
+    return Learned(name, fitted, held, seconds_used, cost)
+
+
+def _taken_up(name: str, kept: tuple[dict[str, Any], dict[str, np.ndarray]], prepared: Prepared) -> Learned:
+    json, arrays = kept
+    held = {key.removeprefix("held."): array for key, array in arrays.items() if key.startswith("held.")}
+    own = {key.removeprefix("member."): array for key, array in arrays.items() if key.startswith("member.")}
+    member = from_state(json["kind"], json["state"], own, prepared.schema)
+    return Learned(name, member, held, float(json["fit_seconds"]), float(json["predict_us"]))
+
+
+def work_of(prepared: Prepared, run: Run, recipe: Recipe, seconds: float | None, label: str) -> Work:
+    """The work of a single model: training rows to learn from, choosing rows to stop at."""
+    stop = None if prepared.out_of_fold or len(prepared.choose) == 0 else prepared.dev.take(prepared.choose)
+    whole = len(prepared.train) == prepared.dev.rows
+    return Work(
+        prepared.schema,
+        prepared.dev if whole else prepared.dev.take(prepared.train),
+        stop,
+        prepared.metrics,
+        recipe,
+        run,
+        seed=recipe.seed,
+        threads=prepared.options.threads,
+        seconds=seconds,
+        label=label,
+    )
+
+
+def microseconds_a_row(member: Member, prepared: Prepared) -> float:
+    """Time of predicting many rows at once, a row; the better of two runs."""
+    rows = prepared.dev.take(np.arange(min(TIMED_ROWS, prepared.dev.rows)))
+    taken = []
+    for _ in range(2):
+        start = clock.perf_counter()
+        member.predict(rows, threads=prepared.options.threads)
+        taken.append(clock.perf_counter() - start)
+    return min(taken) / rows.rows * 1e6

@@ -1,0 +1,180 @@
+"""The stages of a fit, in order: read, prepare, baselines, members, ensemble, calibration, verdict, files.
+
+A killed run starts over at the top; what was finished is taken up from the run folder, decisions are replayed, and a
+network goes on from its last checkpoint. So the stages below contain no word about resuming.
+"""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mapsto.errors import DataError, RunError
+from mapsto.fitted import Fitted
+from mapsto.fitting.baselines import learn_baselines
+from mapsto.fitting.candidates import learn_candidates
+from mapsto.fitting.judge import calibrate, choose_thresholds, combine, judge_once
+from mapsto.fitting.prepare import Prepared, prepare
+from mapsto.judging.checks import check_target, column_features, leaks, shift
+from mapsto.judging.labels import suspected_labels
+from mapsto.sample import Sample, draw_rows
+from mapsto.table import Note, fingerprint, read
+
+if TYPE_CHECKING:
+    from mapsto.fitting.learned import Learned
+    from mapsto.fitting.options import Options
+    from mapsto.members.base import Predictions
+    from mapsto.table import Table
+    from mapsto.training.run import Run
+
+BACKGROUND_ROWS = 500
+HELD_ROWS = 2000
+CHECK_SECONDS_SHARE = 0.05
+
+
+def fit(data: Any, options: Options, run: Run) -> Fitted:
+    """From data to a fitted model; writes the run folder's files if there is one."""
+    with run.interrupt():
+        _stage(run, "reading", 0.0)
+        table = read(data)
+        found = fingerprint(table.frame)
+        if run.decide("data", lambda: found) != found:
+            message = (
+                f"the data changed since this run began (fingerprint {found}, was {run.decided('data')}). "
+                "Restore them to resume, or start a new run."
+            )
+            raise RunError(message)
+        fitted = _fit(table, options, run)
+        fitted.facts["fingerprint"] = found
+        fitted.facts["seconds"] = round(run.elapsed, 1)
+        _stage(run, "done", 1.0)
+    return fitted
+
+
+def _fit(table: Table, options: Options, run: Run) -> Fitted:
+    _stage(run, "finding out what the columns are", 0.01)
+    prepared = prepare(table, options)
+    prepared.notes += checks(prepared)
+    for note in prepared.notes:
+        run.event("note", text=note.text)
+    baselines = []
+    if options.judge:
+        _stage(run, "learning the baselines", 0.05)
+        baselines = learn_baselines(prepared, run, None if run.left is None else 0.18 * run.left)
+    learned, recipe = learn_candidates(prepared, run)
+    if not learned:
+        message = "the time was up before any model was learned; give more time, or time=None"
+        raise DataError(message)
+    _stage(run, "weighing, calibrating and judging", 0.92)
+    ensemble, held = combine(learned, prepared)
+    metrics = {name: metric.name for name, metric in prepared.metrics.items()}
+    fitted = Fitted(prepared.schema, ensemble, recipe, metrics, notes=prepared.notes, keep=options.keep)
+    fitted.history = [
+        {key: value for key, value in event.items() if key != "kind"} for event in run.events if event["kind"] == "epoch"
+    ]
+    if options.judge:
+        held = calibrate(fitted, held, prepared)
+    choose_thresholds(fitted, prepared)
+    if options.judge:
+        judge_once(fitted, prepared, learned, baselines, held)
+    fitted.facts |= _facts(prepared, learned)
+    _samples(fitted, prepared, held)
+    if options.refit:
+        from mapsto.fitting.refit import refit
+
+        _stage(run, "retraining on all rows", 0.95)
+        refit(fitted, prepared, learned, run)
+    return fitted
+
+
+def checks(prepared: Prepared) -> list[Note]:
+    """Checks that need learning: targets, leaks, and shift between given train and test rows."""
+    schema, dev = prepared.schema, prepared.dev
+    notes: list[Note] = []
+    for target in schema.targets:
+        notes += check_target(target.name, target.task or "regression", dev.truth[target.name], target.classes)
+    rows = draw_rows(dev.rows, 5000, prepared.options.recipe.seed)
+    sample = dev.take(rows)
+    columns = column_features(schema, sample)
+    for target in schema.targets:
+        notes += leaks(columns, target.task or "regression", sample.truth[target.name], target=target.name,
+                       seed=prepared.options.recipe.seed)  # fmt: skip
+    if prepared.test is not None and prepared.how != "random":
+        test = prepared.test.take(draw_rows(prepared.test.rows, 5000, 1))
+        notes += shift(columns, column_features(schema, test), seed=prepared.options.recipe.seed)
+    return notes
+
+
+def _facts(prepared: Prepared, learned: list[Learned]) -> dict[str, Any]:
+    """Figures for report and manifest."""
+    import polars
+    import sklearn
+
+    import mapsto
+
+    schema = prepared.schema
+    test_rows = 0 if prepared.test is None else prepared.test.rows
+    return {
+        "rows": {
+            "train": len(prepared.train),
+            "choose": len(prepared.choose),
+            "calibrate": len(prepared.calibrate),
+            "test": test_rows,
+            "development": prepared.dev.rows,
+        },
+        "split": prepared.how,
+        "out_of_fold": prepared.out_of_fold,
+        "members": [
+            {"name": one.name, "fit_seconds": one.fit_seconds, "predict_us": one.predict_us} for one in learned
+        ],
+        "summaries": {c.name: c.summary(prepared.frame[c.name]) for c in [*schema.inputs, *schema.targets]},
+        "versions": {
+            "mapsto": mapsto.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "polars": polars.__version__,
+            "scikit-learn": sklearn.__version__,
+        },
+    }
+
+
+def _samples(fitted: Fitted, prepared: Prepared, held: Predictions) -> None:
+    """Keep some training rows and some honest rows; name suspected wrong labels among the held rows."""
+    seed, schema = prepared.options.recipe.seed, prepared.schema
+    rows = prepared.train[draw_rows(len(prepared.train), BACKGROUND_ROWS, seed)]
+    fitted.background = Sample.of(schema, prepared.dev, prepared.frame, rows)
+    if prepared.test is not None and prepared.test_frame is not None:
+        fitted.held = Sample.draw(schema, prepared.test, prepared.test_frame, HELD_ROWS, seed)
+        fitted.held.predictions = fitted.predictions(fitted.held.encoded, threads=prepared.options.threads)
+    else:
+        place = draw_rows(len(prepared.held), HELD_ROWS, seed)
+        fitted.held = Sample.of(schema, prepared.dev, prepared.frame, prepared.held[place])
+        fitted.held.predictions = {name: values[place] for name, values in held.items()}
+    fitted.facts["suspects"] = {t.name: _suspects(fitted, t.name, prepared, held) for t in schema.targets}
+
+
+def _suspects(fitted: Fitted, name: str, prepared: Prepared, held: Predictions) -> list[dict[str, Any]]:
+    """The most suspected labels, as rows of the development table."""
+    target = prepared.schema.target(name)
+    truth = prepared.dev.truth[name][prepared.held]
+    found = suspected_labels(target.task or "regression", truth, held[name]).take(slice(20))
+
+    def value(code: float, label: int) -> str:
+        if target.task == "regression":
+            return target.show(float(code))
+        if target.task == "multilabel":
+            return ("" if code else "not ") + str(target.classes[label])
+        return str(target.classes[int(code)])
+
+    return [
+        {"row": int(prepared.held[row]), "given": value(given, label), "suggested": value(suggested, label)}
+        for row, given, suggested, label in zip(
+            found.rows.tolist(), found.given.tolist(), found.suggested.tolist(), found.label.tolist(), strict=True
+        )
+    ]
+
+
+def _stage(run: Run, text: str, share: float) -> None:
+    run.event("stage", text=text, share=share, left=run.left)

@@ -1,0 +1,263 @@
+"""The model: what `mapsto.fit` returns, what a `.mapsto` file holds, and everything a person does with it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from mapsto.errors import DataError, OptionError, VerbError
+from mapsto.fitted import Fitted
+from mapsto.table import Note, give_back, read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mapsto.judging.verdict import Verdict
+    from mapsto.recipe import Recipe
+    from mapsto.table import Table
+
+VERBS = ("predict", "predict_proba", "evaluate", "explain", "importance", "novelty", "update", "report", "save")
+
+
+class Model:
+    """A learned mapping from the input columns to the target columns.
+
+    Predictions are thread-safe and do not depend on which rows are asked together. Made by `mapsto.fit`,
+    `mapsto.load` and `mapsto.resume`.
+    """
+
+    def __init__(self, fitted: Fitted) -> None:
+        self._fitted = fitted
+        self.last_problems: list[Note] = []
+        """Cells of the rows last predicted that could not be read, and rows without any readable input."""
+
+    # -- what it is
+
+    @property
+    def columns(self) -> pl.DataFrame:
+        """One row a column: name, role, type and the reason for the type."""
+        schema = self._fitted.schema
+        roles = [("input", schema.inputs), ("target", schema.targets), ("left out", schema.left_out)]
+        rows = [(c.name, role, c.type, c.reason) for role, columns in roles for c in columns]
+        return pl.DataFrame(rows, schema=["column", "role", "type", "reason"], orient="row")
+
+    @property
+    def recipe(self) -> Recipe:
+        """Every setting of the fit, derived values filled in; `mapsto.fit(..., recipe=model.recipe)` repeats it."""
+        return self._fitted.recipe
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The model against baselines on the same held-out rows, for the first target; see `verdicts`.
+
+        None where judging was switched off.
+        """
+        return next(iter(self._fitted.verdicts.values()), None)
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """The verdict of each target."""
+        return self._fitted.verdicts
+
+    @property
+    def network(self) -> Any:
+        """The trained network as an ordinary `nn.Module` (the first, if the ensemble holds several)."""
+        for member in self._fitted.ensemble.members:
+            module = getattr(member, "module", None)
+            if module is not None:
+                return module
+        message = "this model holds no network: its ensemble chose other members (see model.verdict)"
+        raise VerbError(message)
+
+    @property
+    def history(self) -> pl.DataFrame:
+        """One row an epoch: member, epoch, training loss, validation figure, seconds."""
+        return pl.DataFrame(self._fitted.history, infer_schema_length=None)
+
+    @property
+    def notes(self) -> list[Note]:
+        """What was found in the data and what was done about it."""
+        return self._fitted.notes
+
+    def __getattr__(self, name: str) -> Any:
+        if name in {"generate", "embed", "act", "score", "forecast", "same", "nearest"}:
+            message = f"this model was trained to predict and has no {name}(); it offers {', '.join(VERBS)}"
+            raise VerbError(message)
+        message = f"a Model has no attribute {name!r}"
+        raise AttributeError(message)
+
+    def __repr__(self) -> str:
+        fitted = self._fitted
+        members = ", ".join(member.name for member in fitted.ensemble.members)
+        targets = ", ".join(column.name for column in fitted.schema.targets)
+        return f"<mapsto.Model {len(fitted.schema.inputs)} columns ↦ {targets} ({members})>"
+
+    def describe(self) -> str:
+        """Column types with reasons, held-out metrics, verdict: what a person wants to see first."""
+        from mapsto.reporting.text import describe
+
+        return describe(self._fitted)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON."""
+        from mapsto.reporting.text import summary
+
+        return summary(self._fitted)
+
+    # -- prediction
+
+    def predict(self, new: Any, *, interval: float | None = None, keep: list[str] | None = None) -> Any:
+        """Predict the targets of new rows.
+
+        Args:
+            new: path, frame (pandas, polars, pyarrow) or dict of arrays with the input columns; others are ignored.
+            interval: coverage, for example 0.9: adds `TARGET_low`, `TARGET_high` for numbers and `TARGET_set` for
+                classes.
+            keep: columns of `new` carried over unchanged; default: those named by `keep=` in the fit, if present.
+
+        Returns:
+            A frame of the kind given (polars for dicts and paths), one column per target, same row order and count.
+            Rows in which no input can be read are null and listed in `last_problems`.
+        """
+        table = read(new)
+        return give_back(self._predict(table, interval, keep), table.kind, like=table.like)
+
+    def predict_file(
+        self, path: str, *, interval: float | None = None, keep: list[str] | None = None, proba: bool = False
+    ) -> pl.DataFrame:
+        """`predict` or `predict_proba` of a file, as a polars frame."""
+        table = read(path)
+        if not proba:
+            return self._predict(table, interval, keep)
+        kept = self._kept(table, keep)
+        return pl.concat([table.frame.select(kept), self._proba(table)], how="horizontal")
+
+    def predict_proba(self, new: Any) -> Any:
+        """Probabilities of the classes or labels of new rows.
+
+        Columns are named after the class values for one target, `TARGET=CLASS` for several. Raises `VerbError` if no
+        target has classes.
+        """
+        table = read(new)
+        return give_back(self._proba(table), table.kind, like=table.like)
+
+    def _predict(self, table: Table, interval: float | None, keep: list[str] | None) -> pl.DataFrame:
+        fitted = self._fitted
+        if interval is not None and not 0 < interval < 1:
+            message = f"interval={interval!r}: expected a coverage between 0 and 1, for example 0.9"
+            raise OptionError(message)
+        predictions, empty = self._predictions(table)
+        found = [table.frame[name] for name in self._kept(table, keep)]
+        for target in fitted.schema.targets:
+            prediction = predictions[target.name]
+            series = [target.decode(prediction, threshold=fitted.thresholds.get(target.name))]
+            if interval is not None:
+                series += fitted.intervals(target, prediction, interval)
+            found += [_null_where(one, empty) for one in series]
+        return pl.DataFrame(found)
+
+    def _proba(self, table: Table) -> pl.DataFrame:
+        with_classes = [t for t in self._fitted.schema.targets if t.classes]
+        if not with_classes:
+            message = "predict_proba needs a target with classes; use predict(interval=0.9) for the spread of a number"
+            raise VerbError(message)
+        predictions, empty = self._predictions(table)
+        found = []
+        for target in with_classes:
+            for position, value in enumerate(target.classes):
+                name = str(value) if len(self._fitted.schema.targets) == 1 else f"{target.name}={value}"
+                series = pl.Series(name, predictions[target.name][:, position].astype(np.float64))
+                found.append(_null_where(series, empty))
+        return pl.DataFrame(found)
+
+    def _predictions(self, table: Table) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        predictions, problems, empty = self._fitted.predict_frame(table.frame)
+        self.last_problems = [*table.notes, *problems]
+        return predictions, empty
+
+    def _kept(self, table: Table, keep: list[str] | None) -> list[str]:
+        if keep is None:
+            return [name for name in self._fitted.keep if name in table.frame.columns]
+        for name in keep:
+            if name not in table.frame.columns:
+                message = f"keep={name!r}: no such column; the rows given have {table.frame.columns}"
+                raise DataError(message)
+        return keep
+
+    # -- judging
+
+    def evaluate(self, labelled: Any, *, by: str | None = None) -> dict[str, dict[str, Any]]:
+        """Metrics on rows with known targets: `{target: {metric: value}}`, natural sign.
+
+        With `by`, per group of that column: `{target: {group: {metric: value}}}`, and "rows" counts its rows.
+        """
+        return self._fitted.evaluate(read(labelled).frame, by)
+
+    # -- explaining
+
+    def explain(self, new: Any, *, max_seconds: float | None = None) -> Any:
+        """Which columns moved each prediction.
+
+        Returns a frame with a row per row and column: `row`, `column`, `value`, `attribution` (in the target's units;
+        probability of the predicted class for classes), `faithfulness` (above 1: removing the top columns moves the
+        prediction more than removing random ones). With several targets also `target`. At most `max_seconds`: when
+        time runs out, fewer samples are drawn.
+        """
+        from mapsto.explaining import explain
+
+        table = read(new)
+        return give_back(explain(self._fitted, table.frame, max_seconds), table.kind, like=table.like)
+
+    def importance(self, *, max_seconds: float | None = None) -> pl.DataFrame:
+        """Permutation importance on held-out rows: column, target, loss of the deciding metric, low, high."""
+        from mapsto.explaining import importance
+
+        return importance(self._fitted, max_seconds)
+
+    def novelty(self, new: Any) -> Any:
+        """How far outside the training data each row lies: 0 in the thick of it, above 1 farther than 99 % of them."""
+        from mapsto.explaining import novelty
+
+        table = read(new)
+        found = pl.DataFrame({"novelty": novelty(self._fitted, table.frame)})
+        return give_back(found, table.kind, like=table.like)
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write the self-contained HTML report; returns its path."""
+        from mapsto.reporting import write_report
+
+        return write_report(self._fitted, path)
+
+    # -- life
+
+    def update(self, more: Any, *, time: str | float | None = None, progress: Any = "auto") -> Model:
+        """A new model learned from the old rows' recipe and `more` rows; this one is unchanged.
+
+        The columns keep what they learned; each member goes on from its weights or is grown anew.
+        """
+        from mapsto.fitting.update import update
+
+        return Model(update(self._fitted, read(more), time=time, progress=progress))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to one `.mapsto` file."""
+        self._fitted.save(path)
+
+    def to_bytes(self) -> bytes:
+        """The bytes of the `.mapsto` file."""
+        return self._fitted.to_bytes()
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """Open a `.mapsto` file. Safe with a stranger's file: nothing in it is run, everything is checked."""
+    return Model(Fitted.load(path))
+
+
+def _null_where(series: pl.Series, empty: np.ndarray) -> pl.Series:
+    if not empty.any():
+        return series
+    keep = pl.Series(~empty)
+    return pl.select(pl.when(keep).then(pl.lit(series)).otherwise(None).alias(series.name)).to_series()

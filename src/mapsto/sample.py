@@ -1,0 +1,124 @@
+"""A sample of rows that a model keeps: encoded for computing, shown for people.
+
+Kept are some training rows (what "without this column" is replaced by, where novelty and similar rows look) and some
+held-out rows (importance, report). They make a model file explain itself anywhere, without the data it came from; and
+they mean that the file holds some rows of the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from mapsto.columns.common.parts import Block, Ragged
+from mapsto.errors import ModelFileError
+from mapsto.schema import Encoded
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from mapsto.schema import Schema
+
+
+@dataclass
+class Sample:
+    """Rows encoded, with truth, as they read, and with predictions where they were made honestly."""
+
+    encoded: Encoded
+    shown: dict[str, list[str]]
+    """Column name to its values as a person reads them."""
+    predictions: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.encoded.rows
+
+    @classmethod
+    def draw(cls, schema: Schema, encoded: Encoded, frame: pl.DataFrame, most: int, seed: int) -> Self:
+        """At most `most` rows, drawn without replacement, in their order; `frame` holds the same rows as `encoded`."""
+        return cls.of(schema, encoded, frame, draw_rows(encoded.rows, most, seed))
+
+    @classmethod
+    def of(cls, schema: Schema, encoded: Encoded, frame: pl.DataFrame, rows: np.ndarray) -> Self:
+        """These rows."""
+        picked = frame[rows]
+        shown = {
+            column.name: [column.show(value) for value in picked[column.name].to_list()]
+            for column in [*schema.inputs, *schema.targets]
+            if column.name in picked.columns
+        }
+        return cls(encoded.take(rows), shown)
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """JSON and arrays."""
+        arrays: dict[str, np.ndarray] = {}
+        keys = sorted(self.encoded.blocks)
+        for position, key in enumerate(keys):
+            block = self.encoded.blocks[key]
+            if isinstance(block, Ragged):
+                arrays[f"values.{position}"], arrays[f"offsets.{position}"] = block.values, block.offsets
+                if block.weights is not None:
+                    arrays[f"weights.{position}"] = block.weights
+            else:
+                arrays[f"block.{position}"] = block
+        arrays |= {f"truth.{name}": truth for name, truth in self.encoded.truth.items()}
+        arrays |= {f"prediction.{name}": prediction for name, prediction in self.predictions.items()}
+        return {"rows": self.encoded.rows, "keys": keys, "shown": self.shown}, arrays
+
+    @classmethod
+    def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray], schema: Schema) -> Self:
+        """The inverse; sizes, types and codes are checked against the schema."""
+        rows = json["rows"]
+        if not isinstance(rows, int) or rows < 0 or set(json["keys"]) != set(schema.parts):
+            raise _altered("its rows or blocks do not fit the columns")
+        blocks = {key: _block(position, key, arrays, rows, schema) for position, key in enumerate(json["keys"])}
+        truth = {t.name: arrays[f"truth.{t.name}"] for t in schema.targets if f"truth.{t.name}" in arrays}
+        predictions = {
+            t.name: arrays[f"prediction.{t.name}"] for t in schema.targets if f"prediction.{t.name}" in arrays
+        }
+        if any(len(array) != rows for array in [*truth.values(), *predictions.values()]):
+            raise _altered("truth or predictions have another number of rows")
+        shown = {str(name): [str(value) for value in values] for name, values in json["shown"].items()}
+        if any(len(values) != rows for values in shown.values()):
+            raise _altered("shown values have another number of rows")
+        return cls(Encoded(rows, blocks, truth), shown, predictions)
+
+
+def draw_rows(rows: int, most: int, seed: int) -> np.ndarray:
+    """At most `most` row numbers, rising."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng([seed, 11]).choice(rows, most, replace=False))
+
+
+def _block(position: int, key: str, arrays: dict[str, np.ndarray], rows: int, schema: Schema) -> Block:
+    parts = schema.parts[key]
+    sizes = np.array([getattr(part, "size", 0) for part in parts])
+    if parts[0].stacked:
+        dense = arrays[f"block.{position}"]
+        expected = np.int32 if sizes.any() else np.float32
+        if dense.shape != (rows, len(parts)) or dense.dtype != expected:
+            raise _altered(f"block {key!r} has shape {dense.shape} and type {dense.dtype}")
+        if sizes.any() and rows and ((dense < 0).any() or (dense >= sizes).any()):
+            raise _altered(f"block {key!r} holds codes out of range")
+        return dense
+    values, offsets = arrays[f"values.{position}"], arrays[f"offsets.{position}"]
+    weights = arrays.get(f"weights.{position}")
+    sound = (
+        offsets.shape == (rows + 1,)
+        and offsets.dtype.kind == "i"
+        and offsets[0] == 0
+        and offsets[-1] == len(values)
+        and bool((np.diff(offsets) >= 0).all())
+        and (not sizes.any() or values.dtype.kind == "i")
+        and (weights is None or weights.shape == values.shape)
+        and (not sizes.any() or not len(values) or (values.min() >= 0 and values.max() < sizes[0]))
+    )
+    if not sound:
+        raise _altered(f"block {key!r} is inconsistent")
+    return Ragged(values, offsets, weights)
+
+
+def _altered(what: str) -> ModelFileError:
+    return ModelFileError(f"the model file's sample of rows was altered: {what}")
