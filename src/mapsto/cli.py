@@ -218,10 +218,8 @@ def evaluate(
     for target, scores in found.items():
         print(target)
         for name, value in scores.items():
-            if isinstance(value, dict):
-                print(f"  {name}: " + ", ".join(f"{key} {figure:.4g}" for key, figure in value.items()))
-            else:
-                print(f"  {name} {value:.6g}")
+            shown = ", ".join(f"{key} {figure:.4g}" for key, figure in value.items()) if by else f"{value:.6g}"
+            print(f"  {'missing' if name is None else name}: {shown}")
 
 
 @app.command()

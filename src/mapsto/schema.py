@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mapsto.columns import TYPES, Ignored, from_state
 from mapsto.columns.base import Column, Features, Guide
+from mapsto.columns.common.cells import is_constant, sample
 from mapsto.columns.common.parts import Block, Part, Ragged
+from mapsto.errors import ColumnRefused, DataError, ModelFileError, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +49,40 @@ class Schema:
     targets: list[Column]
     left_out: list[Column] = field(default_factory=list)
 
+    @classmethod
+    def claim(
+        cls,
+        frame: pl.DataFrame,
+        *,
+        targets: Sequence[str],
+        inputs: Sequence[str] | None = None,
+        types: Mapping[str, Any] | None = None,
+    ) -> Schema:
+        """Find a type for every column.
+
+        Args:
+            frame: all rows at hand; claims look at samples of it.
+            targets: columns to predict.
+            inputs: columns to read; None: all others.
+            types: types given by the user, by column name: an object, a class, a type's name, or its JSON with "type".
+
+        Raises:
+            DataError: a name is no column, no type takes a target, or a given type cannot read its column.
+
+        >>> import polars as pl
+        >>> frame = pl.DataFrame({"size": [1.5, 2.0, 3.5], "same": [1, 1, 1], "kind": ["a", "b", "a"]})
+        >>> schema = Schema.claim(frame, targets=["kind"])
+        >>> [(column.name, column.type) for column in schema.columns]
+        [('size', 'number'), ('kind', 'category'), ('same', 'ignored')]
+        """
+        given = dict(types or {})
+        if inputs is None:
+            inputs = [name for name in frame.columns if name not in targets]
+        require(frame, [*targets, *inputs, *given])
+        out = [_target(frame[name], given.get(name)) for name in targets]
+        found = [_input(frame[name], given.get(name)) for name in inputs]
+        return cls([c for c in found if c.is_input], out, [c for c in found if not c.is_input])
+
     @property
     def columns(self) -> list[Column]:
         """Inputs, targets and columns left out."""
@@ -58,12 +97,13 @@ class Schema:
         for target in self.targets:
             target.learn(frame[target.name])
         guide = None
-        if self.targets and self.targets[0].task is not None:
-            first = self.targets[0]
-            guide = Guide(first.task, first.encode_target(frame[first.name]))
+        for first in self.targets[:1]:
+            if first.task is not None:
+                guide = Guide(first.task, first.encode_target(frame[first.name]))
         for column in self.inputs:
             column.learn(frame[column.name], guide)
-        self.__dict__.pop("parts", None)
+        for cached in ("parts", "_places"):
+            self.__dict__.pop(cached, None)
 
     @cached_property
     def parts(self) -> dict[str, list[Part]]:
@@ -74,31 +114,41 @@ class Schema:
                 found.setdefault(part.key, []).append(part)
         return found
 
+    @cached_property
+    def _places(self) -> dict[str, list[tuple[str, int, int]]]:
+        """For each input, and each of its parts: the block, the position in it, and the block's width (0: its own)."""
+        taken = dict.fromkeys(self.parts, 0)
+        places: dict[str, list[tuple[str, int, int]]] = {}
+        for column in self.inputs:
+            places[column.name] = []
+            for part in column.parts:
+                width = len(self.parts[part.key]) if part.stacked else 0
+                places[column.name].append((part.key, taken[part.key], width))
+                taken[part.key] += 1
+        return places
+
     def encode(self, frame: pl.DataFrame, *, truth: bool = False) -> Encoded:
         """Encode all rows; with `truth`, also the targets that the frame has."""
         rows = frame.height
-        blocks: dict[str, Block] = {
-            key: np.empty((rows, len(parts)), dtype=np.float32 if key == "numbers" else np.int32)
-            for key, parts in self.parts.items()
-            if parts[0].stacked
-        }
-        filled = dict.fromkeys(blocks, 0)
+        blocks: dict[str, Block] = {}
         for column in self.inputs:
-            for part, array in zip(column.parts, column.encode(frame[column.name]), strict=True):
-                if part.stacked:
-                    blocks[part.key][:, filled[part.key]] = array  # type: ignore[index]
-                    filled[part.key] += 1
-                else:
-                    blocks[part.key] = array
+            arrays = column.encode(frame[column.name])
+            for (key, position, width), array in zip(self._places[column.name], arrays, strict=True):
+                if isinstance(array, Ragged) or width == 0:
+                    blocks[key] = array
+                    continue
+                if key not in blocks:
+                    blocks[key] = np.empty((rows, width), dtype=array.dtype)
+                blocks[key][:, position] = array  # type: ignore[index]
         found = {t.name: t.encode_target(frame[t.name]) for t in self.targets if truth and t.name in frame.columns}
         return Encoded(rows, blocks, found)
 
     def arrays(self, encoded: Encoded, column: Column) -> list[np.ndarray | Ragged]:
         """The arrays of one column inside an encoded table, as `Column.encode` gave them."""
         found: list[np.ndarray | Ragged] = []
-        for part in column.parts:
-            block = encoded.blocks[part.key]
-            found.append(block[:, self.parts[part.key].index(part)] if isinstance(block, np.ndarray) else block)
+        for key, position, width in self._places[column.name]:
+            block = encoded.blocks[key]
+            found.append(block[:, position] if isinstance(block, np.ndarray) and width else block)
         return found
 
     def with_arrays(self, encoded: Encoded, changed: dict[str, Sequence[np.ndarray | Ragged]]) -> Encoded:
@@ -108,15 +158,14 @@ class Schema:
         for column in self.inputs:
             if column.name not in changed:
                 continue
-            for part, array in zip(column.parts, changed[column.name], strict=True):
-                block = blocks[part.key]
-                if isinstance(block, np.ndarray):
-                    if part.key not in copied:
-                        block = blocks[part.key] = block.copy()
-                        copied.add(part.key)
-                    block[:, self.parts[part.key].index(part)] = array
-                else:
-                    blocks[part.key] = array
+            for (key, position, width), array in zip(self._places[column.name], changed[column.name], strict=True):
+                if isinstance(array, Ragged) or width == 0:
+                    blocks[key] = array
+                    continue
+                if key not in copied:
+                    blocks[key] = blocks[key].copy()  # type: ignore[union-attr]
+                    copied.add(key)
+                blocks[key][:, position] = array  # type: ignore[index]
         return replace(encoded, blocks=blocks)
 
     def features(self, encoded: Encoded) -> Features:
@@ -146,3 +195,116 @@ class Schema:
                 json[role].append({"type": column.type, "name": column.name, "reason": column.reason, **state})
                 arrays |= {f"{role}.{position}.{name}": array for name, array in own.items()}
         return json, arrays
+
+    @classmethod
+    def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Schema:
+        """The inverse of `to_state`; hostile contents are a `ModelFileError`."""
+        schema = cls(*(_columns_from(json, arrays, role) for role in ("inputs", "targets", "left_out")))
+        names = [column.name for column in schema.columns]
+        if len(set(names)) != len(names):
+            raise _altered("it names a column twice")
+        if not all(column.is_input for column in schema.inputs) or any(c.task is None for c in schema.targets):
+            raise _altered("a column has a type that does not fit its place")
+        return schema
+
+
+def require(frame: pl.DataFrame, names: Sequence[str]) -> None:
+    """Every name must be a column; if not, a `DataError` suggests the nearest."""
+    for name in names:
+        if name not in frame.columns:
+            near = get_close_matches(name, frame.columns, n=3, cutoff=0.5)
+            hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"There are {frame.columns}."
+            message = f"there is no column {name!r}. {hint}"
+            raise DataError(message)
+
+
+def _target(series: pl.Series, given: Any) -> Column:
+    name = series.name
+    if is_constant(series):
+        there = series.drop_nulls()
+        what = f"one value only ({there[0]})" if len(there) else "no value at all"
+        message = (
+            f"target column {name!r} holds {what} in {len(series):,} rows, so there is nothing to learn; "
+            "expected two classes or more, or numbers that differ"
+        )
+        raise DataError(message)
+    if given is None:
+        return _claimed(series, target=True)
+    column = _given(series, given)
+    if column.task is None:
+        able = ", ".join(kind.type for kind in TYPES if kind.task is not None)
+        message = f"target column {name!r} is given as {column.type}, which cannot be predicted; choose from {able}"
+        raise DataError(message)
+    return column
+
+
+def _input(series: pl.Series, given: Any) -> Column:
+    return _claimed(series) if given is None else _given(series, given)
+
+
+def _claimed(series: pl.Series, *, target: bool = False) -> Column:
+    """The first type that takes the series."""
+    refusals: list[str] = []
+    for kind in TYPES:
+        try:
+            return kind.claim(series, name=series.name, target=target)
+        except ColumnRefused as refusal:
+            refusals.append(f"{kind.type}: {refusal}")
+    if not target:
+        return Ignored(name=series.name, reason=f"no column type reads cells of type {series.dtype}")
+    message = f"column {series.name!r} cannot be a target. " + "; ".join(refusals)
+    raise DataError(message)
+
+
+def _given(series: pl.Series, given: Any) -> Column:
+    """The type the user gave, checked to read at least one cell of those that are there."""
+    column = _built(given, series.name)
+    cells = sample(series)
+    bad = column.malformed(cells)
+    if len(cells) and bad.all():
+        message = (
+            f"column {series.name!r} is given as {column.type}, but none of its cells can be read as one; "
+            f"the first is {cells[0]!r}"
+        )
+        raise DataError(message)
+    return column
+
+
+def _built(given: Any, name: str) -> Column:
+    if isinstance(given, Column):
+        return replace(given, name=name)
+    if isinstance(given, type) and issubclass(given, Column):
+        return given(name=name)
+    entries = dict(given) if isinstance(given, Mapping) else {"type": given}
+    kind = _kind(entries.pop("type", None), name)
+    try:
+        return kind(**{**entries, "name": name})
+    except TypeError as error:
+        known = [f.name for f in fields(kind) if f.init and f.name not in ("name", "reason")]
+        message = f"types[{name!r}]={given!r}: {error}. A {kind.type} has the options {known}"
+        raise OptionError(message) from error
+
+
+def _kind(wanted: Any, name: str) -> type[Column]:
+    found = next((kind for kind in TYPES if kind.type == wanted), None)
+    if found is None:
+        message = f"types[{name!r}]={wanted!r} is no column type; expected one of {[kind.type for kind in TYPES]}"
+        raise OptionError(message)
+    return found
+
+
+def _columns_from(json: dict[str, Any], arrays: dict[str, np.ndarray], role: str) -> list[Column]:
+    entries = json.get(role)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise _altered(f"its {role} are not a list of columns")
+    own: list[dict[str, np.ndarray]] = [{} for _ in entries]
+    for name, array in arrays.items():
+        where, _, rest = name.partition(".")
+        position, _, entry = rest.partition(".")
+        if where == role and position.isdecimal() and int(position) < len(own):
+            own[int(position)][entry] = array
+    return [from_state(entry, mine) for entry, mine in zip(entries, own, strict=True)]
+
+
+def _altered(what: str) -> ModelFileError:
+    return ModelFileError(f"the model file was altered: {what}. Save the model again.")

@@ -100,7 +100,8 @@ class Column(ABC):
     @abstractmethod
     def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
         """One array per part: `(rows,)` float32 or int32, or `Ragged`. Missing, unseen and malformed cells get the
-        part's missing value; they never raise. No loop over rows in Python."""
+        part's missing value; they never raise. No loop over rows in Python.
+        """
 
     @abstractmethod
     def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
@@ -212,4 +213,5 @@ class Column(ABC):
     @abstractmethod
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
         """The inverse of `to_state`. The contents may be hostile: sizes, dtypes and ranges are checked here and a
-        `ModelFileError` says what is wrong."""
+        `ModelFileError` says what is wrong.
+        """

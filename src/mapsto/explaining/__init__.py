@@ -1,1 +1,8 @@
-""""""
+"""Explaining: why a model predicts what it does, in the terms of the user's columns, and how far to trust that."""
+
+from mapsto.explaining.attributions import Attributions, attribute, explain
+from mapsto.explaining.dependence import partial_dependence
+from mapsto.explaining.importance import importance
+from mapsto.explaining.nearness import novelty, similar
+
+__all__ = ["Attributions", "attribute", "explain", "importance", "novelty", "partial_dependence", "similar"]

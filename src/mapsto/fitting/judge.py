@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mapsto.fitting.prepare import costs_of
 from mapsto.judging.calibration import apply_temperature, calibration_error, fit_temperature
 from mapsto.judging.conformal import Conformal
-from mapsto.judging.thresholds import cost_matrix, cost_threshold
+from mapsto.judging.thresholds import cost_threshold
 from mapsto.judging.verdict import Cost, Verdict, judge, worths
 from mapsto.members.ensemble import Ensemble, greedy_weights
 from mapsto.metrics import present
@@ -46,7 +47,8 @@ def calibrate(fitted: Fitted, held: Predictions, prepared: Prepared) -> Predicti
         task = target.task or "regression"
         truth = prepared.dev.truth[target.name][prepared.held]
         prediction = held[target.name]
-        temperature = fit_temperature(task, truth[rows], prediction[rows])
+        weight = None if prepared.dev.weight is None else prepared.dev.weight[prepared.held][rows]
+        temperature = fit_temperature(task, truth[rows], prediction[rows], weight)
         found[target.name] = apply_temperature(task, prediction, temperature)
         if task != "regression":
             fitted.temperatures[target.name] = temperature
@@ -59,13 +61,9 @@ def calibrate(fitted: Fitted, held: Predictions, prepared: Prepared) -> Predicti
 
 def choose_thresholds(fitted: Fitted, prepared: Prepared) -> None:
     """With costs for two classes: the probability from which the second class is the cheaper answer."""
-    costs = prepared.options.costs
-    if costs is None:
-        return
     for target in fitted.schema.targets:
-        if target.task == "classification":
-            own = costs.get(target.name, costs) if isinstance(costs, dict) else costs
-            matrix = cost_matrix(own, target.classes)
+        matrix = costs_of(target, prepared.options)
+        if matrix is not None:
             fitted.facts.setdefault("costs", {})[target.name] = matrix.tolist()
             if len(target.classes) == 2:
                 fitted.thresholds[target.name] = cost_threshold(matrix)

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from mapsto.errors import DataError, OptionError
+from mapsto.judging.thresholds import cost_matrix
 from mapsto.metrics import Metric, default, get
 from mapsto.schema import Encoded, Schema
 from mapsto.table import Note, Split, Table, check_form, duplicates_across, folds, split
@@ -131,14 +132,20 @@ def deciding_metrics(schema: Schema, options: Options) -> dict[str, Metric]:
             raise DataError(message)
         name = given.get(target.name) if isinstance(given, dict) else given
         if options.metric is not None:
-            from mapsto.metrics import from_callable
-
-            found[target.name] = from_callable(options.metric, target.task)
+            found[target.name] = get(options.metric, target.task, classes=len(target.classes))
         elif name is not None:
-            found[target.name] = get(name, target.task)
+            found[target.name] = get(name, target.task, classes=len(target.classes), costs=costs_of(target, options))
         else:
             found[target.name] = default(target.task, len(target.classes))
     return found
+
+
+def costs_of(target: Column, options: Options) -> np.ndarray | None:
+    """The cost matrix of a target with classes, if the caller gave costs."""
+    if options.costs is None or target.task != "classification":
+        return None
+    several = isinstance(options.costs, dict) and target.name in options.costs
+    return cost_matrix(options.costs[target.name] if several else options.costs, target.classes)
 
 
 def _gather(table: Table, options: Options) -> tuple[pl.DataFrame, Split | None]:

@@ -40,6 +40,10 @@ class Work:
     threads: int = 2
     seconds: float | None = None
     """Time this member may take; None: its length is derived from the data and no clock is looked at."""
+    device: str = "auto"
+    """Where a network computes: a name of PyTorch, or "auto"."""
+    label: str = ""
+    """Put before the names of recorded decisions, so that they stay unique when a member is learned several times."""
 
 
 class Member(ABC):

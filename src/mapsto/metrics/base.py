@@ -62,10 +62,9 @@ class Metric:
         if not rows.all():
             inner = self.scorer(truth[rows], prediction[rows])
             return lambda weights: inner(weights[..., rows])
-        prediction = np.asarray(prediction).reshape(len(truth), -1)
         if len(truth) == 0 or not np.isfinite(prediction).all():
             return lambda weights: np.full(weights.shape[:-1], np.nan)
-        return self.prepare(truth, prediction)
+        return self.prepare(truth, np.asarray(prediction).reshape(len(truth), -1))
 
     def at(self, threshold: float) -> Metric:
         """The same figure when a class is chosen from this probability on: the second of two classes, or a label.
@@ -85,13 +84,13 @@ def present(task: Task, truth: np.ndarray) -> np.ndarray:
     """
     if task == "classification":
         return np.asarray(truth >= 0)
-    return ~np.isnan(truth) if truth.ndim == 1 else ~np.isnan(truth).any(axis=1)
+    return np.asarray(~np.isnan(truth) if truth.ndim == 1 else ~np.isnan(truth).any(axis=1))
 
 
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """`above / below`, NaN where `below` is 0."""
     above, below = np.broadcast_arrays(np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64))
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0)
+    return np.asarray(np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0))
 
 
 def weighted_mean(values: np.ndarray) -> Scorer:

@@ -7,6 +7,7 @@ classes that occur.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -34,7 +35,7 @@ def cost(matrix: np.ndarray) -> Prepare:
 
 def totals(weights: np.ndarray, codes: np.ndarray, classes: int) -> np.ndarray:
     """Weight of the rows of each code: `(..., rows), (rows,) -> (..., classes)`."""
-    flat = weights.reshape(-1, weights.shape[-1])
+    flat = weights.reshape(math.prod(weights.shape[:-1]), weights.shape[-1])
     found = [np.bincount(codes, row, minlength=classes) for row in flat]
     return np.array(found).reshape(*weights.shape[:-1], classes)
 

@@ -20,7 +20,8 @@ def rmse(truth: np.ndarray, prediction: np.ndarray) -> Scorer:
 
 def rmsle(truth: np.ndarray, prediction: np.ndarray) -> Scorer:
     """Root mean squared error of `log(1 + y)`: relative errors. Predictions below 0 count as 0; undefined for truth
-    below 0."""
+    below 0.
+    """
     if (truth < 0).any():
         return lambda weights: np.full(weights.shape[:-1], np.nan)
     return rmse(np.log1p(truth), np.log1p(np.maximum(prediction.astype(np.float64), 0.0)))

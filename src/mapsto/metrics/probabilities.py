@@ -23,7 +23,8 @@ def log_loss(truth: np.ndarray, prediction: np.ndarray) -> Scorer:
 
 def brier(truth: np.ndarray, prediction: np.ndarray) -> Scorer:
     """Mean squared distance of the probabilities from the truth: of the second of two classes, summed over more than
-    two classes, averaged over labels."""
+    two classes, averaged over labels.
+    """
     if truth.ndim == 2:
         return weighted_mean(((prediction - truth) ** 2).mean(axis=1))
     distance = prediction.astype(np.float64)

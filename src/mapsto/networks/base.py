@@ -4,15 +4,89 @@ A network knows nothing of columns. It reads `x_BF` (one vector a row, `layout =
 column, `layout = "tokens"`) and returns features `h_BD`, or `h_BKD` when it holds `views` K > 1 predictors at once.
 Heads (one linear map a target, one per view) are added by `mapsto.composition`.
 
+Its options are a frozen dataclass, `Config`, whose fields carry their allowed values: a recipe, a flag and a model file
+from a stranger pass the same check.
+
 Shape legend: B batch, F features in, T tokens, D width out, K views.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import Field, asdict, dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any, ClassVar, Literal, Self
 
 from torch import Tensor, nn
+
+from mapsto.errors import OptionError
+
+Layout = Literal["flat", "tokens"]
+"""What a network reads: one vector a row `(B, F)`, or one token (vector of equal width) per part `(B, T, D)`."""
+
+
+def option(
+    default: Any, *, low: float | None = None, high: float | None = None, among: tuple[str, ...] = (), doc: str = ""
+) -> Any:
+    """A field of an `Options` class: its default, the values it may take, and a line that says what it does."""
+    return field(default=default, metadata={"low": low, "high": high, "among": among, "doc": doc})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Named options with a check: unknown names, wrong types and values out of range are `OptionError`s."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            object.__setattr__(self, each.name, _checked(type(self).title(), each, getattr(self, each.name)))
+
+    @classmethod
+    def title(cls) -> str:
+        """How messages name these options."""
+        return cls.__qualname__.removesuffix(".Config").lower()
+
+    @classmethod
+    def of(cls, entries: Mapping[str, Any]) -> Self:
+        """Options from names and values; what is not named has its default.
+
+        Raises:
+            OptionError: a name is unknown (the message lists the known ones) or a value is not allowed.
+        """
+        known = [each.name for each in fields(cls)]
+        for name in entries:
+            if name not in known:
+                close = get_close_matches(str(name), known, n=1)
+                hint = f"; did you mean '{close[0]}'?" if close else "."
+                message = f"{cls.title()} has no option '{name}'{hint} Known: {', '.join(known) or 'none'}."
+                raise OptionError(message)
+        return cls(**entries)
+
+    def to_json(self) -> dict[str, Any]:
+        """Every option with its value; `of` reads it back."""
+        return asdict(self)
+
+
+def _checked(title: str, each: Field[Any], value: Any) -> Any:
+    """The value of an option if it is allowed: same type as the default (a whole number passes for a float)."""
+    kind, low, high = type(each.default), each.metadata.get("low"), each.metadata.get("high")
+    if kind is float and type(value) is int:
+        value = float(value)
+    among = each.metadata.get("among", ())
+    fits = type(value) is kind and (not among or value in among)
+    if fits and kind in (int, float):
+        fits = math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high)
+    if not fits:
+        wanted = " or ".join(map(repr, among)) if among else f"{kind.__name__}" + _range(low, high)
+        message = f"{title}: the option '{each.name}' must be {wanted}; got {value!r}."
+        raise OptionError(message)
+    return value
+
+
+def _range(low: float | None, high: float | None) -> str:
+    bounds = [f"at least {low:g}" if low is not None else "", f"at most {high:g}" if high is not None else ""]
+    text = " and ".join(bound for bound in bounds if bound)
+    return f", {text}" if text else ""
 
 
 @dataclass(frozen=True)
@@ -27,25 +101,63 @@ class DataSize:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkConfig:
-    """Options of a network. A subclass adds its fields; every one has a default or is derived in `for_data`."""
+class Encoding(Options):
+    """How the inputs are turned into numbers for a network: the options that `Part.encoder` gets."""
+
+    numbers: str = option("plain", among=("plain", "piecewise", "periodic"), doc="how numbers are embedded")
+    number_width: int = option(16, low=1, high=256, doc="vector of a number, layout flat, when embedded")
+    frequencies: int = option(24, low=1, high=256, doc="learned frequencies of a periodic embedding")
+    frequency_scale: float = option(0.1, low=1e-4, high=100.0, doc="standard deviation of the first frequencies")
+    codes: str = option("one-hot", among=("one-hot", "embedding"), doc="how categories are read, layout flat")
+    one_hot_limit: int = option(128, low=1, high=100_000, doc="categories above which even 'one-hot' embeds")
+    code_width: int = option(8, low=1, high=256, doc="vector of an embedded category, layout flat")
+    bag_width: int = option(32, low=1, high=1024, doc="vector of a bag (set, text), layout flat")
+    token_width: int = option(64, low=1, high=1024, doc="vector of every column, layout tokens")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig(Options):
+    """Options of a network. A subclass adds its fields; every one has a default, some are derived from the data.
+
+    >>> NetworkConfig.of({"dept": 3})
+    Traceback (most recent call last):
+    mapsto.errors.OptionError: networkconfig has no option 'dept'. Known: none.
+    """
 
     @classmethod
     def for_data(cls, size: DataSize, **given: Any) -> Self:
         """Defaults derived from the data's size; whatever is given explicitly wins."""
-        return cls(**given)
+        return cls.of(cls.derived(size) | given)
+
+    @classmethod
+    def derived(cls, size: DataSize) -> dict[str, Any]:
+        """The options whose defaults depend on the data's size: the one dial."""
+        return {}
 
     @classmethod
     def encoding(cls) -> dict[str, Any]:
-        """How this network likes its inputs encoded (options for `Part.encoder`); the recipe may override."""
+        """How this network likes its inputs encoded (see `Encoding`); the recipe may override."""
         return {"numbers": "plain", "codes": "one-hot"}
+
+
+class Encoder(nn.Module):
+    """Base of the modules that read a block of parts (made by `Part.encoder`).
+
+    `forward` maps a batch of the block to `(B, out_features)` for the layout "flat", and to
+    `(B, parts, out_features)` for "tokens".
+    """
+
+    out_features: int
+    """Features a row, or the token width."""
+    spans: list[tuple[int, int]]
+    """In the order of the features (or tokens): index of a part, and how many features (or tokens) it became."""
 
 
 class Network(nn.Module):
     """Base of the networks that come with mapsto; a user's own module needs only `forward`."""
 
     name: ClassVar[str]
-    layout: ClassVar[Literal["flat", "tokens"]] = "flat"
+    layout: ClassVar[Layout] = "flat"
     Config: ClassVar[type[NetworkConfig]]
 
     out_features: int

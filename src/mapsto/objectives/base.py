@@ -8,12 +8,17 @@ validation figure is.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from mapsto.errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from torch import Tensor, nn
+
+    from mapsto.networks.blocks.ragged import TensorBlock
 
 Draws = Literal["rows", "pairs", "windows", "rollouts"]
 
@@ -34,6 +39,19 @@ class Source(Protocol):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The inverse."""
+
+
+@dataclass
+class Batch:
+    """Rows of a table as a source of rows draws them: encoded inputs, truth per target, and how much each row counts.
+
+    Where a target's truth is missing its weight is 0 and its truth is any valid value. A target whose rows all count
+    alike has no weight.
+    """
+
+    blocks: dict[str, TensorBlock]
+    truth: dict[str, Tensor] = field(default_factory=dict)
+    weight: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Update(Protocol):
@@ -76,3 +94,6 @@ class Objective(ABC):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The inverse of `state_dict`."""
+        if state:
+            message = f"{type(self).__name__} keeps no state of its own but was given {sorted(state)}"
+            raise RunError(message)

@@ -15,12 +15,14 @@ import shutil
 import signal
 import threading
 import time as clock
+import weakref
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mapsto import modelfile
-from mapsto.errors import OptionError, RunError
+from mapsto.errors import RunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -118,7 +120,7 @@ class Run:
     # -- events and decisions
 
     def event(self, kind: str, **data: Json) -> None:
-        """Say what happened: written to `events.jsonl`, flushed, and handed to `progress`."""
+        """Say what happened: handed to the system as a line of `events.jsonl`, and to `progress`."""
         self._emit({"kind": kind, "elapsed": round(self.elapsed, 3), **data}, sync=False)
 
     def decide(self, name: str, measure: Callable[[], Json]) -> Json:
@@ -143,29 +145,27 @@ class Run:
             if event["kind"] != "progress":
                 self.events.append(event)
             if self.folder is not None:
-                self._file.write(json.dumps(event) + "\n")
-                self._file.flush()
+                os.write(self._file, (json.dumps(event) + "\n").encode())
                 if sync:
-                    os.fsync(self._file.fileno())
+                    os.fsync(self._file)
         if self.progress is not None:
             self.progress(event)
 
     # -- what is kept over a kill
 
     def keep(self, name: str, json: dict[str, Json], arrays: dict[str, np.ndarray]) -> None:
-        """Keep a finished piece of work; its checkpoints are no longer needed and go."""
+        """Keep a finished piece of work."""
         if self.folder is None:
-            self._kept[_checked(name)] = (json, arrays)
+            self._kept[name] = (json, arrays)
             return
         path = self._path("kept", name, ".mapsto")
         path.parent.mkdir(parents=True, exist_ok=True)
         modelfile.save(path, {"piece": name}, {"piece": ({"json": json}, arrays)})
-        shutil.rmtree(self._path("checkpoints", name), ignore_errors=True)
 
     def kept(self, name: str) -> modelfile.State | None:
         """The JSON and arrays kept under this name; None if that work was not finished."""
         if self.folder is None:
-            return self._kept.get(_checked(name))
+            return self._kept.get(name)
         path = self._path("kept", name, ".mapsto")
         if not path.is_file():
             return None
@@ -180,10 +180,15 @@ class Run:
 
         return Checkpoints(self._path("checkpoints", name))
 
+    def tidy(self) -> None:
+        """Remove all checkpoints: every piece of work is finished and kept."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder / "checkpoints", ignore_errors=True)
+
     def close(self) -> None:
         """Close `events.jsonl`."""
         if self.folder is not None:
-            self._file.close()
+            self._close()
 
     # -- files
 
@@ -191,7 +196,7 @@ class Run:
         if self.folder is None:
             message = "this run has no folder"
             raise RunError(message)
-        return self.folder / kind / f"{_checked(name)}{suffix}"
+        return self.folder / kind / f"{_file_name(name)}{suffix}"
 
     def _open(self, folder: Path, *, resume: bool) -> None:
         path = folder / "events.jsonl"
@@ -201,7 +206,8 @@ class Run:
                 raise RunError(message)
             self._replay(path)
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8")
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._close = weakref.finalize(self, os.close, self._file)
 
     def _replay(self, path: Path) -> None:
         """Read the events of the processes before; a last line that a kill cut short is dropped."""
@@ -225,8 +231,12 @@ class Run:
                 self.decisions[event["name"]] = event["value"]
 
 
-def _checked(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        message = f"{name!r} cannot name a piece of a run: use lower-case letters, digits, '_', '-' and '/'"
-        raise OptionError(message)
-    return name
+def _file_name(name: str) -> str:
+    """A path below a folder for any name: as it is if it is plain, otherwise made plain and marked by a checksum.
+
+    >>> _file_name("members/tabm"), _file_name("tabm: fold 1")
+    ('members/tabm', 'tabm-fold-1-51f6f28f')
+    """
+    if _NAME.fullmatch(name):
+        return name
+    return f"{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-')}-{zlib.crc32(name.encode()):08x}"

@@ -52,7 +52,7 @@ def cosine(progress: float, warmup: float) -> float:
 def one_cycle(progress: float, warmup: float) -> float:
     """From 1/25 up to the full rate and down to almost 0, both along half cosines (Smith 2018, arXiv 1803.09820).
 
-    >>> one_cycle(0.0, 0.3), one_cycle(0.3, 0.3), round(one_cycle(1.0, 0.3), 6)
+    >>> round(one_cycle(0.0, 0.3), 6), one_cycle(0.3, 0.3), round(one_cycle(1.0, 0.3), 6)
     (0.04, 1.0, 0.0001)
     """
     if progress < warmup:

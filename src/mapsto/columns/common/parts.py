@@ -8,7 +8,7 @@ own `Part` subclass; nothing else has to know.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -54,6 +54,8 @@ class Part:
 
     column: str
     """Name of the user's column it belongs to."""
+    name: str = field(default="", kw_only=True)
+    """Which of the column's parts it is, where there are several: "years", "weekday, sine"."""
 
     stacked: ClassVar[bool] = True
     """Whether parts of this class lie side by side in one `(rows, parts)` block; otherwise each has its own block."""

@@ -1,0 +1,150 @@
+"""Booleans: true and false in any of their usual spellings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+
+from mapsto.columns.base import Features, Guide
+from mapsto.columns.common.cells import examples, is_number, is_text, sample
+from mapsto.columns.common.classes import ClassTarget
+from mapsto.columns.common.lookup import Lookup, table
+from mapsto.columns.common.parts import CodePart
+from mapsto.columns.common.state import State
+from mapsto.columns.common.vocabulary import Vocabulary
+from mapsto.errors import ColumnRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mapsto.columns.common.parts import Part, Ragged
+
+_PAIRS = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("0", "1"), ("off", "on"))
+_WORDS = Lookup([word for pair in _PAIRS for word in pair], fold_case=True)
+_NUMBERS = Lookup([0, 1])
+_SIDES = [side for _ in _PAIRS for side in (0, 1)]
+_MISSING, _UNSEEN, _FALSE, _TRUE = 0, 1, 2, 3
+_CODES = table([_FALSE + side for side in _SIDES], unseen=_UNSEEN, absent=_MISSING)
+
+
+@dataclass
+class Boolean(ClassTarget):
+    """True or false: booleans, or text such as yes/no, in any case and with blanks around it.
+
+    Codes are 0 missing, 1 unreadable, 2 false, 3 true. As a target it has two classes, false first, and gives back
+    the user's own spelling.
+
+    >>> import polars as pl
+    >>> column = Boolean(name="paid")
+    >>> column.learn(pl.Series(["Yes", "no", " yes ", "Yes"]))
+    >>> column.encode(pl.Series(["YES", "No", "maybe", None]))
+    [array([3, 2, 1, 0], dtype=int32)]
+    >>> column.classes
+    ['no', 'Yes']
+    """
+
+    type: ClassVar[str] = "boolean"
+
+    _values: tuple[Any, Any] = field(default=(False, True), init=False)
+    _kind: str = field(default="Boolean", init=False)
+
+    @classmethod
+    def claim(cls, series: pl.Series, *, name: str, target: bool = False) -> Self:
+        """Booleans, and text of which every cell is a usual spelling of true or false."""
+        if series.dtype == pl.Boolean:
+            return cls(name=name, reason="true or false")
+        if not is_text(series.dtype):
+            message = f"cells are {series.dtype}, not true or false"
+            raise ColumnRefused(message)
+        cells = sample(series)
+        if len(cells) == 0 or (_codes(cells) < _FALSE).any():
+            message = "cells are not all true/false, yes/no, y/n, t/f, on/off or 0/1"
+            raise ColumnRefused(message)
+        spellings = sorted(cells.cast(pl.String).unique().to_list())
+        return cls(name=name, reason=f"true or false, written {examples(spellings)}")
+
+    # -- learn and encode
+
+    def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
+        """The user's commonest spelling of each side; of a side never seen, its usual counterpart."""
+        if not is_text(series.dtype):
+            self._values, self._kind = (False, True), "Boolean"
+            return
+        found = Vocabulary.learn(series, len(series))
+        places = _WORDS.places(pl.Series(found.keys, dtype=pl.String))
+        known = [(_SIDES[place], value) for place, value in zip(places, found.values, strict=True) if place >= 0]
+        spelled = dict(reversed(known))
+        pair = _PAIRS[next((place for place in places if place >= 0), 0) // 2]
+        self._values = (spelled.get(0, pair[0]), spelled.get(1, pair[1]))
+        self._kind = "String"
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """One code."""
+        return [CodePart(self.name, _TRUE + 1)]
+
+    def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
+        """int32 codes."""
+        return [_codes(series)]
+
+    def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
+        """1 for true, 0 for false, NaN otherwise."""
+        values = np.array([np.nan, np.nan, 0, 1], dtype=np.float32)[np.asarray(arrays[0])]
+        return Features(values[:, None], [self.name], [False])
+
+    def malformed(self, series: pl.Series) -> np.ndarray:
+        """Cells that are no spelling of true or false."""
+        return np.asarray(_codes(series) == _UNSEEN)
+
+    # -- as a target
+
+    @property
+    def class_values(self) -> pl.Series:
+        """False, then true, in the user's spelling."""
+        return pl.Series(self.name, list(self._values), dtype=pl.Boolean if self._kind == "Boolean" else pl.String)
+
+    def encode_target(self, series: pl.Series) -> np.ndarray:
+        """int64: 0 false, 1 true, -1 missing or unreadable."""
+        return (_codes(series) - _FALSE).clip(-1).astype(np.int64)
+
+    # -- for people, and persistence
+
+    def summary(self, series: pl.Series) -> dict[str, Any]:
+        """Rows, missing and unreadable cells, and how often each side occurs."""
+        counts = np.bincount(_codes(series), minlength=_TRUE + 1)
+        return {
+            "rows": len(series),
+            "missing": int(counts[_MISSING]),
+            "unseen": int(counts[_UNSEEN]),
+            "values": [self.show(value) for value in self._values],
+            "counts": counts[_FALSE:].tolist(),
+        }
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """The spellings."""
+        return {"name": self.name, "reason": self.reason, "values": list(self._values)}, {}
+
+    @classmethod
+    def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        """The inverse of `to_state`, checked."""
+        state = State(json, arrays)
+        column = cls(name=state.text("name"), reason=state.text("reason"))
+        values = state.items("values", str, bool, longest=2)
+        plain = values == [False, True]
+        if not plain and (len(values) != 2 or not all(isinstance(v, str) for v in values) or values[0] == values[1]):
+            raise state.refusal("values", values, "two spellings, of false and of true")
+        column._values, column._kind = (values[0], values[1]), "Boolean" if plain else "String"
+        return column
+
+
+def _codes(series: pl.Series) -> np.ndarray:
+    """int32 `(rows,)`: 0 missing, 1 unreadable, 2 false, 3 true."""
+    if series.dtype == pl.Boolean:
+        x = series.cast(pl.Int8).fill_null(_MISSING - _FALSE) if series.null_count() else series.cast(pl.Int8)
+        return x.to_numpy().astype(np.int32) + _FALSE
+    if is_number(series.dtype):
+        return _NUMBERS.codes(series, table([_FALSE, _TRUE], unseen=_UNSEEN, absent=_MISSING))
+    return _WORDS.codes(series, _CODES)

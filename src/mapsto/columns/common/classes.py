@@ -1,0 +1,77 @@
+"""A column as a classification target: class codes, softmax, and back to the user's values."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from mapsto.columns.base import Column, Task
+
+if TYPE_CHECKING:
+    import torch
+
+_OPTIONS = ("label_smoothing", "class_weights", "costs", "gamma")
+
+
+@dataclass
+class ClassTarget(Column):
+    """Base of types whose cells are one of a few values. A subclass says what its classes are and codes cells."""
+
+    task: ClassVar[Task | None] = "classification"
+
+    @property
+    @abstractmethod
+    def class_values(self) -> pl.Series:
+        """User values of the classes in code order, in the kind they came in."""
+
+    @property
+    def classes(self) -> list[Any]:
+        """User values of the classes, in code order."""
+        return self.class_values.to_list()
+
+    @property
+    def out_features(self) -> int:
+        """One output a class."""
+        return len(self.class_values)
+
+    def loss(self, name: str | None, options: dict[str, Any]) -> torch.nn.Module:
+        """Cross-entropy by default."""
+        from mapsto import losses
+
+        given = {key: options[key] for key in _OPTIONS if options.get(key) is not None}
+        return losses.get(name or "cross-entropy", "classification", **given)
+
+    def link(self, outputs: np.ndarray) -> np.ndarray:
+        """Softmax over the last axis."""
+        return softmax(outputs)
+
+    def decode(self, prediction: np.ndarray, *, threshold: float | None = None) -> pl.Series:
+        """The most probable class, or the second of two from `threshold` on; null where probabilities are NaN."""
+        unknown = np.isnan(prediction).any(axis=1)
+        if threshold is not None and prediction.shape[1] == 2:
+            chosen = (prediction[:, 1] >= threshold).astype(np.int64)
+        else:
+            chosen = np.argmax(prediction, axis=1)
+        codes = pl.Series(chosen, dtype=pl.UInt32)
+        if unknown.any():
+            codes = codes.set(pl.Series(unknown), None)
+        return self.class_values.gather(codes).alias(self.name)
+
+    def naive(self, truth: np.ndarray, rows: int) -> np.ndarray:
+        """Class frequencies among rows with known truth."""
+        counts = np.bincount(truth[truth >= 0], minlength=self.out_features)
+        return np.tile(counts / max(1, counts.sum()), (rows, 1))
+
+
+def softmax(outputs: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis, safe for large outputs.
+
+    >>> softmax(np.array([[0.0, 1000.0]]))
+    array([[0., 1.]])
+    """
+    shifted = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))

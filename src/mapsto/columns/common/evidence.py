@@ -1,0 +1,55 @@
+"""What names and values say about a column; the rules several types share when they claim one."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from mapsto.columns.common.cells import is_number, sample
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_ID = re.compile(
+    r"(^|.*[^a-z])(id|ids|uuid|guid|idx|index|rowid|pk)$|^(user|item|movie|client|customer|order|product|record|row"
+    r"|case|person|patient|passenger|account|transaction|session)id$"
+)
+_CODE = re.compile(r"(^|.*[^a-z])(zip|zipcode|zip_code|postcode|postal_code|postal|plz)$")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+MOST_CLASSES = 20
+_SPAN = 100
+_ROWS_A_CLASS = 5
+
+
+def named_like_id(name: str) -> bool:
+    """Whether a name says "identifier".
+
+    >>> [named_like_id(name) for name in ("userId", "customer_id", "ID", "paid", "grid")]
+    [True, True, True, False, False]
+    """
+    return bool(_ID.match(_CAMEL.sub("_", name.strip()).lower()))
+
+
+def named_like_code(name: str) -> bool:
+    """Whether a name says that its numbers are codes: an identifier or a postal code."""
+    return named_like_id(name) or bool(_CODE.match(_CAMEL.sub("_", name.strip()).lower()))
+
+
+def few_whole_numbers(series: pl.Series) -> int:
+    """Number of distinct values if a numeric series looks like class codes, else 0.
+
+    Two distinct whole numbers are classes; up to 20 are where they lie within 100 of each other and each occurs five
+    times on average. Floats count as whole where all are, since missing cells turn integers into floats.
+    """
+    if not is_number(series.dtype):
+        return 0
+    cells = sample(series)
+    if cells.dtype.is_float() and not (cells.is_finite().all() and (cells == cells.round()).all()):
+        return 0
+    distinct = cells.n_unique()
+    if distinct == 2:
+        return 2
+    low, high = cells.min(), cells.max()
+    small = 2 < distinct <= MOST_CLASSES and float(high) - float(low) <= _SPAN  # type: ignore[arg-type]
+    return distinct if small and len(cells) >= _ROWS_A_CLASS * distinct else 0

@@ -1,0 +1,97 @@
+"""Scales for numbers. Each rises with its input, so that trees see the same order before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from mapsto.columns.common.state import State
+
+ScalingName = Literal["robust", "standard", "minmax", "quantile"]
+LIMIT = 1e150
+"""Larger magnitudes cannot be squared in float64; such cells count as unreadable."""
+_FAR = 1e9
+_BEND = 3.0
+_KNOTS = 1000
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """User units to scaled units and back.
+
+    * robust: median 0, interquartile range 1, then clipped smoothly to (-3, 3) by `x / sqrt(1 + (x / 3)^2)`, as in
+      RealMLP (Holzmüller et al., NeurIPS 2024, arXiv 2407.04491);
+    * standard: mean 0, standard deviation 1;
+    * minmax: 0 to 1 on training rows;
+    * quantile: by rank to the normal distribution, flat beyond the training range.
+    """
+
+    how: ScalingName = "robust"
+    center: float = 0.0
+    scale: float = 1.0
+    knots: np.ndarray = field(default_factory=lambda: np.zeros((2, 0)))
+    """`(2, n)` float64, for "quantile": values and their normal scores, both rising."""
+
+    @classmethod
+    def learn(cls, x: np.ndarray, how: ScalingName) -> Scaling:
+        """From finite float64 training values; of none, the identity."""
+        if not len(x):
+            return cls(how)
+        if how == "quantile":
+            return cls(how, knots=_normal_scores(x))
+        if how == "standard":
+            return cls(how, float(x.mean()), float(x.std()) or 1.0)
+        low, q25, center, q75, high = (float(q) for q in np.quantile(x, [0, 0.25, 0.5, 0.75, 1]))
+        if how == "minmax":
+            return cls(how, low, high - low or 1.0)
+        return cls(how, center, q75 - q25 or (high - low) / 2 or 1.0)
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """float64 in user units to float32 in scaled units; NaN stays."""
+        if self.how == "quantile":
+            if not self.knots.shape[1]:
+                return x.astype(np.float32)
+            return np.asarray(np.interp(x, self.knots[0], self.knots[1]), dtype=np.float32)
+        with np.errstate(over="ignore"):
+            z = np.clip((x - self.center) / self.scale, -_FAR, _FAR)
+        if self.how == "robust":
+            z /= np.sqrt(1 + (z / _BEND) ** 2)
+        return z.astype(np.float32)
+
+    def straight(self, z: np.ndarray) -> np.ndarray:
+        """Scaled units without the smooth clipping: linear in user units, float32."""
+        if self.how != "robust":
+            return z
+        edge = np.float32(_BEND * (1 - 1e-7))
+        y = np.clip(z, -edge, edge).astype(np.float64) / _BEND
+        return np.asarray(_BEND * y / np.sqrt(1 - y * y), dtype=np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the knots."""
+        return {"scaling": self.how, "center": self.center, "scale": self.scale}
+
+    @classmethod
+    def from_state(cls, state: State) -> Scaling:
+        """The inverse of `to_json`, with the array "knots" where it has any."""
+        how = state.text("scaling", allowed=get_args(ScalingName))
+        knots = np.zeros((2, 0))
+        if how == "quantile":
+            knots = state.array("knots", "float64", (2, None), longest=_KNOTS)
+            if (np.diff(knots, axis=1) < 0).any():
+                raise state.refusal("knots", "knots that fall", "rising knots")
+        scale = state.number("scale", low=np.finfo(np.float64).smallest_subnormal)
+        return cls(how, state.number("center"), scale, knots)  # type: ignore[arg-type]
+
+
+def _normal_scores(x: np.ndarray) -> np.ndarray:
+    """Up to `_KNOTS` quantiles of `x` with the normal score of each; ties take the mean score."""
+    ranks = np.linspace(0, 1, min(len(x), _KNOTS))
+    edge = 0.5 / len(x)
+    normal = NormalDist()
+    scores = np.array([normal.inv_cdf(rank) for rank in np.clip(ranks, edge, 1 - edge)])
+    values, place = np.unique(np.quantile(x, ranks), return_inverse=True)
+    return np.stack([values, np.bincount(place, weights=scores) / np.bincount(place)])

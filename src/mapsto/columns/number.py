@@ -1,0 +1,279 @@
+"""Numbers: scaled, with bins for the piecewise-linear encoding. Also numbers written as text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+import polars as pl
+
+from mapsto.columns.base import Column, Features, Guide, Task
+from mapsto.columns.common import bins, numerals
+from mapsto.columns.common.cells import as_text, examples, is_number, is_text, sample
+from mapsto.columns.common.evidence import few_whole_numbers, named_like_code
+from mapsto.columns.common.parts import NumberPart
+from mapsto.columns.common.scaling import LIMIT, Scaling, ScalingName
+from mapsto.columns.common.state import State
+from mapsto.errors import ColumnRefused, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+    from mapsto.columns.common.parts import Part, Ragged
+
+_READABLE = 0.9
+_HISTOGRAM = 20
+_MOST_BINS = 512
+_LOSS_OPTIONS = ("quantile", "delta")
+
+
+@dataclass
+class Number(Column):
+    """A quantity. Infinite, unreadable and missing cells are missing.
+
+    As a target it is learned standardised and predicted in the user's units.
+
+    >>> import polars as pl
+    >>> column = Number(name="age")
+    >>> column.learn(pl.Series([20, 30, 40, None]))
+    >>> column.encode(pl.Series([30, None]))
+    [array([ 0., nan], dtype=float32)]
+    """
+
+    type: ClassVar[str] = "number"
+    task: ClassVar[Task | None] = "regression"
+
+    scaling: ScalingName = "robust"
+    edges: Literal["target", "quantile"] = "target"
+    """Where bins come from: the target's changes, where there is a target, or quantiles."""
+    bins: int = bins.MOST
+    """Bins at most."""
+    decimal: numerals.Decimal | None = None
+    """How numbers in text are written; None: found in the training rows."""
+
+    _decimal: numerals.Decimal = field(default=".", init=False)
+    _scaling: Scaling = field(default_factory=Scaling, init=False)
+    _edges: tuple[float, ...] = field(default=(), init=False)
+    _mean: float = field(default=0.0, init=False)
+    _deviation: float = field(default=1.0, init=False)
+    _histogram: tuple[float, ...] = field(default=(), init=False)
+
+    def __post_init__(self) -> None:
+        _check_option("scaling", self.scaling, ("robust", "standard", "minmax", "quantile"))
+        _check_option("edges", self.edges, ("target", "quantile"))
+        _check_option("decimal", self.decimal, (None, ".", ","))
+        if not 2 <= self.bins <= _MOST_BINS:
+            message = f"a number's bins={self.bins!r}; expected 2 to {_MOST_BINS}"
+            raise OptionError(message)
+
+    @classmethod
+    def claim(cls, series: pl.Series, *, name: str, target: bool = False) -> Self:
+        """Numeric cells, durations, and text that reads as numbers."""
+        cells = sample(series)
+        if is_text(series.dtype):
+            return cls._claim_text(as_text(cells), name=name, target=target)
+        if series.dtype == pl.Duration:
+            return cls(name=name, reason="durations, in seconds")
+        if not (is_number(series.dtype) or series.dtype.is_decimal()):
+            message = f"cells are {series.dtype}, not numbers"
+            raise ColumnRefused(message)
+        _refuse_codes(cells.cast(pl.Float64) if series.dtype.is_decimal() else cells, name, target=target)
+        whole = "whole numbers" if series.dtype.is_integer() else "numbers"
+        return cls(name=name, reason=f"{whole}, such as {examples(cells.unique(maintain_order=True).to_list())}")
+
+    @classmethod
+    def _claim_text(cls, cells: pl.Series, *, name: str, target: bool) -> Self:
+        found = numerals.written(cells)
+        if found.share < _READABLE:
+            message = f"only {found.share:.0%} of cells read as numbers"
+            raise ColumnRefused(message)
+        if found.leading_zeros:
+            message = "digits with leading zeros are codes, not quantities"
+            raise ColumnRefused(message)
+        numbers = numerals.parse(cells, found.decimal)
+        _refuse_codes(pl.Series(numbers[np.isfinite(numbers)]), name, target=target)
+        reason = f"numbers written as text, such as {examples(cells.to_list())}"
+        if found.decimal == ",":
+            reason += ", with a decimal comma"
+        elif found.ambiguous:
+            reason += "; a comma is taken as thousands mark (decimal=',' if it is not)"
+        bad = cells.filter(pl.Series(~np.isfinite(numbers) & numerals.unmarked(cells), dtype=pl.Boolean))
+        if len(bad):
+            reason += f"; cells like {examples(bad.to_list(), 1)} cannot be read and count as missing"
+        return cls(decimal=found.decimal, name=name, reason=reason)
+
+    # -- learn and encode
+
+    def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
+        """Scale, bin edges, mean and deviation."""
+        self._decimal = self.decimal or self._found_decimal(series)
+        x = self._values(series)
+        known = x[np.isfinite(x)]
+        self._scaling = Scaling.learn(known, self.scaling)
+        self._edges = bins.learn_edges(self._scaling.forward(x), guide if self.edges == "target" else None, self.bins)
+        self._mean, self._deviation = (float(known.mean()), float(known.std()) or 1.0) if len(known) else (0.0, 1.0)
+        self._histogram = _histogram_edges(known)
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """One number."""
+        return [NumberPart(self.name, self._edges)]
+
+    def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
+        """Scaled float32, NaN missing."""
+        return [self._scaling.forward(self._values(series))]
+
+    def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
+        """The number, linear in user units (the smooth clipping is undone)."""
+        (scaled,) = arrays
+        return Features(self._scaling.straight(scaled)[:, None], [self.name], [False])  # type: ignore[arg-type]
+
+    def malformed(self, series: pl.Series) -> np.ndarray:
+        """Text that is no number, and infinities."""
+        dtype = series.dtype
+        if dtype.is_integer() or dtype in (pl.Null, pl.Boolean, pl.Duration) or dtype.is_decimal():
+            return np.zeros(len(series), dtype=bool)
+        if dtype.is_float():
+            x = series.to_numpy()
+            return np.asarray(~(np.isnan(x) | (np.abs(x) <= LIMIT)))
+        if is_text(dtype):
+            text = as_text(series)
+            return np.asarray(~np.isfinite(self._values(text)) & numerals.unmarked(text))
+        return series.is_not_null().to_numpy()
+
+    def _found_decimal(self, series: pl.Series) -> numerals.Decimal:
+        return numerals.written(as_text(sample(series))).decimal if is_text(series.dtype) else "."
+
+    def _values(self, series: pl.Series) -> np.ndarray:
+        """float64 `(rows,)` in user units, NaN where missing, infinite or unreadable."""
+        dtype = series.dtype
+        if dtype.is_decimal() or dtype in (pl.Boolean, pl.Null):
+            series = series.cast(pl.Float64)
+        if is_number(series.dtype):
+            x = series.to_numpy().astype(np.float64)
+        elif dtype == pl.Duration:
+            x = series.dt.total_microseconds(fractional=True).to_numpy() / 1e6
+        elif is_text(dtype):
+            x = numerals.parse(as_text(series), self._decimal).copy()
+        else:
+            return np.full(len(series), np.nan)
+        with np.errstate(invalid="ignore"):
+            x[~(np.abs(x) <= LIMIT)] = np.nan
+        return x
+
+    # -- as a target
+
+    @property
+    def out_features(self) -> int:
+        """One output."""
+        return 1
+
+    def encode_target(self, series: pl.Series) -> np.ndarray:
+        """float64 in user units, NaN missing."""
+        return self._values(series)
+
+    def to_training(self, truth: np.ndarray) -> np.ndarray:
+        """Standardised float32: losses and their options (`delta`) are in standard deviations."""
+        return ((truth - self._mean) / self._deviation).astype(np.float32)
+
+    def loss(self, name: str | None, options: dict[str, Any]) -> torch.nn.Module:
+        """Squared error by default."""
+        from mapsto import losses
+
+        given = {key: options[key] for key in _LOSS_OPTIONS if options.get(key) is not None}
+        return losses.get(name or "mse", "regression", **given)
+
+    def link(self, outputs: np.ndarray) -> np.ndarray:
+        """Back to user units, float64."""
+        return outputs.astype(np.float64) * self._deviation + self._mean
+
+    def decode(self, prediction: np.ndarray, *, threshold: float | None = None) -> pl.Series:
+        """Floats, also for a column of integers: a mean of integers is none. NaN is null."""
+        return pl.Series(self.name, prediction[:, 0].astype(np.float64), nan_to_null=True)
+
+    def naive(self, truth: np.ndarray, rows: int) -> np.ndarray:
+        """The mean."""
+        known = truth[np.isfinite(truth)]
+        return np.full((rows, 1), known.mean() if len(known) else 0.0)
+
+    # -- for people, and persistence
+
+    def summary(self, series: pl.Series) -> dict[str, Any]:
+        """Rows, missing cells, mean, extremes, and counts in the bins of the training rows (the outer ones open)."""
+        x = self._values(series)
+        known = x[np.isfinite(x)]
+        found: dict[str, Any] = {"rows": len(x), "missing": len(x) - len(known)}
+        edges = np.array(self._histogram or _histogram_edges(known))
+        if len(known):
+            found |= {"mean": float(known.mean()), "low": float(known.min()), "high": float(known.max())}
+        if len(edges):
+            counts, _ = np.histogram(np.clip(known, edges[0], edges[-1]), edges)
+            found |= {"edges": edges.tolist(), "counts": counts.tolist()}
+        return found
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Options and statistics."""
+        json = {
+            "name": self.name,
+            "reason": self.reason,
+            "edges_from": self.edges,
+            "bins": self.bins,
+            "decimal": self.decimal,
+            "read_decimal": self._decimal,
+            "mean": self._mean,
+            "deviation": self._deviation,
+            "edges": list(self._edges),
+            "histogram": list(self._histogram),
+            **self._scaling.to_json(),
+        }
+        return json, {"knots": self._scaling.knots} if self.scaling == "quantile" else {}
+
+    @classmethod
+    def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        """The inverse of `to_state`, checked."""
+        state = State(json, arrays)
+        scaling = Scaling.from_state(state)
+        column = cls(
+            scaling=scaling.how,
+            edges=state.text("edges_from", allowed=("target", "quantile")),  # type: ignore[arg-type]
+            bins=state.integer("bins", low=2, high=_MOST_BINS),
+            decimal=state.optional_text("decimal", allowed=(".", ",")),  # type: ignore[arg-type]
+            name=state.text("name"),
+            reason=state.text("reason"),
+        )
+        column._scaling = scaling
+        column._decimal = state.text("read_decimal", allowed=(".", ","))  # type: ignore[assignment]
+        column._mean = state.number("mean")
+        column._deviation = state.number("deviation", low=np.finfo(np.float64).smallest_subnormal)
+        column._edges = tuple(state.rising_list("edges", longest=1000))
+        column._histogram = tuple(state.rising_list("histogram", longest=_HISTOGRAM + 1))
+        return column
+
+
+def _check_option(name: str, given: Any, allowed: tuple[Any, ...]) -> None:
+    if given not in allowed:
+        message = f"a number's {name}={given!r}; expected one of {allowed}"
+        raise OptionError(message)
+
+
+def _refuse_codes(cells: pl.Series, name: str, *, target: bool) -> None:
+    """Numbers that name something rather than measure it are left to other types."""
+    if target and (distinct := few_whole_numbers(cells)):
+        message = f"{distinct} distinct whole numbers: classes rather than a quantity"
+        raise ColumnRefused(message)
+    whole = cells.dtype.is_integer() or bool((cells == cells.round()).all())
+    if not target and whole and named_like_code(name):
+        message = "whole numbers, but the name says that they are codes"
+        raise ColumnRefused(message)
+
+
+def _histogram_edges(known: np.ndarray) -> tuple[float, ...]:
+    """Equal bins between the 1st and 99th percentile."""
+    if not len(known):
+        return ()
+    low, high = np.quantile(known, [0.01, 0.99])
+    edges = np.unique(np.linspace(low, high, _HISTOGRAM + 1))
+    return tuple(edges.tolist()) if len(edges) > 1 else ()

@@ -1,0 +1,207 @@
+"""Text: a bag of hashed words, word pairs and characters, weighted by how telling each is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+
+from mapsto.columns.base import Column, Features, Guide
+from mapsto.columns.common.cells import as_text, is_text, missing, sample
+from mapsto.columns.common.ngrams import BUCKETS, counted
+from mapsto.columns.common.parts import BagPart, Ragged
+from mapsto.columns.common.state import State
+from mapsto.errors import ColumnRefused, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mapsto.columns.common.parts import Part
+
+_LEARN_ROWS = 100_000
+_TOPIC_ROWS = 20_000
+_TOPICS = 32
+_SHORT, _LONG_WORDS = 40, 12
+_HISTOGRAM = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+_LARGEST = 2**18
+
+
+@dataclass
+class Text(Column):
+    """Free text. It cannot be a target.
+
+    Words and word pairs (for short texts also runs of 3 and 4 characters) are hashed; the `size` that occur in most
+    training rows are kept and weighted by `(1 + log count) * idf`, each row scaled to length 1 (tf-idf). Classical
+    learners read 32 topics: a truncated singular value decomposition of these weights (latent semantic analysis,
+    Deerwester et al. 1990).
+    """
+
+    type: ClassVar[str] = "text"
+
+    size: int = 2**14
+    """N-grams kept at most."""
+    min_count: int = 2
+    """N-grams found in fewer training rows are dropped."""
+    characters: bool | None = None
+    """Whether runs of characters are read as well; None: where texts are short or not divided into words."""
+
+    _characters: bool = field(default=False, init=False)
+    _buckets: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int32), init=False)
+    _idf: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.float32), init=False)
+    _topics: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32), init=False)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.size <= _LARGEST or self.min_count < 1:
+            message = f"a text's size={self.size} must be 1 to {_LARGEST:,}, min_count={self.min_count} be at least 1"
+            raise OptionError(message)
+        self._index()
+
+    @classmethod
+    def claim(cls, series: pl.Series, *, name: str, target: bool = False) -> Self:
+        """Any text."""
+        if target:
+            message = "free text cannot be predicted yet"
+            raise ColumnRefused(message)
+        if not is_text(series.dtype):
+            message = f"cells are {series.dtype}, not text"
+            raise ColumnRefused(message)
+        cells = as_text(sample(series))
+        words = cells.str.count_matches(r"\S+").sum() / max(1, len(cells))
+        return cls(name=name, reason=f"text that rarely repeats, {words:.1f} words on average")
+
+    # -- learn and encode
+
+    def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
+        """Which n-grams are kept, how telling each is, and the topics."""
+        text = as_text(_some(series, _LEARN_ROWS)).drop_nulls()
+        self._characters = _worth_characters(text) if self.characters is None else self.characters
+        found = np.zeros(BUCKETS, dtype=np.int64)
+        for _, _, bucket, _ in counted(text, characters=self._characters):
+            found += np.bincount(bucket, minlength=BUCKETS)
+        often = np.flatnonzero(found >= min(self.min_count, max(1, len(text) // 2)))
+        kept = often[np.lexsort([often, -found[often]])[: self.size]]
+        self._buckets = np.sort(kept).astype(np.int32)
+        self._idf = (np.log((1 + len(text)) / (1 + found[self._buckets])) + 1).astype(np.float32)
+        self._index()
+        self._topics = self._learn_topics(text.head(_TOPIC_ROWS))
+
+    def _index(self) -> None:
+        self._code = np.full(BUCKETS, -1, dtype=np.int32)
+        self._code[self._buckets] = np.arange(len(self._buckets), dtype=np.int32)
+
+    def _learn_topics(self, text: pl.Series) -> np.ndarray:
+        """`(size, topics)` float32: directions in which the training texts differ most."""
+        width = min(_TOPICS, len(self._buckets) - 1, len(text) - 1)
+        if width < 1:
+            return np.zeros((len(self._buckets), 0), dtype=np.float32)
+        from sklearn.utils.extmath import randomized_svd
+
+        _, _, directions = randomized_svd(self._matrix(self._bag(text)), width, n_iter=3, random_state=0)
+        return np.ascontiguousarray(directions.T, dtype=np.float32)
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """One bag."""
+        return [BagPart(self.name, max(1, len(self._buckets)))]
+
+    def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
+        """A bag of int32 codes with tf-idf weights; empty where missing or where nothing is known."""
+        return [self._bag(as_text(series))]
+
+    def _bag(self, text: pl.Series) -> Ragged:
+        codes, weights, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)], [np.zeros(1, np.int64)]
+        for rows, row, bucket, times in counted(text, characters=self._characters):
+            code = self._code[bucket]
+            known = code >= 0
+            row, code = row[known], code[known]
+            weight = (1 + np.log(times[known])) * self._idf[code]
+            norm = np.sqrt(np.bincount(row, weights=weight**2, minlength=rows))
+            codes.append(code)
+            weights.append((weight / norm[row]).astype(np.float32))
+            lengths.append(np.bincount(row, minlength=rows))
+        return Ragged(np.concatenate(codes), np.cumsum(np.concatenate(lengths)), np.concatenate(weights))
+
+    def _matrix(self, bag: Ragged) -> Any:
+        from scipy.sparse import csr_matrix
+
+        return csr_matrix((bag.weights, bag.values, bag.offsets), shape=(len(bag), len(self._buckets)))
+
+    def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
+        """The topics."""
+        bag = arrays[0]
+        if not isinstance(bag, Ragged):
+            message = f"a text's features come from a bag, got {type(bag).__name__}"
+            raise TypeError(message)
+        width = self._topics.shape[1]
+        values = self._matrix(bag) @ self._topics if width else np.zeros((len(bag), 0))
+        names = [f"{self.name}, topic {topic + 1}" for topic in range(width)]
+        return Features(np.asarray(values, dtype=np.float32), names, [False] * width)
+
+    def malformed(self, series: pl.Series) -> np.ndarray:
+        """Cells that have no text."""
+        if is_text(series.dtype):
+            return np.zeros(len(series), dtype=bool)
+        return np.asarray(missing(as_text(series)) & ~missing(series))
+
+    # -- for people, and persistence
+
+    def summary(self, series: pl.Series) -> dict[str, Any]:
+        """Rows, missing cells, and how long the texts are in characters."""
+        lengths = as_text(series).str.len_chars()
+        known = lengths.drop_nulls().to_numpy()
+        counts, _ = np.histogram(known.clip(max=_HISTOGRAM[-1]), _HISTOGRAM)
+        return {
+            "rows": len(series),
+            "missing": len(series) - len(known),
+            "mean_length": float(known.mean()) if len(known) else 0.0,
+            "edges": list(_HISTOGRAM),
+            "counts": counts.tolist(),
+            "ngrams": len(self._buckets),
+        }
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Options as JSON; n-grams, their weights and the topics as arrays."""
+        json = {
+            "name": self.name,
+            "reason": self.reason,
+            "size": self.size,
+            "min_count": self.min_count,
+            "characters": self.characters,
+            "reads_characters": self._characters,
+        }
+        return json, {"buckets": self._buckets, "idf": self._idf, "topics": self._topics}
+
+    @classmethod
+    def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        """The inverse of `to_state`, checked."""
+        state = State(json, arrays)
+        column = cls(
+            size=state.integer("size", low=1, high=_LARGEST),
+            min_count=state.integer("min_count", low=1),
+            characters=None if json.get("characters") is None else state.flag("characters"),
+            name=state.text("name"),
+            reason=state.text("reason"),
+        )
+        column._characters = state.flag("reads_characters")
+        column._buckets = state.rising("buckets", "int32", longest=_LARGEST)
+        if len(column._buckets) and not 0 <= column._buckets[0] <= column._buckets[-1] < BUCKETS:
+            raise state.refusal("buckets", column._buckets, f"numbers from 0 to {BUCKETS - 1}")
+        column._idf = state.array("idf", "float32", (len(column._buckets),))
+        column._topics = state.array("topics", "float32", (len(column._buckets), None), longest=_LARGEST)
+        if column._topics.shape[1] > _TOPICS or (column._idf <= 0).any():
+            raise state.refusal("topics", column._topics.shape, f"at most {_TOPICS} topics and weights above 0")
+        column._index()
+        return column
+
+
+def _some(series: pl.Series, rows: int) -> pl.Series:
+    """At most `rows` cells, spread evenly."""
+    return series if len(series) <= rows else series.gather(np.linspace(0, len(series) - 1, rows).astype(np.int64))
+
+
+def _worth_characters(text: pl.Series) -> bool:
+    letters = float(text.str.len_chars().mean() or 0)  # type: ignore[arg-type]
+    words = float(text.str.count_matches(r"\S+").mean() or 0)  # type: ignore[arg-type]
+    return letters <= _SHORT or letters > _LONG_WORDS * max(words, 1)

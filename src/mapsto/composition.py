@@ -1,0 +1,315 @@
+"""Composition: encoders of the inputs, a network, a head for every target, as one module.
+
+    blocks -> encoders -> x (B, F) or (B, T, D) -> network -> h (B, K, D) -> heads -> {target: (B, K, O)}
+
+The network is one of ours by name, a class, or a user's own `nn.Module`. JSON and the schema rebuild a composition;
+its weights are plain arrays.
+
+Shape legend: B batch, F features, T tokens, D width, K views, O outputs of a target.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mapsto import networks
+from mapsto.columns.common.parts import Block, Ragged
+from mapsto.errors import DataError, ModelFileError, OptionError
+from mapsto.networks import own
+from mapsto.networks.base import DataSize, Encoder, Encoding, Layout, NetworkConfig
+from mapsto.networks.blocks.heads import Head
+from mapsto.networks.blocks.initialization import initialize
+from mapsto.networks.blocks.ragged import RaggedTensor, TensorBlock, take
+from mapsto.networks.own import AnyNetwork
+
+if TYPE_CHECKING:
+    from mapsto.schema import Encoded, Schema
+
+MAX_NUMBERS = 2**28
+"""Parameters and buffers that a composition read from a file may have (1 GiB as float32)."""
+OWN = "own"
+"""Name in JSON of a network that the user brought."""
+
+_BUILDING = threading.Lock()
+
+
+class Composition(nn.Module):
+    """Encoders, network and heads as one module. Made by `build` or `from_json`."""
+
+    views: int
+    """K, the predictors that the network holds at once; their predictions are to be averaged."""
+    feature_columns: list[str]
+    """For every encoded feature (or token): the name of the column it comes from."""
+    outputs: dict[str, int]
+    """Width of each target's head."""
+
+    def __init__(self, schema: Schema, network: AnyNetwork, json: dict[str, Any]) -> None:
+        """`json`: "network", "options" and "encoding", complete; see `build`."""
+        super().__init__()
+        self._json = json
+        layout = own.layout(network)
+        encoders = _encoders(schema, layout, Encoding.of(json["encoding"]))
+        self.blocks, self.encoders = list(encoders), nn.ModuleList(encoders.values())
+        self.feature_columns = [
+            schema.parts[key][part].column
+            for key, encoder in encoders.items()
+            for part, count in encoder.spans
+            for _ in range(count)
+        ]
+        self.in_features = json["encoding"]["token_width"] if layout == "tokens" else len(self.feature_columns)
+        self.network = own.made(network, self.in_features, json["options"])
+        self.views, width = own.views_and_width(self.network, self.in_features)
+        self.outputs = {target.name: target.out_features for target in schema.targets}
+        self.heads = nn.ModuleList(Head(self.views, width, out) for out in self.outputs.values())
+
+    @classmethod
+    def build(
+        cls,
+        schema: Schema,
+        network: str | AnyNetwork = "tabm",
+        *,
+        rows: int,
+        options: Mapping[str, Any] | None = None,
+        encoding: Mapping[str, Any] | None = None,
+        initialization: str = "default",
+        seed: int = 0,
+    ) -> Composition:
+        """Compose a network for the columns of a learned schema, with new weights.
+
+        Args:
+            schema: which columns go in and which come out.
+            network: a name, a class, or a module. A class that is no `Network` is called with the number of features;
+                a module is copied and keeps its weights. Both read `(B, F)`.
+            rows: training rows, from which defaults are derived.
+            options: of the network's `Config` (or arguments of a class that has none); they win over the derived.
+            encoding: see `mapsto.networks.base.Encoding`; wins over what the network likes.
+            initialization: rule for the linear maps, see `networks.blocks.initialization`.
+            seed: where the weights come from.
+
+        Raises:
+            DataError: the schema has no inputs or no targets.
+            OptionError: no such network or option, or a module that cannot read the input or returns a wrong shape.
+        """
+        _check_columns(schema)
+        chosen = networks.get(network) if isinstance(network, str) else network
+        json = _complete(schema, chosen, rows, dict(options or {}), dict(encoding or {}))
+        with _seeded(seed):
+            made = cls(schema, chosen, json)
+            if isinstance(chosen, type):
+                initialize(made.network, initialization)
+        return made
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` needs, besides schema and weights, to rebuild this module."""
+        return copy.deepcopy(self._json)
+
+    @classmethod
+    def from_json(cls, json: dict[str, Any], schema: Schema, network: AnyNetwork | None = None) -> Composition:
+        """Rebuild a composition from JSON that may be hostile, in eval mode; `load` then fills in the weights.
+
+        Args:
+            json: from `to_json`.
+            schema: the schema it was built for.
+            network: the user's own class or module, where it was one.
+
+        Raises:
+            ModelFileError: malformed, too large, or a network of the user's own that was not given.
+        """
+        _check_columns(schema)
+        try:
+            chosen = _chosen(json, network)
+            if own.is_network_class(chosen):
+                with torch.device("meta"):
+                    _check_size(cls(schema, chosen, json))
+            with _seeded(0):
+                return cls(schema, chosen, json).eval()
+        except OptionError as error:
+            message = f"the model file describes a network that cannot be built: {error}"
+            raise ModelFileError(message) from error
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The weights, by name."""
+        return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in self.state_dict().items()}
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take the weights of `arrays`.
+
+        Raises:
+            ModelFileError: a weight is missing, unknown, of a wrong shape or type, or not finite.
+        """
+        expected = self.state_dict()
+        if missing := sorted(expected.keys() ^ arrays.keys()):
+            message = f"the weights do not fit the network: {len(missing)} differ in name, among them '{missing[0]}'."
+            raise ModelFileError(message)
+        for name, tensor in expected.items():
+            _check_weight(name, arrays[name], tensor)
+        self.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()}, strict=True)
+
+    def encode(self, blocks: Mapping[str, TensorBlock]) -> Tensor:
+        """A batch of blocks to what the network reads: `x_BF`, or `x_BTD`."""
+        encoded = [encoder(blocks[key]) for key, encoder in zip(self.blocks, self.encoders, strict=True)]
+        return encoded[0] if len(encoded) == 1 else torch.cat(encoded, dim=1)
+
+    def features(self, x: Tensor) -> Tensor:
+        """The network's features `h_BKD` of encoded rows."""
+        h: Tensor = self.network(x)
+        return h.unsqueeze(1) if h.dim() == 2 else h
+
+    def answer(self, x: Tensor) -> dict[str, Tensor]:
+        """The raw outputs `(B, K, O)` of each target for encoded rows."""
+        h_BKD = self.features(x)
+        return {target: head(h_BKD) for target, head in zip(self.outputs, self.heads, strict=True)}
+
+    def forward(self, blocks: Mapping[str, TensorBlock]) -> dict[str, Tensor]:
+        """The raw outputs `(B, K, O)` of each target for a batch of blocks."""
+        return self.answer(self.encode(blocks))
+
+    def predict_numpy(self, encoded: Encoded, rows_per_chunk: int = 1024) -> dict[str, np.ndarray]:
+        """Raw outputs of every row, float32 `(rows, K, O)` for each target, computed in chunks.
+
+        A row's outputs do not depend on the other rows: dropout is off, and chunks are padded to a multiple of a few
+        rows, because matrix products of very few rows add up in another order. (On the processors tried they are
+        equal to the last bit; other math libraries may differ by rounding.) Thread-safe in eval mode.
+        """
+        training = self.training
+        if training:
+            self.eval()
+        quantum = max(16, 8 * torch.get_num_threads())
+        step = max(quantum, rows_per_chunk // quantum * quantum)
+        found = {t: np.empty((encoded.rows, self.views, width), np.float32) for t, width in self.outputs.items()}
+        with torch.inference_mode():
+            for start in range(0, encoded.rows, step):
+                stop = min(start + step, encoded.rows)
+                for target, outputs in self(self._chunk(encoded, start, stop, quantum)).items():
+                    found[target][start:stop] = outputs[: stop - start].float().cpu().numpy()
+        if training:
+            self.train()
+        return found
+
+    def _chunk(self, encoded: Encoded, start: int, stop: int, quantum: int) -> dict[str, TensorBlock]:
+        """Rows `start` to `stop`, the last one repeated until their number is a multiple of `quantum`."""
+        rows, device = stop - start, next(self.parameters()).device
+        padded = torch.arange(rows + -rows % quantum).clamp_max(rows - 1)
+        blocks = {key: _tensor_block(block, start, stop) for key, block in encoded.blocks.items()}
+        if len(padded) > rows:
+            blocks = {key: take(block, padded) for key, block in blocks.items()}
+        return {key: block.to(device) for key, block in blocks.items()}
+
+
+def to_tensors(encoded: Encoded) -> dict[str, TensorBlock]:
+    """The blocks of encoded rows as tensors that share their memory (read-only arrays are copied)."""
+    return {key: _tensor_block(block, 0, encoded.rows) for key, block in encoded.blocks.items()}
+
+
+def _tensor_block(block: Block, start: int, stop: int) -> TensorBlock:
+    """Rows `start` to `stop` of a block as tensors."""
+    if isinstance(block, Ragged):
+        first, last = int(block.offsets[start]), int(block.offsets[stop])
+        weights = None if block.weights is None else _tensor(block.weights[first:last])
+        offsets = _tensor(block.offsets[start : stop + 1])
+        return RaggedTensor(_tensor(block.values[first:last]), offsets - first if first else offsets, weights)
+    return _tensor(block[start:stop])
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def _check_columns(schema: Schema) -> None:
+    if not schema.parts:
+        message = "there is no column to learn from: every column is a target, or was left out. Give inputs=[...]."
+        raise DataError(message)
+    if not schema.targets:
+        message = "there is no column to predict. Give target=..."
+        raise DataError(message)
+
+
+def _encoders(schema: Schema, layout: Layout, encoding: Encoding) -> dict[str, Encoder]:
+    """The module that reads each block."""
+    found: dict[str, Encoder] = {}
+    for key, parts in schema.parts.items():
+        encoder = type(parts[0]).encoder(parts, layout=layout, options=encoding.to_json())
+        if not isinstance(encoder, Encoder):
+            message = f"{type(parts[0]).__name__}.encoder must return a mapsto.networks.base.Encoder, got {encoder!r}"
+            raise TypeError(message)
+        found[key] = encoder
+    return found
+
+
+def _complete(
+    schema: Schema,
+    chosen: AnyNetwork,
+    rows: int,
+    options: dict[str, Any],
+    encoding: dict[str, Any],
+) -> dict[str, Any]:
+    """Name, every option of the network and every option of the encoding, derived where not given."""
+    if not own.is_network_class(chosen):
+        if options and isinstance(chosen, nn.Module):
+            message = f"options {sorted(options)} were given for a module that is already made; set them there."
+            raise OptionError(message)
+        read_as = Encoding.of(NetworkConfig.encoding() | encoding)
+        return {"network": OWN, "options": options, "encoding": read_as.to_json()}
+    read_as = Encoding.of(chosen.Config.encoding() | encoding)
+    with torch.device("meta"):
+        encoders = _encoders(schema, chosen.layout, read_as)
+    if chosen.layout == "tokens":
+        features = sum(len(parts) for parts in schema.parts.values())
+        options = {"token_width": encoding["token_width"]} | options if "token_width" in encoding else options
+    else:
+        features = sum(encoder.out_features for encoder in encoders.values())
+    size = DataSize(rows, features, sum(target.out_features for target in schema.targets))
+    final = chosen.Config.for_data(size, **options).to_json()
+    width = {"token_width": final["token_width"]} if chosen.layout == "tokens" else {}
+    known = chosen.name if networks.NETWORKS.get(chosen.name) is chosen else OWN
+    return {"network": known, "options": final, "encoding": read_as.to_json() | width}
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draw new weights from a seed and leave torch's own generator as it was."""
+    with _BUILDING, torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def _chosen(json: Any, network: AnyNetwork | None) -> AnyNetwork:
+    """The class that JSON names, or the user's own; the form of the JSON is checked."""
+    names = {"network": str, "options": dict, "encoding": dict}
+    if not isinstance(json, dict) or any(not isinstance(json.get(name), kind) for name, kind in names.items()):
+        message = f"the model file must describe its network by {', '.join(names)}; got {str(json)[:200]}."
+        raise ModelFileError(message)
+    if json["network"] != OWN:
+        return networks.get(json["network"])
+    if network is None:
+        message = "this model holds a network of your own, which a file cannot carry: give it again as network=."
+        raise ModelFileError(message)
+    return network
+
+
+def _check_size(draft: nn.Module) -> None:
+    numbers = sum(tensor.numel() for tensor in [*draft.parameters(), *draft.buffers()])
+    if numbers > MAX_NUMBERS:
+        message = f"it would have {numbers:,} weights; more than {MAX_NUMBERS:,} are refused."
+        raise OptionError(message)
+
+
+def _check_weight(name: str, array: np.ndarray, tensor: Tensor) -> None:
+    kind = np.dtype(str(tensor.dtype).removeprefix("torch."))
+    if array.shape != tuple(tensor.shape) or array.dtype != kind:
+        message = (
+            f"the weight '{name}' should be {kind} of shape {tuple(tensor.shape)}; "
+            f"the file has {array.dtype} of shape {array.shape}."
+        )
+        raise ModelFileError(message)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        message = f"the weight '{name}' holds values that are not finite."
+        raise ModelFileError(message)

@@ -1,0 +1,63 @@
+"""How new a row is, and which training rows are most like it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from mapsto.explaining.mixing import background
+from mapsto.explaining.space import Space
+
+if TYPE_CHECKING:
+    from mapsto.fitted import Fitted
+    from mapsto.schema import Encoded
+
+
+def novelty(fitted: Fitted, frame: pl.DataFrame) -> np.ndarray:
+    """How far outside the training data each row lies, `(rows,)`.
+
+    The distance to the nearest of the training rows that the model keeps (see `mapsto.explaining.space`), divided by
+    the 99th percentile of the same distance among those rows themselves, plus 1 for each category that training did
+    not have. So 1 means: farther than 99 % of the training rows are from each other.
+    """
+    fitted.require_inputs(frame)
+    return novelty_of(fitted, fitted.schema.encode(frame))
+
+
+def novelty_of(fitted: Fitted, encoded: Encoded) -> np.ndarray:
+    """`novelty` of encoded rows."""
+    if encoded.rows == 0:
+        return np.zeros(0)
+    space = Space.of(fitted.schema, background(fitted).encoded)
+    _, far = space.nearest(encoded, 1)
+    return np.asarray(far[:, 0] + space.unseen(encoded))
+
+
+def similar(fitted: Fitted, frame: pl.DataFrame, k: int = 5) -> pl.DataFrame:
+    """The training rows most like each row, among those that the model keeps.
+
+    Returns:
+        `row` (from 0), `rank` (from 1), `distance` (in the unit of `novelty`), and the training row's inputs and
+        targets as a person reads them.
+    """
+    fitted.require_inputs(frame)
+    return similar_to(fitted, fitted.schema.encode(frame), k)
+
+
+def similar_to(fitted: Fitted, encoded: Encoded, k: int = 5) -> pl.DataFrame:
+    """`similar` of encoded rows."""
+    sample = background(fitted)
+    nearest, far = Space.of(fitted.schema, sample.encoded).nearest(encoded, k)
+    rows, count = nearest.shape
+    about = pl.DataFrame(
+        {
+            "row": np.repeat(np.arange(rows), count),
+            "rank": np.tile(np.arange(1, count + 1), rows),
+            "distance": far.ravel(),
+        }
+    )
+    shown = {name: pl.Series(values, dtype=pl.String)[nearest.ravel()] for name, values in sample.shown.items()}
+    taken = [pl.Series(name if name not in about.columns else f"{name} (training)", s) for name, s in shown.items()]
+    return about.hstack(taken)

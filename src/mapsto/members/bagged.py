@@ -1,0 +1,125 @@
+"""Any member, learned once for each fold on the rows outside it, and averaged.
+
+Each model predicts the rows it did not see, so that every training row gets an honest prediction
+(`out_of_fold`): these choose ensemble weights and calibrate where rows are too few to set some apart. The models
+together see all rows and, averaged, err less than one of them (bagging over folds, "cross-validated committee";
+Parmanto et al. 1996).
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from mapsto.members.base import Member, Predictions
+from mapsto.members.common import nested, states
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mapsto.members.base import Work
+    from mapsto.schema import Encoded, Schema
+
+Folds = list[tuple[np.ndarray, np.ndarray]]
+"""For each fold: rows to learn from, and rows outside (as `mapsto.table.folds` gives them)."""
+
+
+class Bagged(Member):
+    """One model a fold.
+
+    Args:
+        member: an unfitted member; each fold learns a copy.
+        folds: rows of the training table that each model learns from, and those it does not see.
+        stop_rows: which of the unseen rows may stop a model early. None: all of them, which makes the out-of-fold
+            predictions very slightly optimistic, for every member alike. An empty array: none, so that models learn
+            for a fixed length.
+    """
+
+    name: ClassVar[str] = "bagged"
+
+    members: list[Member]
+    """One fitted model a fold."""
+    out_of_fold: Predictions
+    """Predictions of the training rows by the model that did not see them; NaN for rows in no fold. Not saved."""
+
+    def __init__(self, member: Member, folds: Folds, stop_rows: np.ndarray | None = None) -> None:
+        self.member, self.folds, self.stop_rows = member, folds, stop_rows
+
+    @classmethod
+    def of(cls, members: Sequence[Member]) -> Self:
+        """From members fitted elsewhere."""
+        bag = cls.__new__(cls)
+        bag.members, bag.out_of_fold = list(members), {}
+        return bag
+
+    def fit(self, work: Work) -> Self:
+        """Learn one model a fold from `work.train`, each with an equal share of the time left.
+
+        `work.valid` is not used: what may stop a model are the rows outside its fold.
+        """
+        started = time.monotonic()
+        self.members, self.out_of_fold = [], {}
+        for number, (inside, outside) in enumerate(self.folds):
+            left = None if work.seconds is None else max(0.0, work.seconds - (time.monotonic() - started))
+            seconds = None if left is None else left / (len(self.folds) - number)
+            member = self._fold(work, number, inside, outside, seconds)
+            self._fill(member.predict(work.train.take(outside), threads=work.threads), outside, work.train.rows)
+            self.members.append(member)
+        return self
+
+    def _fold(self, work: Work, number: int, inside: np.ndarray, outside: np.ndarray, seconds: float | None) -> Member:
+        """Learn the model of one fold, or take it up where an earlier process finished it."""
+        place = f"folds/{_slug(work.label + self.member.name)}/{number}"
+        kept = None if work.run.folder is None else work.run.kept(place)
+        if kept is not None:
+            json, arrays = kept
+            return type(self.member).from_state(json["state"], arrays, work.schema)
+        stop = outside if self.stop_rows is None else outside[np.isin(outside, self.stop_rows)]
+        own = replace(
+            work,
+            train=work.train.take(inside),
+            valid=work.train.take(stop) if len(stop) else None,
+            seed=work.seed + number,
+            seconds=seconds,
+            label=f"{work.label}fold {number + 1} of {len(self.folds)}: ",
+        )
+        member = copy.deepcopy(self.member).fit(own)
+        if work.run.folder is not None:
+            json, arrays = member.to_state()
+            work.run.keep(place, {"state": json}, arrays)
+        return member
+
+    def _fill(self, predictions: Predictions, outside: np.ndarray, rows: int) -> None:
+        for name, values in predictions.items():
+            if name not in self.out_of_fold:
+                self.out_of_fold[name] = np.full((rows, values.shape[1]), np.nan, dtype=values.dtype)
+            self.out_of_fold[name][outside] = values
+
+    def predict(self, encoded: Encoded, *, threads: int | None = None) -> Predictions:
+        """The mean of all models' predictions."""
+        return nested.averaged([member.predict(encoded, threads=threads) for member in self.members])
+
+    def to_state(self) -> states.State:
+        """The models of all folds."""
+        json, arrays = nested.save(self.members)
+        return {"members": json}, arrays
+
+    @classmethod
+    def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray], schema: Schema) -> Self:
+        """The inverse, without `out_of_fold`."""
+        saved = states.entry(json, "members", list)
+        return cls.of(nested.load(saved, arrays, schema, most=100, without=("bagged", "ensemble")))
+
+
+def _slug(text: str) -> str:
+    """`text` as a name of a kept piece.
+
+    >>> _slug("baseline: Forest")
+    'baseline-forest'
+    """
+    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")

@@ -1,0 +1,174 @@
+"""Growing boosted trees for one problem with scikit-learn, and taking them over as plain arrays."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mapsto.errors import OptionError
+from mapsto.members.common.crosses import Crosses, Spec
+from mapsto.members.common.growth import stages
+from mapsto.members.common.settings import Settings
+from mapsto.members.common.treemodel import Link, TreeModel
+from mapsto.members.common.trees import Trees, not_above
+
+if TYPE_CHECKING:
+    from mapsto.members.base import Work
+    from mapsto.members.common.lessons import Lesson
+
+
+@dataclass(frozen=True)
+class BoostingSettings(Settings):
+    """Options of boosting, in the recipe under `members.boosting`. Names are scikit-learn's where it has them."""
+
+    learning_rate: float = 0.1
+    max_iter: int | None = None
+    """Rounds at most; None: 10 / learning_rate without validation rows, ten times that with them."""
+    max_leaf_nodes: int | None = 31
+    max_depth: int | None = None
+    min_samples_leaf: int = 20
+    l2_regularization: float = 0.0
+    max_features: float = 1.0
+    """Share of the columns that each split may look at."""
+    n_iter_no_change: int = 20
+    """Rounds without a lower validation loss before it stops."""
+    logarithm: list[str] = field(default_factory=list)
+    """Targets (numbers above 0) learned on a logarithmic scale; predictions keep the mean."""
+    crosses: dict[str, list[Spec]] = field(default_factory=dict)
+    """Columns made of other columns, by target (`members/common/crosses.py`)."""
+
+    def rounds(self, *, stopping: bool) -> int:
+        """Rounds at most, with or without validation rows to stop at."""
+        return self.max_iter or round(10 / self.learning_rate) * (10 if stopping else 1)
+
+    @property
+    def growing(self) -> dict[str, Any]:
+        """The options that scikit-learn takes by the same name."""
+        own = ("max_iter", "logarithm", "crosses")
+        return {name: value for name, value in asdict(self).items() if name not in own}
+
+
+def learn(
+    lesson: Lesson, settings: BoostingSettings, names: list[str], work: Work, seconds: float | None
+) -> TreeModel:
+    """Grow the trees of one problem."""
+    classes, native = lesson.problem.classes, lesson.native
+    if classes and len(lesson.present) < 2:
+        return TreeModel(Trees.none(lesson.values.shape[1], native), np.ones(1), "mean", classes, lesson.present, 1)
+    target = lesson.problem.target.name
+    logarithm = not classes and target in settings.logarithm
+    if logarithm:
+        _require_positive(lesson)
+    crosses = Crosses.fit(settings.crosses.get(target, []), names, lesson.values, lesson.number(logarithm=logarithm))
+    grower = _Grower(lesson, settings, work, crosses, logarithm=logarithm)
+    trees, start = grower.grow(seconds)
+    link: Link = "probabilities" if classes else "exp" if logarithm else "identity"
+    model = TreeModel(trees, start, link, classes, lesson.present, len(lesson.truth), 1.0, crosses)
+    return grower.keep_mean(model) if logarithm else model
+
+
+def _require_positive(lesson: Lesson) -> None:
+    low = min(lesson.truth.min(), *([lesson.valid_truth.min()] if lesson.valid_truth is not None else []))
+    if low <= 0:
+        message = (
+            f"recipe entry members.boosting.logarithm names '{lesson.problem.target.name}', whose smallest value is "
+            f"{low:g}; a logarithm needs numbers above 0. Take it off the list."
+        )
+        raise OptionError(message)
+
+
+class _Grower:
+    """One estimator of scikit-learn, grown in stages."""
+
+    def __init__(
+        self, lesson: Lesson, settings: BoostingSettings, work: Work, crosses: Crosses, *, logarithm: bool
+    ) -> None:
+        self.lesson, self.settings, self.work, self.logarithm = lesson, settings, work, logarithm
+        self.rows = crosses.widen(lesson.values, lesson.native, training=True)
+        self.native = lesson.native + crosses.native
+        self.categories = max(lesson.categories, crosses.categories)
+        self.given: dict[str, Any] = {}
+        if lesson.valid_truth is not None and lesson.valid is not None:
+            self.given = {
+                "X_val": crosses.widen(lesson.valid, lesson.native),
+                "y_val": self._scaled(lesson.valid_truth),
+                "sample_weight_val": lesson.valid_weight,
+            }
+
+    def _scaled(self, truth: np.ndarray) -> np.ndarray:
+        return np.log(truth) if self.logarithm else truth
+
+    def _estimator(self) -> Any:
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+        problem = self.lesson.problem
+        options = dict(
+            self.settings.growing,
+            early_stopping=bool(self.given),
+            categorical_features=np.arange(self.native),
+            warm_start=True,
+            random_state=self.work.seed,
+        )
+        if problem.classes:
+            return HistGradientBoostingClassifier(**options)
+        absolute = self.work.metrics[problem.target.name].name == "mae"
+        return HistGradientBoostingRegressor(loss="absolute_error" if absolute else "squared_error", **options)
+
+    def grow(self, seconds: float | None) -> tuple[Trees, np.ndarray]:
+        """The trees up to the best round, and where totals begin."""
+        estimator = self._estimator()
+        limit = self.settings.rounds(stopping=bool(self.given))
+        label = f"{self.work.label}boosting of {self.lesson.problem.title}"
+        for rounds in stages(self.work, label, first=50, limit=limit, seconds=seconds):
+            estimator.set_params(max_iter=rounds)
+            estimator.fit(self.rows, self._scaled(self.lesson.truth), self.lesson.weight, **self.given)
+            if estimator.n_iter_ < rounds:
+                break
+        best = int(np.argmax(estimator.validation_score_)) if self.given else estimator.n_iter_
+        return _as_arrays(estimator, self.native, self.categories, best)
+
+    def keep_mean(self, model: TreeModel) -> TreeModel:
+        """Scale the model so that its predictions have the mean of the truth; the exponential alone falls short."""
+        if self.work.metrics[self.lesson.problem.target.name].name == "mae":
+            return model
+        lesson, rows = self.lesson, self.rows
+        truth, weight = lesson.truth, lesson.weight
+        if lesson.valid_truth is not None:
+            rows, truth, weight = self.given["X_val"], lesson.valid_truth, lesson.valid_weight
+        raw = np.exp(model.trees.totals(rows, model.start)[:, 0])
+        return replace(model, scale=float(np.average(truth, weights=weight) / np.average(raw, weights=weight)))
+
+
+def _as_arrays(estimator: Any, native: int, categories: int, rounds: int) -> tuple[Trees, np.ndarray]:
+    """The trees of the first rounds as plain arrays, and where their totals begin."""
+    features = estimator.n_features_in_
+    start = np.asarray(estimator._baseline_prediction, dtype=np.float64).reshape(-1)
+    grown = [tree for round_ in estimator._predictors[:rounds] for tree in round_]
+    if not grown:
+        return Trees.none(features, native), start
+    nodes = np.concatenate([tree.nodes for tree in grown])
+    sizes = [len(tree.nodes) for tree in grown]
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    root = np.repeat(starts[:-1], sizes)
+    bits = np.concatenate([tree.raw_left_cat_bitsets for tree in grown])
+    first_set = np.cumsum([0] + [len(tree.raw_left_cat_bitsets) for tree in grown[:-1]])
+    inner = nodes["is_leaf"] == 0
+    categorical = inner & (nodes["is_categorical"] == 1)
+    own_set = (nodes["bitset_idx"] + np.repeat(first_set, sizes))[categorical]
+    sets = np.unpackbits(bits[own_set].astype("<u4").view(np.uint8), axis=1, bitorder="little").astype(bool)
+    trees = Trees(
+        features=features,
+        native=native,
+        starts=starts.astype(np.int64),
+        feature=np.where(inner, nodes["feature_idx"], -1).astype(np.int64),
+        threshold=np.where(inner & ~categorical, not_above(nodes["num_threshold"]), np.float32(0)),
+        left=np.where(inner, nodes["left"] + root, 0).astype(np.int64),
+        right=np.where(inner, nodes["right"] + root, 0).astype(np.int64),
+        missing_left=inner & (nodes["missing_go_to_left"] == 1),
+        categorical=categorical,
+        sets=sets[:, : max(categories, 1)],
+        values=nodes["value"][~inner].astype(np.float32)[:, None],
+    )
+    return trees, start

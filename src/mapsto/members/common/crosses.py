@@ -1,0 +1,349 @@
+"""Columns made of other columns, where trees cannot make them by themselves.
+
+A tree cuts across one column at a time. A slanted border (coordinates), a proportion (price per size), a hill around
+a place, or single values that mean something of their own (a capital gain of exactly 15,024) take it many cuts. Each
+class below gives such columns; which of them help is decided by trial (`members/tuning.py`) and written in the recipe
+as a list such as `[{"kind": "rotation", "columns": ["longitude", "latitude"]}]`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from mapsto.errors import OptionError
+from mapsto.members.common import states
+from mapsto.members.common.preparation import MAX_CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Spec = dict[str, Any]
+"""What to make: `{"kind": ..., "columns": [...]}`."""
+
+_ANGLES = np.deg2rad(np.array([15, 30, 45, 60, 75, 105, 120, 135, 150, 165])).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Cross(ABC):
+    """One way of making columns, learned from training rows."""
+
+    kind: ClassVar[str]
+    codes: ClassVar[bool] = False
+    """Whether the columns hold codes, to be split as sets."""
+
+    columns: tuple[int, ...]
+    """Which columns of the prepared matrix it reads."""
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Columns it gives."""
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, columns: tuple[int, ...], values: np.ndarray, truth: np.ndarray) -> Self:
+        """Learn from prepared training rows `(rows, columns)` and the truth as numbers `(rows,)`."""
+
+    @abstractmethod
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """Prepared `(rows, columns)` to `(rows, count)` float32."""
+
+    def apply_to_training(self, values: np.ndarray) -> np.ndarray:
+        """As `apply`, for the rows it was learned from; what looks at the truth leaves out a row's own."""
+        return self.apply(values)
+
+    @abstractmethod
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What it has learned."""
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(cls, columns: tuple[int, ...], arrays: Mapping[str, np.ndarray]) -> Self:
+        """The inverse of `arrays`, contents checked."""
+
+
+@dataclass(frozen=True)
+class Rotation(Cross):
+    """Two columns, standardised and turned by ten angles: a slanted border becomes one cut."""
+
+    kind: ClassVar[str] = "rotation"
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """One column for each angle."""
+        return len(_ANGLES)
+
+    @classmethod
+    def fit(cls, columns: tuple[int, ...], values: np.ndarray, truth: np.ndarray) -> Self:
+        """Learn means and standard deviations."""
+        return cls(columns, *_standard(values[:, columns]))
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """The turned columns; missing where either is."""
+        first, second = ((values[:, self.columns] - self.mean) / self.scale).T
+        return np.asarray(first[:, None] * np.cos(_ANGLES) + second[:, None] * np.sin(_ANGLES))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Means and scales."""
+        return {"mean": self.mean, "scale": self.scale}
+
+    @classmethod
+    def from_arrays(cls, columns: tuple[int, ...], arrays: Mapping[str, np.ndarray]) -> Self:
+        """Means and scales, two of each."""
+        states.require(len(columns) == 2, "a rotation needs two columns")
+        return cls(columns, *_saved_standard(arrays, 2))
+
+
+@dataclass(frozen=True)
+class Ratio(Cross):
+    """The quotient of every two columns."""
+
+    kind: ClassVar[str] = "ratio"
+
+    @property
+    def count(self) -> int:
+        """One column for each pair."""
+        return len(self.columns) * (len(self.columns) - 1) // 2
+
+    @classmethod
+    def fit(cls, columns: tuple[int, ...], values: np.ndarray, truth: np.ndarray) -> Self:
+        """Nothing to learn."""
+        return cls(columns)
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """The quotients; missing where either is, or the divisor is nearly zero."""
+        first, second = np.triu_indices(len(self.columns), 1)
+        chosen = values[:, self.columns]
+        divisor = chosen[:, second]
+        with np.errstate(over="ignore"):
+            found = chosen[:, first] / np.where(np.abs(divisor) < 1e-9, np.float32(np.nan), divisor)
+        found[np.isinf(found)] = np.nan
+        return found
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """None."""
+        return {}
+
+    @classmethod
+    def from_arrays(cls, columns: tuple[int, ...], arrays: Mapping[str, np.ndarray]) -> Self:
+        """From its columns alone."""
+        return cls(columns)
+
+
+@dataclass(frozen=True)
+class Spikes(Cross):
+    """The exact values of a column as categories, for columns in which single values mean something of their own."""
+
+    kind: ClassVar[str] = "spikes"
+    codes: ClassVar[bool] = True
+    known: np.ndarray
+    """The most frequent values, rising: `(values,)` float32."""
+
+    @property
+    def count(self) -> int:
+        """One column."""
+        return 1
+
+    @classmethod
+    def fit(cls, columns: tuple[int, ...], values: np.ndarray, truth: np.ndarray) -> Self:
+        """Learn the most frequent values."""
+        column = values[:, columns[0]]
+        found, counts = np.unique(column[~np.isnan(column)], return_counts=True)
+        return cls(columns, np.sort(found[np.argsort(-counts, kind="stable")[:MAX_CODES]]))
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """Number of the value; missing where it is not a known one."""
+        column = values[:, self.columns[0]]
+        at = np.minimum(np.searchsorted(self.known, column), len(self.known) - 1)
+        if not len(self.known):
+            return np.full((len(values), 1), np.nan, dtype=np.float32)
+        return np.where(self.known[at] == column, at, np.nan).astype(np.float32)[:, None]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The known values."""
+        return {"known": self.known}
+
+    @classmethod
+    def from_arrays(cls, columns: tuple[int, ...], arrays: Mapping[str, np.ndarray]) -> Self:
+        """Known values, rising, at most as many as there may be codes."""
+        states.require(len(columns) == 1, "single values come from one column")
+        known = states.finite(arrays, "known", (None,)).astype(np.float32)
+        states.require(len(known) <= MAX_CODES and bool((np.diff(known) > 0).all()), "known values are not rising")
+        return cls(columns, known)
+
+
+@dataclass(frozen=True)
+class Neighbours(Cross):
+    """What the truth was at the nearest training rows, measured in a few columns (a place on a map)."""
+
+    kind: ClassVar[str] = "neighbours"
+    sizes: ClassVar[tuple[int, ...]] = (5, 20)
+    """Neighbours averaged, one column each; a last column holds the distance to the furthest of the first few."""
+    limit: ClassVar[int] = 50_000
+    """Training rows that are kept, spread evenly."""
+    mean: np.ndarray
+    scale: np.ndarray
+    points: np.ndarray
+    """Standardised training rows: `(kept, columns)` float32."""
+    truth: np.ndarray
+    """`(kept,)` float32."""
+
+    @property
+    def count(self) -> int:
+        """Averages of several sizes, and a distance."""
+        return len(self.sizes) + 1
+
+    @classmethod
+    def fit(cls, columns: tuple[int, ...], values: np.ndarray, truth: np.ndarray) -> Self:
+        """Keep training rows with their truth."""
+        mean, scale = _standard(values[:, columns])
+        kept = np.unique(np.linspace(0, len(values) - 1, cls.limit).astype(np.int64)) if len(values) else np.arange(0)
+        points = _points(values[kept], columns, mean, scale)
+        return cls(columns, mean, scale, points, truth[kept].astype(np.float32))
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """Averages of the truth, nearer rows counting more, and the distance."""
+        return self._around(_points(values, self.columns, self.mean, self.scale))
+
+    def apply_to_training(self, values: np.ndarray) -> np.ndarray:
+        """Neighbours of a training row come from the four fifths of the rows it is not in."""
+        points = _points(values, self.columns, self.mean, self.scale)
+        part = np.random.default_rng(len(values)).permutation(len(values)) % 5
+        kept_part = part[np.unique(np.linspace(0, len(values) - 1, self.limit).astype(np.int64))]
+        found = np.empty((len(values), self.count), dtype=np.float32)
+        for number in range(5):
+            others = kept_part != number
+            rest = Neighbours(self.columns, self.mean, self.scale, self.points[others], self.truth[others])
+            found[part == number] = rest._around(points[part == number])
+        return found
+
+    def _around(self, points: np.ndarray) -> np.ndarray:
+        wanted = min(max(self.sizes), len(self.points))
+        distance, index = self._tree.query(points, k=np.arange(1, wanted + 1))
+        nearness = 1 / (distance + 0.02)
+        # Running sums: a row's sum must not depend on how many rows there are.
+        sums = np.cumsum(self.truth[index] * nearness, axis=1) / np.cumsum(nearness, axis=1)
+        ends = [min(size, wanted) - 1 for size in self.sizes]
+        return np.column_stack([sums[:, ends], distance[:, ends[0]]]).astype(np.float32)
+
+    @cached_property
+    def _tree(self) -> Any:
+        from scipy.spatial import cKDTree
+
+        return cKDTree(self.points.astype(np.float64))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Scales, and the training rows that are kept."""
+        return {"mean": self.mean, "scale": self.scale, "points": self.points, "truth": self.truth}
+
+    @classmethod
+    def from_arrays(cls, columns: tuple[int, ...], arrays: Mapping[str, np.ndarray]) -> Self:
+        """As many points as truths, at least one."""
+        mean, scale = _saved_standard(arrays, len(columns))
+        points = states.finite(arrays, "points", (None, len(columns))).astype(np.float32)
+        truth = states.finite(arrays, "truth", (len(points),)).astype(np.float32)
+        states.require(0 < len(points) <= cls.limit, f"expected 1 to {cls.limit} neighbours, found {len(points)}")
+        return cls(columns, mean, scale, points, truth)
+
+
+KINDS: dict[str, type[Cross]] = {cross.kind: cross for cross in (Rotation, Ratio, Spikes, Neighbours)}
+
+
+def _standard(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column, missing left out; 0 and 1 where there is nothing to measure."""
+    here = ~np.isnan(values)
+    count = np.maximum(here.sum(axis=0), 1)
+    mean = np.where(here, values, 0).sum(axis=0, dtype=np.float64) / count
+    spread = np.sqrt(np.where(here, (values - mean) ** 2, 0).sum(axis=0) / count)
+    return mean.astype(np.float32), np.where(spread > 0, spread, 1).astype(np.float32)
+
+
+def _saved_standard(arrays: Mapping[str, np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
+    mean = states.finite(arrays, "mean", (count,)).astype(np.float32)
+    scale = states.finite(arrays, "scale", (count,)).astype(np.float32)
+    states.require(bool((scale > 0).all()), "a scale is not above 0")
+    return mean, scale
+
+
+def _points(values: np.ndarray, columns: Sequence[int], mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    standard = (values[:, columns] - mean) / scale
+    return np.where(np.isfinite(standard), standard, np.float32(0))
+
+
+@dataclass(frozen=True)
+class Crosses:
+    """Several crosses in order; by default none."""
+
+    parts: tuple[Cross, ...] = field(default=())
+
+    @property
+    def count(self) -> int:
+        """Columns they add."""
+        return sum(part.count for part in self.parts)
+
+    @property
+    def native(self) -> int:
+        """How many of the columns they add hold codes."""
+        return sum(part.count for part in self.parts if part.codes)
+
+    @property
+    def categories(self) -> int:
+        """The largest number of codes in a column they add."""
+        return max((len(part.known) for part in self.parts if isinstance(part, Spikes)), default=0)
+
+    @classmethod
+    def fit(cls, specs: Sequence[Spec], names: list[str], values: np.ndarray, truth: np.ndarray) -> Self:
+        """Learn what the specs ask for, from prepared training rows, their columns' names and the truth as numbers."""
+        return cls(tuple(_fit(spec, names, values, truth) for spec in specs))
+
+    def widen(self, values: np.ndarray, native: int, *, training: bool = False) -> np.ndarray:
+        """Prepared rows with the made columns; those of codes stand behind the first `native` columns, others last.
+
+        `training`: these are the rows that `fit` was given.
+        """
+        if not self.parts:
+            return values
+        made = [(p.codes, p.apply_to_training(values) if training else p.apply(values)) for p in self.parts]
+        codes = [columns for is_codes, columns in made if is_codes]
+        numbers = [columns for is_codes, columns in made if not is_codes]
+        return np.concatenate([values[:, :native], *codes, values[:, native:], *numbers], axis=1, dtype=np.float32)
+
+    def to_state(self) -> tuple[list[Spec], dict[str, np.ndarray]]:
+        """JSON and arrays."""
+        json = [{"kind": part.kind, "columns": list(part.columns)} for part in self.parts]
+        arrays: dict[str, np.ndarray] = {}
+        for number, part in enumerate(self.parts):
+            arrays |= states.prefixed(str(number), part.arrays())
+        return json, arrays
+
+    @classmethod
+    def from_state(cls, json: list[Spec], arrays: Mapping[str, np.ndarray], columns: int) -> Self:
+        """The inverse; `columns`: how many the prepared matrix has."""
+        return cls(tuple(_saved(s, states.unprefixed(str(n), arrays), columns) for n, s in enumerate(json)))
+
+
+def _fit(spec: Spec, names: list[str], values: np.ndarray, truth: np.ndarray) -> Cross:
+    kind, columns = spec.get("kind"), spec.get("columns")
+    if kind not in KINDS or not isinstance(columns, list) or not columns or not set(columns) <= set(names):
+        message = (
+            f"recipe entry members.boosting.crosses: cannot make {spec!r}. "
+            f"Expected a kind ({', '.join(KINDS)}) and names of columns out of {', '.join(names)}."
+        )
+        raise OptionError(message)
+    return KINDS[kind].fit(tuple(names.index(name) for name in columns), values, truth)
+
+
+def _saved(spec: Spec, arrays: Mapping[str, np.ndarray], columns: int) -> Cross:
+    kind = states.entry(spec, "kind", str)
+    states.require(kind in KINDS, f"'{kind}' is no known way of making columns")
+    chosen = states.entry(spec, "columns", list)
+    states.require(0 < len(chosen) <= 64, f"expected 1 to 64 columns to combine, found {len(chosen)}")
+    states.require(all(type(c) is int and 0 <= c < columns for c in chosen), "a column to combine does not exist")
+    return KINDS[kind].from_arrays(tuple(chosen), arrays)

@@ -1,0 +1,159 @@
+"""Teaching a network: settings derived from the data, composition, pretraining where it may help, training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mapsto.composition import Composition
+from mapsto.objectives.masked import MaskedCells
+from mapsto.objectives.supervised import Goal, Supervised
+from mapsto.table.notes import Note
+from mapsto.training import devices
+from mapsto.training.batches import RowSource, labelled, to_batch
+from mapsto.training.defaults import derive
+from mapsto.training.loop import train
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mapsto.columns.base import Column
+    from mapsto.members.base import Work
+    from mapsto.recipe import Learning
+    from mapsto.schema import Encoded
+    from mapsto.training.loop import History
+
+_SPARE_SHARE = 0.5
+_SPARE_ROWS = 500
+"""Rows without any target are worth pretraining on from this many, and from this share of those with one."""
+_PRETRAIN_TIME = 0.2
+_SCRATCH_TIME = 0.4
+
+
+@dataclass
+class Taught:
+    """A trained composition, the settings used, and what happened."""
+
+    composition: Composition
+    learning: Learning
+    history: list[dict[str, Any]]
+    figure: float | None
+    notes: list[Note] = field(default_factory=list)
+
+
+def teach(work: Work, architecture: str, module: nn.Module | type[nn.Module] | None = None) -> Taught:
+    """Train a network on the rows of `work` that have a target."""
+    return _Teacher(work, architecture, module).teach()
+
+
+class _Teacher:
+    def __init__(self, work: Work, architecture: str, module: nn.Module | type[nn.Module] | None) -> None:
+        self.work, self.architecture, self.module = work, architecture, module
+        self.name = work.label.removesuffix(": ") or architecture
+        self.targets = work.schema.targets
+        self.device = devices.choose(work.device)
+        known = labelled(work.train, self.targets)
+        self.rows = work.train if known.all() else work.train.take(np.flatnonzero(known))
+        self.learning = derive(work.recipe.learning, self.rows.rows, architecture, self.targets)
+        spare = work.train.rows - self.rows.rows
+        asked = work.recipe.learning.pretrain
+        enough = spare >= _SPARE_ROWS and spare >= _SPARE_SHARE * self.rows.rows
+        self.pretrains = enough if asked is None else asked
+
+    def teach(self) -> Taught:
+        self.work.run.event("learning", name=self.name, rows=self.rows.rows, settings=self.learning.model_dump())
+        if not self.pretrains:
+            return self._supervised(self._composition(), self.name, self.work.seconds)
+        if self.work.valid is None:
+            taught = self._supervised(self._composition(), self.name, self.work.seconds)
+            text = "Masked-cell pretraining was left out: without validation rows nothing can say whether it helps."
+            return _with(taught, Note("info", text))
+        return self._better_of_two()
+
+    def _better_of_two(self) -> Taught:
+        """With and without pretraining; what validates better."""
+        plain = self._supervised(self._composition(), self.name, self._share(_SCRATCH_TIME))
+        composition = self._composition()
+        self._pretrain(composition)
+        rest = self._share(1.0 - _SCRATCH_TIME - _PRETRAIN_TIME)
+        tuned = self._supervised(composition, f"{self.name}, pretrained", rest)
+        sign = 1.0 if self._objective(composition).higher_is_better else -1.0
+        gains = plain.figure is None or (tuned.figure is not None and sign * tuned.figure > sign * plain.figure)
+        figures = f"{tuned.figure:.5g} with it and {plain.figure:.5g} without" if plain.figure and tuned.figure else ""
+        verdict = "kept" if gains else "dropped"
+        text = f"Masked-cell pretraining of {self.name} on {self.work.train.rows:,} rows was {verdict}: {figures}."
+        return _with(tuned if gains else plain, Note("info", text))
+
+    def _share(self, share: float) -> float | None:
+        return None if self.work.seconds is None else share * self.work.seconds
+
+    def _composition(self) -> Composition:
+        recipe = self.work.recipe
+        network = self.architecture if self.module is None else self.module
+        built = Composition.build(
+            self.work.schema,
+            network,
+            rows=self.rows.rows,
+            options=recipe.networks.get(self.architecture),
+            encoding=recipe.encoding,
+            initialization=self.learning.initialization,
+            seed=self.work.seed,
+        )
+        return built.to(self.device)
+
+    def _objective(self, composition: Composition) -> Supervised:
+        source = RowSource(to_batch(self.rows, self.targets, self.device), self._batch_size(), self.work.seed)
+        goals = [
+            Goal(column, _loss(column, self.learning, self.rows).to(self.device), self.work.metrics[column.name])
+            for column in self.targets
+        ]
+        return Supervised(composition, source, goals, self.work.valid)
+
+    def _supervised(self, composition: Composition, name: str, seconds: float | None) -> Taught:
+        objective = self._objective(composition)
+        history = self._train(objective, self.learning, name, seconds)
+        best = history.best
+        return Taught(composition, self.learning, history.rows, None if best is None else float(best["figure"]), history.notes)
+
+    def _pretrain(self, composition: Composition) -> None:
+        source = RowSource(to_batch(self.work.train, [], self.device), self._batch_size(), self.work.seed)
+        sizes = [part.size for part in self.work.schema.parts.get("codes", [])]  # type: ignore[attr-defined]
+        steps = (self.learning.epochs or 1) * self.rows.rows
+        epochs = max(1, round(steps / self.work.train.rows))
+        learning = self.learning.model_copy(update={"epochs": epochs, "averaging": 0.0})
+        name = f"{self.name}, pretraining"
+        self._train(MaskedCells(composition, source, sizes), learning, name, self._share(_PRETRAIN_TIME))
+
+    def _train(
+        self, objective: Supervised | MaskedCells, learning: Learning, name: str, seconds: float | None
+    ) -> History:
+        return train(objective, learning, self.work.run, name, seed=self.work.seed, seconds=seconds)
+
+    def _batch_size(self) -> int:
+        return self.learning.batch_size or self.rows.rows
+
+
+def _loss(column: Column, learning: Learning, rows: Encoded) -> nn.Module:
+    """The loss that the recipe names for this target, or the column's own."""
+    named = learning.loss.get(column.name) if isinstance(learning.loss, dict) else learning.loss
+    options: dict[str, Any] = {}
+    if column.task == "classification":
+        if learning.label_smoothing:
+            options["label_smoothing"] = learning.label_smoothing
+        if learning.class_weights == "balanced":
+            options["class_weights"] = _balanced(rows.truth[column.name], column.out_features)
+    return column.loss(named, options)
+
+
+def _balanced(truth: np.ndarray, classes: int) -> np.ndarray:
+    """Weights that make all classes count alike, 1 on average over the rows."""
+    counts = np.bincount(truth[truth >= 0], minlength=classes).astype(np.float32)
+    weights: np.ndarray = counts.sum() / (classes * np.maximum(counts, 1.0))
+    return weights
+
+
+def _with(taught: Taught, note: Note) -> Taught:
+    taught.notes = [*taught.notes, note]
+    return taught

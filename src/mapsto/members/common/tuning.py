@@ -1,0 +1,289 @@
+"""Which settings of boosting, and which columns made of others, suit the data: found by trial on training rows.
+
+A trial is a three-fold fit on at most 20,000 rows. Two trials are compared row by row: a change is kept when the mean
+difference of the rows' losses is more than twice its standard error and matters (0.2 %). What to try comes from two
+quick looks at what an additive model leaves unexplained: which pair of columns, or which single values, explain it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mapsto.members.common.boosted import BoostingSettings, learn
+from mapsto.members.common.lessons import Lesson, lessons
+from mapsto.members.common.preparation import MAX_CODES, Preparation
+from mapsto.training.run import Run
+
+if TYPE_CHECKING:
+    from mapsto.members.base import Work
+    from mapsto.members.common.crosses import Spec
+
+Entries = dict[str, Any]
+
+_ROWS = 20_000
+_FEW = 2000
+"""Rows below which no columns are made: trials could not tell."""
+_FOLDS = 3
+_TRIAL: Entries = {"learning_rate": 0.1, "max_iter": 500, "n_iter_no_change": 15}
+_FINAL: Entries = {"learning_rate": 0.1, "max_iter": 3000, "n_iter_no_change": 40}
+_SHAPES: tuple[Entries, ...] = (
+    {"max_depth": 3, "max_leaf_nodes": 8, "max_features": 0.5},
+    {"max_depth": 4, "max_leaf_nodes": 16, "max_features": 0.5},
+    {"max_leaf_nodes": 31, "max_features": 0.5},
+)
+_SMALL_SHAPES: tuple[Entries, ...] = (
+    {"max_depth": 3, "max_leaf_nodes": 8, "l2_regularization": 10.0, "max_features": 0.5, "min_samples_leaf": 5},
+    {"max_leaf_nodes": 15, "l2_regularization": 10.0, "max_features": 0.3},
+)
+"""From trees that predict fastest to the largest."""
+
+
+def tune(work: Work) -> Entries:
+    """Entries for the recipe's `members.boosting`, found within `work.seconds` and recorded as a decision.
+
+    The shape of the trees suits the first target; columns made of others, and whether a number is learned on a
+    logarithmic scale, suit each. Labels of sets get the shape only.
+    """
+    return dict(work.run.decide(f"{work.label}boosting settings", lambda: _tune(work)))
+
+
+def _tune(work: Work) -> Entries:
+    end = None if work.seconds is None else time.monotonic() + work.seconds
+    features = work.schema.features(work.train)
+    preparation = Preparation.fit(features)
+    names = [features.names[j] for j in preparation.order]
+    quiet = replace(work, run=Run(), seconds=None, valid=None)
+    shape: Entries | None = None
+    found: Entries = {"logarithm": [], "crosses": {}}
+    for lesson in lessons(quiet, preparation):
+        target = lesson.problem.target.name
+        trials = _Trials(_some_rows(lesson), names, quiet, sorted(preparation.ranks), end)
+        if shape is None:
+            shape = trials.best_shape()
+        trials.settings |= shape
+        if trials.useful:
+            if trials.skewed and trials.better_on_logarithms():
+                found["logarithm"].append(target)
+            crosses = trials.crosses()
+            if crosses:
+                found["crosses"][target] = crosses
+    return {**_FINAL, **(shape or {}), **found}
+
+
+def _some_rows(lesson: Lesson) -> Lesson:
+    rows = np.arange(len(lesson.truth))
+    if len(rows) > 1.5 * _ROWS:
+        rows = np.sort(np.random.default_rng(0).choice(rows, _ROWS, replace=False))
+    weight = None if lesson.weight is None else lesson.weight[rows]
+    return replace(lesson, values=lesson.values[rows], truth=lesson.truth[rows], weight=weight)
+
+
+@dataclass
+class _Trials:
+    """Trials on one problem."""
+
+    lesson: Lesson
+    names: list[str]
+    work: Work
+    coded: list[int]
+    end: float | None
+
+    def __post_init__(self) -> None:
+        self.settings: Entries = dict(_TRIAL)
+        self.losses: np.ndarray | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether no further trial may begin."""
+        return self.work.run.stopping or (self.end is not None and time.monotonic() > self.end)
+
+    @property
+    def useful(self) -> bool:
+        """Whether made columns may be tried: enough rows, and a truth that one number tells."""
+        lesson = self.lesson
+        two = lesson.problem.classes == 0 or len(lesson.present) == 2
+        return two and lesson.problem.label is None and len(lesson.truth) >= _FEW
+
+    @property
+    def skewed(self) -> bool:
+        """Whether the truth is a number above 0 with a long upper tail."""
+        truth = self.lesson.truth
+        if self.lesson.problem.classes or truth.min() <= 0 or truth.std() == 0:
+            return False
+        return bool((((truth - truth.mean()) / truth.std()) ** 3).mean() > 0.5)
+
+    def trial(self, **entries: Any) -> np.ndarray:
+        """The loss of every row, predicted by models that did not see it: log loss, or squared error."""
+        settings = BoostingSettings.parse(self.settings | entries, "members.boosting")
+        lesson, rows = self.lesson, len(self.lesson.truth)
+        losses, repeats = np.zeros(rows), 3 if rows < _FEW else 1
+        for repeat in range(repeats):
+            part = np.random.default_rng(repeat).permutation(rows) % _FOLDS
+            for number in range(_FOLDS):
+                inside, outside = np.flatnonzero(part != number), np.flatnonzero(part == number)
+                model = learn(_fold(lesson, inside, outside), settings, self.names, self.work, None)
+                predicted = model.predict(lesson.values[outside])
+                losses[outside] += _losses(lesson, outside, predicted) / repeats
+        return losses
+
+    def best_shape(self) -> Entries:
+        """The shape with the lowest loss."""
+        shapes = _SHAPES if len(self.lesson.truth) >= _FEW else _SMALL_SHAPES
+        if self.lesson.problem.classes and len(self.lesson.present) < 2:
+            return shapes[0]
+        best, least = shapes[0], np.inf
+        for shape in shapes:
+            if self.over:
+                break
+            losses = self.trial(**shape)
+            if losses.mean() < least:
+                best, least, self.losses = shape, losses.mean(), losses
+        return best
+
+    def better_on_logarithms(self) -> bool:
+        """Whether learning logarithms lowers the squared error; from then on trials measure errors of logarithms."""
+        if self.over:
+            return False
+        plain = self.trial() if self.losses is None else self.losses
+        better = bool(self.trial(logarithm=[self.lesson.problem.target.name]).mean() < plain.mean())
+        # A few large values hide everything else in squared errors, so made columns are judged on logarithms.
+        self.lesson, self.losses = replace(self.lesson, truth=np.log(self.lesson.truth)), None
+        return better
+
+    def crosses(self) -> list[Spec]:
+        """Made columns that help, each tried beside those found before it."""
+        kept: list[Spec] = []
+        if self.over:
+            return kept
+        if self.losses is None:
+            self.losses = self.trial()
+        for specs in self._candidates():
+            if self.over:
+                break
+            losses = self.trial(crosses={self.lesson.problem.target.name: kept + specs})
+            gain = self.losses - losses
+            sure = gain.mean() > 2 * gain.std() / np.sqrt(len(gain))
+            if sure and gain.mean() > 0.002 * self.losses.mean():
+                kept, self.losses = kept + specs, losses
+        return kept
+
+    def _candidates(self) -> list[list[Spec]]:
+        """What to try, in order: single values, ratios, rotations of the pair that interacts most, neighbours."""
+        look = _Look(self.lesson, self.coded)
+        found: list[list[Spec]] = []
+        spiky = look.spiky()
+        if spiky:
+            found.append([{"kind": "spikes", "columns": [self.names[j]]} for j in spiky])
+        top = look.important()
+        if len(top) > 1:
+            found.append([{"kind": "ratio", "columns": [self.names[j] for j in sorted(top)]}])
+        pair = look.pair()
+        if pair is not None:
+            names = [self.names[j] for j in pair]
+            found.append([{"kind": "rotation", "columns": names}])
+            third = [self.names[j] for j in top if j not in pair][:1]
+            around = [names, names + third] if third else [names]
+            found.append([{"kind": "neighbours", "columns": columns} for columns in around])
+        return found
+
+
+def _fold(lesson: Lesson, inside: np.ndarray, outside: np.ndarray) -> Lesson:
+    weight = lesson.weight
+    return replace(
+        lesson,
+        values=lesson.values[inside],
+        truth=lesson.truth[inside],
+        weight=None if weight is None else weight[inside],
+        valid=lesson.values[outside],
+        valid_truth=lesson.truth[outside],
+        valid_weight=None if weight is None else weight[outside],
+    )
+
+
+def _losses(lesson: Lesson, rows: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    truth = lesson.truth[rows]
+    if lesson.problem.classes:
+        losses = -np.log(np.maximum(predicted[np.arange(len(rows)), lesson.present[truth]].astype(np.float64), 1e-6))
+    else:
+        losses = (truth - predicted[:, 0]) ** 2
+    return np.asarray(losses if lesson.weight is None else losses * lesson.weight[rows] / lesson.weight.mean())
+
+
+class _Look:
+    """What an additive model of the numbers leaves unexplained, and what explains it."""
+
+    def __init__(self, lesson: Lesson, coded: list[int]) -> None:
+        self.values = lesson.values
+        truth = lesson.number()
+        self.truth = (truth - truth.mean()) / max(truth.std(), 1e-12)
+        rows = np.random.default_rng(0).permutation(len(truth))
+        self.halves = (rows[: len(rows) // 2], rows[len(rows) // 2 :])
+        sizes = {j: len(np.unique(c[~np.isnan(c)])) for j, c in enumerate(self.values.T) if j not in coded}
+        self.sizes = {j: size for j, size in sizes.items() if size > 8}
+        """Distinct values of each column of numbers that has more than a few."""
+        self.rest = self._unexplained() if self.sizes else self.truth
+
+    def _unexplained(self) -> np.ndarray:
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        rest = np.empty(len(self.truth))
+        for inside, outside in (self.halves, self.halves[::-1]):
+            model = HistGradientBoostingRegressor(
+                max_iter=80, learning_rate=0.15, max_leaf_nodes=8, interaction_cst="no_interactions", random_state=0
+            )
+            model.fit(self.values[inside], self.truth[inside])
+            rest[outside] = self.truth[outside] - model.predict(self.values[outside])
+        return rest
+
+    def _gains(self, cells: np.ndarray) -> np.ndarray:
+        """By how much the mean of the other half's rows in the same cell lowers each row's squared error."""
+        gains = np.empty(len(cells))
+        for inside, outside in (self.halves, self.halves[::-1]):
+            size = int(cells.max()) + 1
+            count = np.bincount(cells[inside], minlength=size) + 10  # as if ten rows had a mean of 0
+            mean = np.bincount(cells[inside], weights=self.rest[inside], minlength=size) / count
+            gains[outside] = self.rest[outside] ** 2 - (self.rest[outside] - mean[cells[outside]]) ** 2
+        return gains
+
+    def spiky(self) -> list[int]:
+        """Columns whose exact values explain something: held-out gain more than three standard errors above 0."""
+        found = []
+        for j, size in self.sizes.items():
+            if size <= MAX_CODES:
+                gains = self._gains(np.unique(self.values[:, j], return_inverse=True)[1])
+                if gains.mean() > 3 * gains.std() / np.sqrt(len(gains)):
+                    found.append(j)
+        return found
+
+    def pair(self) -> tuple[int, int] | None:
+        """The two columns that together explain most, if that is 2 % or more, on a grid of twelve by twelve."""
+        bins = {j: _binned(self.values[:, j]) for j in self.important(10)}
+        share = {(i, j): self._gains(bins[i] * 13 + bins[j]).sum() for i, j in combinations(sorted(bins), 2)}
+        best = max(share, key=share.__getitem__, default=None)
+        return best if best is not None and share[best] > 0.02 * float((self.rest**2).sum()) else None
+
+    def important(self, most: int = 6) -> list[int]:
+        """The columns of numbers whose shuffling harms a quick model most, best first."""
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        inside, outside = self.halves[0], self.halves[1][:3000]
+        model = HistGradientBoostingRegressor(max_iter=100, random_state=0)
+        model.fit(self.values[inside], self.truth[inside])
+        rng, harm = np.random.default_rng(0), {}
+        for j in self.sizes:
+            shuffled = self.values[outside].copy()
+            shuffled[:, j] = rng.permutation(shuffled[:, j])
+            harm[j] = float(((self.truth[outside] - model.predict(shuffled)) ** 2).mean())
+        return sorted(harm, key=lambda j: -harm[j])[:most]
+
+
+def _binned(column: np.ndarray) -> np.ndarray:
+    """Twelve bins of about equal numbers of rows; missing last."""
+    known = column[~np.isnan(column)]
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, 13)[1:-1]))
+    return np.where(np.isnan(column), 12, np.searchsorted(edges, column, side="right"))

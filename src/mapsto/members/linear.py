@@ -1,0 +1,237 @@
+"""A linear model: ridge regression for numbers, logistic regression with the same penalty for classes.
+
+Numbers are filled with their median, standardised, and get a flag where they were missing; codes become one column
+each. The coefficients are found by scikit-learn (L-BFGS, conjugate gradients) and used by plain numpy.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from mapsto.members.base import Member, Predictions
+from mapsto.members.common import states
+from mapsto.members.common.chunks import by_chunks
+from mapsto.members.common.growth import stages
+from mapsto.members.common.lessons import Lesson, lessons
+from mapsto.members.common.outputs import all_classes, probabilities, saved_present
+from mapsto.members.common.preparation import MAX_CODES, Preparation
+from mapsto.members.common.problems import Problem, problems, together
+from mapsto.members.common.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scipy.sparse import csr_matrix
+
+    from mapsto.members.base import Work
+    from mapsto.schema import Encoded, Schema
+
+_WIDEST = 10.0
+"""Standard deviations at which a number is cut off, so that one wild cell cannot carry a prediction away."""
+_ITERATIONS = 200
+
+
+@dataclass(frozen=True)
+class LinearSettings(Settings):
+    """Options in the recipe under `members.linear-model`."""
+
+    penalty: float = 1.0
+    """Weight of half the squared coefficients against the summed loss of all rows."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """Prepared columns as the columns of a linear model: numbers, flags for missing ones, and one for each code."""
+
+    numbers: np.ndarray
+    """Which prepared columns hold numbers: `(m,)`."""
+    coded: np.ndarray
+    """Which hold codes: `(c,)`."""
+    sizes: np.ndarray
+    """Columns for the codes of each; the last is for missing, unseen and rarer ones: `(c,)`."""
+    median: np.ndarray
+    scale: np.ndarray
+    """Median and standard deviation of each number: `(m,)` float32."""
+
+    @classmethod
+    def fit(cls, preparation: Preparation, values: np.ndarray) -> Self:
+        """Learn from prepared training rows."""
+        coded = np.array(sorted(preparation.ranks), dtype=np.int64)
+        numbers = np.setdiff1d(np.arange(preparation.columns), coded)
+        sizes = [min(int(preparation.ranks[int(j)].max(initial=-1)) + 1, MAX_CODES) + 1 for j in coded]
+        there = values[:, numbers]
+        median = np.array([np.median(c[~np.isnan(c)]) if not np.isnan(c).all() else 0.0 for c in there.T], np.float32)
+        spread = np.where(np.isnan(there), median, there).std(axis=0, dtype=np.float64)
+        scale = np.where(spread > 0, spread, 1).astype(np.float32)
+        return cls(numbers, coded, np.array(sizes, dtype=np.int64), median, scale)
+
+    @property
+    def width(self) -> int:
+        """Columns of the linear model."""
+        return 2 * len(self.numbers) + int(self.sizes.sum())
+
+    def apply(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Prepared rows as dense columns `(rows, 2 m)` (numbers, flags) and the place of each code `(rows, c)`.
+
+        Places are columns of the linear model.
+        """
+        there = values[:, self.numbers]
+        missing = np.isnan(there)
+        standard = (np.where(missing, self.median, there).astype(np.float64) - self.median) / self.scale
+        dense = np.concatenate([np.clip(standard, -_WIDEST, _WIDEST), missing], axis=1)
+        codes = values[:, self.coded]
+        last = self.sizes - 1
+        places = np.where(codes < last, codes, last).astype(np.int64)
+        return dense, places + 2 * len(self.numbers) + np.cumsum(self.sizes) - self.sizes
+
+    def sparse(self, values: np.ndarray) -> csr_matrix:
+        """Prepared rows as a sparse matrix `(rows, width)`."""
+        from scipy.sparse import csr_matrix, hstack
+
+        dense, places = self.apply(values)
+        rows, each = places.shape
+        ones, begin = np.ones(places.size), np.arange(rows + 1) * each
+        codes = csr_matrix((ones, places.ravel() - dense.shape[1], begin), (rows, self.width - dense.shape[1]))
+        return hstack([csr_matrix(dense), codes], format="csr")
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """The coefficients of one problem."""
+
+    coefficients: np.ndarray
+    """`(width, outputs)` float64."""
+    intercept: np.ndarray
+    classes: int
+    present: np.ndarray
+    """Codes of the classes that occurred in training."""
+    rows: int
+
+    def predict(self, dense: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Rows of a `Design` to numbers (float64) or probabilities of all classes (float32).
+
+        Terms are added one after another: a matrix product would add in an order that depends on the number of rows.
+        """
+        scores = np.tile(self.intercept, (len(dense), 1))
+        for column, coefficients in zip(dense.T, self.coefficients, strict=False):
+            scores += column[:, None] * coefficients
+        for place in places.T:
+            scores += self.coefficients[place]
+        if not self.classes:
+            return scores
+        found = np.ones((len(dense), 1)) if len(self.present) == 1 else probabilities(scores)
+        return all_classes(found, self.present, self.classes, self.rows)
+
+    @classmethod
+    def from_state(cls, json: Any, arrays: Mapping[str, np.ndarray], problem: Problem, width: int) -> Self:
+        """From a saved state; `ModelFileError` if it does not fit the problem."""
+        present = saved_present(json, problem.classes)
+        outputs = len(present) if len(present) > 2 else 1
+        coefficients = states.finite(arrays, "coefficients", (width, outputs)).astype(np.float64)
+        intercept = states.finite(arrays, "intercept", (outputs,)).astype(np.float64)
+        return cls(coefficients, intercept, problem.classes, present, states.whole(json, "rows", 1, 2**48))
+
+
+class LinearModel(Member):
+    """Ridge or logistic regression, one a target (one a label where a cell holds several)."""
+
+    name: ClassVar[str] = "linear-model"
+
+    schema: Schema
+    preparation: Preparation
+    design: Design
+    fits: dict[str, LinearFit]
+    """By problem key."""
+
+    def fit(self, work: Work) -> Self:
+        """Learn every target, each with an equal share of `work.seconds`. Validation rows are not looked at."""
+        settings = LinearSettings.parse(work.recipe.members.get(self.name, {}), "members.linear-model")
+        features = work.schema.features(work.train)
+        self.schema, self.preparation = work.schema, Preparation.fit(features)
+        self.design = Design.fit(self.preparation, self.preparation.apply(features.values))
+        self.fits = {}
+        taught = lessons(work, self.preparation)
+        for lesson in taught:
+            seconds = None if work.seconds is None else work.seconds / len(taught)
+            self.fits[lesson.problem.key] = self._learn(lesson, settings, work, seconds)
+        return self
+
+    def _learn(self, lesson: Lesson, settings: LinearSettings, work: Work, seconds: float | None) -> LinearFit:
+        from sklearn.linear_model import Ridge
+
+        classes, rows = lesson.problem.classes, len(lesson.truth)
+        if classes and len(lesson.present) < 2:
+            return LinearFit(np.zeros((self.design.width, 1)), np.zeros(1), classes, lesson.present, rows)
+        design = self.design.sparse(lesson.values)
+        if classes:
+            label = f"{work.label}{self.name} of {lesson.problem.title}"
+            found = _logistic(design, lesson, settings, work, label, seconds)
+        else:
+            found = Ridge(alpha=settings.penalty, solver="sparse_cg").fit(design, lesson.truth, lesson.weight)
+        coefficients, intercept = np.atleast_2d(found.coef_).T, np.atleast_1d(found.intercept_)
+        return LinearFit(coefficients.astype(np.float64), intercept.astype(np.float64), classes, lesson.present, rows)
+
+    def predict(self, encoded: Encoded, *, threads: int | None = None) -> Predictions:
+        """Numbers in the user's units, or probabilities, for every row."""
+
+        def outputs(rows: np.ndarray) -> dict[str, np.ndarray]:
+            dense, places = self.design.apply(self.preparation.apply(rows))
+            return {key: found.predict(dense, places) for key, found in self.fits.items()}
+
+        return together(self.schema, by_chunks(outputs, self.schema.features(encoded).values, threads=threads))
+
+    def to_state(self) -> states.State:
+        """JSON and arrays: preparation, design, and coefficients for each problem."""
+        json, own = self.preparation.to_state()
+        arrays = states.prefixed("preparation", own)
+        arrays |= {"median": self.design.median, "scale": self.design.scale, "sizes": states.narrow(self.design.sizes)}
+        for key, found in self.fits.items():
+            arrays |= {f"{key}.coefficients": found.coefficients, f"{key}.intercept": found.intercept}
+        fits = {key: {"present": found.present.tolist(), "rows": found.rows} for key, found in self.fits.items()}
+        return {"preparation": json, "fits": fits}, arrays
+
+    @classmethod
+    def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray], schema: Schema) -> Self:
+        """The inverse, contents checked."""
+        member = cls()
+        member.schema = schema
+        preparation = Preparation.from_state(
+            states.entry(json, "preparation", dict), states.unprefixed("preparation", arrays)
+        )
+        coded = np.array(sorted(preparation.ranks), dtype=np.int64)
+        numbers = np.setdiff1d(np.arange(preparation.columns), coded)
+        sizes = states.array(arrays, "sizes", "i", (len(coded),)).astype(np.int64)
+        states.require(bool(((sizes > 0) & (sizes <= MAX_CODES + 1)).all()), "a number of codes is out of range")
+        median = states.finite(arrays, "median", (len(numbers),)).astype(np.float32)
+        scale = states.finite(arrays, "scale", (len(numbers),)).astype(np.float32)
+        states.require(bool((scale > 0).all()), "a scale is not above 0")
+        member.preparation, member.design = preparation, Design(numbers, coded, sizes, median, scale)
+        saved, width = states.entry(json, "fits", dict), member.design.width
+        member.fits = {
+            p.key: LinearFit.from_state(states.entry(saved, p.key, dict), states.unprefixed(p.key, arrays), p, width)
+            for p in problems(schema)
+        }
+        return member
+
+
+def _logistic(
+    design: csr_matrix, lesson: Lesson, settings: LinearSettings, work: Work, label: str, seconds: float | None
+) -> Any:
+    """A logistic regression, improved in stages until it has converged or time is up."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    model, before = LogisticRegression(C=1 / settings.penalty, warm_start=True), 0
+    for iterations in stages(work, label, first=25, limit=_ITERATIONS, seconds=seconds):
+        model.set_params(max_iter=iterations - before)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the stages see to it
+            model.fit(design, lesson.truth, lesson.weight)
+        if int(model.n_iter_.max()) < iterations - before:
+            break
+        before = iterations
+    return model

@@ -1,0 +1,113 @@
+"""A network as a member: composed from the columns, trained, and predicting as the mean of its views.
+
+Learning imports the training code when it begins (`members/common/teaching.py`); a network that was loaded predicts
+without it.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from mapsto.members.base import Member, Predictions
+from mapsto.members.common import states
+from mapsto.recipe import Learning, Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from torch import nn
+
+    from mapsto.columns.base import Column
+    from mapsto.composition import Composition
+    from mapsto.members.base import Work
+    from mapsto.schema import Encoded, Schema
+    from mapsto.table.notes import Note
+
+
+class Network(Member):
+    """A network of ours by name, or the user's own module.
+
+    Args:
+        architecture: a name of `mapsto.networks.NETWORKS`, or any name for a module of the user's own.
+        module: the user's own network (an `nn.Module` or a class); None: the one named.
+    """
+
+    name: ClassVar[str] = "network"
+
+    composition: Composition
+    targets: list[Column]
+    learning: Learning
+    """The settings it was trained with, derived values included."""
+    history: list[dict[str, Any]]
+    """One row a validation; not saved."""
+    notes: list[Note]
+    """What training had to tell; not saved."""
+
+    def __init__(self, architecture: str = "tabm", module: nn.Module | type[nn.Module] | None = None) -> None:
+        self.architecture, self.module = architecture, module
+
+    def fit(self, work: Work) -> Self:
+        """Derive the settings that are not given, compose, train, keep the best weights."""
+        from mapsto.members.common.teaching import teach
+
+        with _threads(work.threads):
+            taught = teach(work, self.architecture, self.module)
+        self.composition, self.learning = taught.composition.cpu().eval(), taught.learning
+        self.targets, self.history, self.notes = work.schema.targets, taught.history, taught.notes
+        return self
+
+    def predict(self, encoded: Encoded, *, threads: int | None = None) -> Predictions:
+        """Each view in the form of the task, then the mean of the views."""
+        from mapsto.objectives.supervised import predict
+
+        with _threads(threads):
+            return predict(self.composition, encoded, self.targets)
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """The composition and its weights."""
+        learning = self.learning.model_dump()
+        json = {"architecture": self.architecture, "composition": self.composition.to_json(), "learning": learning}
+        return json, self.composition.arrays()
+
+    @classmethod
+    def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray], schema: Schema) -> Self:
+        """The inverse; the composition checks its own part."""
+        from mapsto.composition import Composition
+
+        member = cls(states.entry(json, "architecture", str))
+        learning = states.entry(json, "learning", dict)
+        member.learning = _learning(learning)
+        member.composition = Composition.from_json(states.entry(json, "composition", dict), schema)
+        member.composition.load(arrays)
+        member.targets, member.history, member.notes = schema.targets, [], []
+        return member
+
+
+def _learning(entries: dict[str, Any]) -> Learning:
+    from mapsto.errors import OptionError
+
+    try:
+        return Recipe.parse({"learning": entries}).learning
+    except OptionError as error:
+        raise states.refused(str(error)) from error
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Let PyTorch's operations use `count` threads inside the block; None: as many as it does anyway.
+
+    Sums are split differently for another count, so equal weights need equal threads.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if count is None or count == before:
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

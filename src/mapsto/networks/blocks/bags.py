@@ -1,0 +1,45 @@
+"""Bags: a set of labels or the hashed n-grams of a text, read as the weighted sum of their vectors.
+
+Shape legend: B batch, D width.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mapsto.networks.base import Encoder, Encoding, Layout
+from mapsto.networks.blocks.ragged import RaggedTensor
+
+
+class BagEncoder(Encoder):
+    """Weighted sum of learned vectors, normalised, so that long and short bags have the same size.
+
+    An empty bag (a missing cell) becomes the shift of the normalisation, a learned vector.
+    """
+
+    def __init__(self, size: int, *, layout: Layout, options: dict[str, Any]) -> None:
+        """`size`: number of codes; `options`: see `Encoding` (`bag_width`, or `token_width` for tokens)."""
+        super().__init__()
+        encoding = Encoding.of(options)
+        self.layout = layout
+        self.out_features = encoding.token_width if layout == "tokens" else encoding.bag_width
+        self.spans = [(0, 1 if layout == "tokens" else self.out_features)]
+        self.weight = nn.Parameter(torch.randn(size, self.out_features) * self.out_features**-0.5)
+        self.norm = nn.LayerNorm(self.out_features)
+
+    def forward(self, bag: RaggedTensor) -> Tensor:
+        """Ragged codes -> `h_BD`, or `h_B1D` for tokens."""
+        summed_BD = F.embedding_bag(
+            bag.values.long(),
+            self.weight,
+            bag.offsets.long(),
+            mode="sum",
+            per_sample_weights=None if bag.weights is None else bag.weights.to(self.weight.dtype),
+            include_last_offset=True,
+        )
+        h_BD: Tensor = self.norm(summed_BD)
+        return h_BD.unsqueeze(1) if self.layout == "tokens" else h_BD

@@ -1,0 +1,49 @@
+"""Rows of different lengths as tensors, without padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class RaggedTensor:
+    """Row `i` holds `values[offsets[i]:offsets[i + 1]]`; `weights`, where given, has the shape of `values`.
+
+    >>> ragged = RaggedTensor(torch.tensor([7, 8, 9]), torch.tensor([0, 2, 2, 3]))
+    >>> ragged.take(torch.tensor([2, 0])).values
+    tensor([9, 7, 8])
+    """
+
+    values: Tensor
+    offsets: Tensor
+    weights: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def take(self, rows: Tensor) -> RaggedTensor:
+        """The given rows, in the given order, without a loop over rows."""
+        starts, lengths = self.offsets[rows], self.offsets.diff()[rows]
+        offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+        total = int(offsets[-1])
+        shift = torch.repeat_interleave(starts - offsets[:-1], lengths, output_size=total)
+        index = torch.arange(total, device=shift.device) + shift
+        return RaggedTensor(self.values[index], offsets, None if self.weights is None else self.weights[index])
+
+    def to(self, device: torch.device | str) -> RaggedTensor:
+        """The same rows on another device."""
+        weights = None if self.weights is None else self.weights.to(device)
+        return RaggedTensor(self.values.to(device), self.offsets.to(device), weights)
+
+
+TensorBlock = Tensor | RaggedTensor
+"""What one key of an encoded table becomes for a network: `(rows, parts)` or ragged."""
+
+
+def take(block: TensorBlock, rows: Tensor) -> TensorBlock:
+    """The given rows of a block of either kind."""
+    return block.take(rows) if isinstance(block, RaggedTensor) else block[rows]
+

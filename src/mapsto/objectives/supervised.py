@@ -1,0 +1,112 @@
+"""Supervised learning: rows with known targets, a loss for each target, descended together.
+
+Targets of different tasks share one trunk; their losses are of one scale (standardised numbers, logarithms of
+probabilities), so their mean is descended. A row whose truth is missing for one target teaches the others only.
+Where the network holds several views of a row, each view pays its own loss: a mean of views would let them lean on
+each other and lose what makes their ensemble strong.
+
+Shape legend: B batch, K views, O outputs of a target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from mapsto.objectives.base import Batch, Draws, Objective, Source, Update
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from mapsto.columns.base import Column
+    from mapsto.composition import Composition
+    from mapsto.metrics import Metric
+    from mapsto.schema import Encoded
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is learned of one target: the loss that is descended, and the figure that decides."""
+
+    column: Column
+    loss: nn.Module
+    metric: Metric
+
+
+class Supervised(Objective):
+    """Predict targets from inputs.
+
+    Args:
+        modules: maps blocks to `{target: (B, K, O)}`.
+        source: draws `Batch`es with truth.
+        goals: one a target.
+        valid: rows that judge, with truth; None: no validation figure.
+    """
+
+    name: ClassVar[str] = "supervised"
+    draws: ClassVar[Draws] = "rows"
+    verbs: ClassVar[tuple[str, ...]] = ("predict",)
+
+    def __init__(self, modules: Composition, source: Source, goals: list[Goal], valid: Encoded | None = None) -> None:
+        self.modules: Composition = modules
+        self.source = source
+        self.goals = goals
+        self.valid = valid
+        self.higher_is_better = len(goals) > 1 or goals[0].metric.higher_is_better
+        self._naive: dict[str, float] = {}
+
+    def step(self, batch: Batch, update: Update) -> dict[str, Tensor]:
+        """Descend the mean of the targets' losses."""
+        outputs = self.modules(batch.blocks)
+        losses = {
+            name: mean_loss(goal.loss, outputs[name], batch.truth[name], batch.weight.get(name))
+            for name, goal in ((goal.column.name, goal) for goal in self.goals)
+        }
+        update(sum(losses.values()) / len(losses))  # type: ignore[arg-type]
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def validate(self) -> float | None:
+        """The metric of the only target; of several, the mean gain over the naive guess, relative to it."""
+        if self.valid is None:
+            return None
+        figures = self.figures(self.valid)
+        if len(self.goals) == 1:
+            return figures[self.goals[0].column.name]
+        return float(np.mean([self._gain(goal, figures[goal.column.name]) for goal in self.goals]))
+
+    def figures(self, encoded: Encoded) -> dict[str, float]:
+        """The metric of every target."""
+        predictions = predict(self.modules, encoded, [goal.column for goal in self.goals])
+        return {
+            goal.column.name: goal.metric(
+                encoded.truth[goal.column.name], predictions[goal.column.name], encoded.weight
+            )
+            for goal in self.goals
+        }
+
+    def _gain(self, goal: Goal, figure: float) -> float:
+        """How much better than the naive guess, in units of the naive figure where that is not 0."""
+        name = goal.column.name
+        if name not in self._naive and self.valid is not None:
+            truth = self.valid.truth[name]
+            self._naive[name] = goal.metric(truth, goal.column.naive(truth, len(truth)), self.valid.weight)
+        naive = self._naive[name]
+        return goal.metric.sign * (figure - naive) / (abs(naive) if abs(naive) > 1e-9 else 1.0)
+
+
+def mean_loss(loss: nn.Module, outputs_BKO: Tensor, truth: Tensor, weight: Tensor | None) -> Tensor:
+    """The loss of a batch: every view judged by itself, rows averaged by weight."""
+    views = outputs_BKO.shape[1]
+    repeated = truth.repeat(views, *[1] * (truth.ndim - 1))
+    each_KB: Tensor = loss(outputs_BKO.transpose(0, 1).flatten(0, 1), repeated).view(views, -1)
+    if weight is None:
+        return each_KB.mean()
+    return (each_KB.mean(0) * weight).sum() / weight.sum().clamp_min(1e-12)
+
+
+def predict(modules: Composition, encoded: Encoded, targets: list[Column]) -> dict[str, np.ndarray]:
+    """Predictions in the form of each target's task: each view linked, then their mean."""
+    outputs = modules.predict_numpy(encoded)
+    return {column.name: column.link(outputs[column.name]).mean(axis=1) for column in targets}

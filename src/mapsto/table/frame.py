@@ -1,0 +1,88 @@
+"""A table as read, and the fingerprint by which changed data are noticed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import polars as pl
+
+if TYPE_CHECKING:
+    from mapsto.table.notes import Note
+
+Kind = Literal["path", "polars", "pandas", "pyarrow", "dict"]
+"""What the user gave; results are given back in the same kind (polars for paths and dicts)."""
+
+_SLICE = 1_000_000
+"""Rows hashed at once: bounds the memory of joining strings."""
+
+
+@dataclass
+class Table:
+    """The user's data: rows and named columns, in memory as a polars frame.
+
+    Args:
+        frame: the rows, in the user's order.
+        kind: what the user gave.
+        name: a short name for run folders and reports, e.g. the file name without suffixes.
+        origin: absolute path, where the data came from one.
+        notes: what was found and mended while reading.
+        parts: for a folder, the frames of its "valid" and "test" tables (`frame` holds "train").
+        like: the user's own object where its index should be given back (see `give_back`).
+    """
+
+    frame: pl.DataFrame
+    kind: Kind = "polars"
+    name: str = "table"
+    origin: str | None = None
+    notes: list[Note] = field(default_factory=list)
+    parts: dict[str, pl.DataFrame] = field(default_factory=dict)
+    like: Any = field(default=None, repr=False)
+
+
+def fingerprint(frame: pl.DataFrame) -> str:
+    """A hash of column names, types, values and row order, equal on every machine and for every memory layout.
+
+    >>> a = pl.DataFrame({"x": [1, 2], "s": ["p", None]})
+    >>> fingerprint(a) == fingerprint(pl.concat([a[:1], a[1:]], rechunk=False))
+    True
+    >>> fingerprint(a) == fingerprint(a.reverse())
+    False
+    """
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        digests = list(pool.map(column_digest, frame.get_columns()))
+    about = [[s.name, str(s.dtype), digest] for s, digest in zip(frame.get_columns(), digests, strict=True)]
+    return hashlib.sha256(json.dumps([frame.height, about]).encode()).hexdigest()
+
+
+def column_digest(series: pl.Series) -> str:
+    """A hash of the values of one column in their order; names do not matter."""
+    state = hashlib.sha256()
+    for start in range(0, len(series), _SLICE):
+        _feed(state, series.slice(start, _SLICE))
+    return state.hexdigest()
+
+
+def _feed(state: hashlib._Hash, series: pl.Series) -> None:
+    """Hash which cells are missing, then the values: fixed width as they lie, strings as lengths and joined bytes."""
+    state.update(np.packbits(series.is_null().to_numpy()))
+    dtype = series.dtype
+    if isinstance(dtype, pl.Struct):
+        for inner in series.struct.unnest().get_columns():
+            _feed(state, inner)
+    elif isinstance(dtype, pl.List | pl.Array):
+        lists = series.cast(pl.List(dtype.inner)) if isinstance(dtype, pl.Array) else series
+        state.update(np.ascontiguousarray(lists.list.len().fill_null(0).to_numpy()))
+        _feed(state, lists.drop_nulls().explode(empty_as_null=False))
+    elif dtype.is_numeric() or dtype.is_temporal() or dtype == pl.Boolean:
+        values = series.to_physical() if dtype.is_temporal() else series
+        state.update(np.ascontiguousarray(values.fill_null(False if dtype == pl.Boolean else 0).to_numpy()))
+    elif dtype != pl.Null:
+        texts = series.bin.encode("hex") if dtype == pl.Binary else series.cast(pl.String)
+        texts = texts.fill_null("")
+        state.update(np.ascontiguousarray(texts.str.len_bytes().to_numpy()))
+        state.update((texts.str.join("").item() or "").encode())

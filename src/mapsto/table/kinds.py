@@ -1,0 +1,189 @@
+"""Frames in memory: pandas, polars, pyarrow and dicts of arrays in, the same kind out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import polars as pl
+from narwhals import dependencies
+
+from mapsto.errors import DataError
+from mapsto.table.frame import Kind
+
+ACCEPTED = (
+    "a path (csv, tsv, jsonl, json, parquet, arrow, feather, xlsx; also .gz and .zip) or a folder with train, valid "
+    "and test tables, a pandas, polars or pyarrow table, or a dict of columns"
+)
+
+
+def from_object(data: Any) -> tuple[pl.DataFrame, Kind]:
+    """A frame in memory as polars, and what kind it was; values are shared where memory allows it."""
+    if isinstance(data, pl.LazyFrame):
+        return tidy(data.collect()), "polars"
+    if isinstance(data, pl.DataFrame):
+        return tidy(data), "polars"
+    if dependencies.is_pandas_dataframe(data):
+        return tidy(_from_pandas(data)), "pandas"
+    if dependencies.is_pyarrow_table(data):
+        _require_unique([str(name) for name in data.column_names])
+        return tidy(nw.from_native(data, eager_only=True).to_polars()), "pyarrow"
+    if isinstance(data, Mapping):
+        return tidy(_from_mapping(data)), "dict"
+    if hasattr(data, "__arrow_c_stream__") and not isinstance(data, pl.Series):
+        return tidy(pl.DataFrame(data)), "polars"
+    message = f"cannot read a table from {_described(data)}; expected {ACCEPTED}."
+    raise DataError(message)
+
+
+def tidy(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same values in the types that columns know: no decimals, half floats, 128-bit integers or Python objects."""
+    changed = []
+    for series in frame.get_columns():
+        dtype = series.dtype
+        if isinstance(dtype, pl.Decimal) or dtype in (pl.Int128, pl.UInt128):
+            fits = isinstance(dtype, pl.Decimal)
+            changed.append(series.cast(pl.Float64 if fits else pl.String))
+        elif dtype == pl.Float16:
+            changed.append(series.cast(pl.Float32))
+        elif dtype == pl.Object or isinstance(dtype, pl.Extension):
+            texts = [None if value is None else str(value) for value in series.to_list()]
+            changed.append(pl.Series(series.name, texts, dtype=pl.String))
+    return frame.with_columns(changed) if changed else frame
+
+
+def give_back(frame: pl.DataFrame, kind: Kind, like: Any = None) -> Any:
+    """`frame` in the user's kind: pandas or pyarrow where that was given, else polars.
+
+    Args:
+        frame: the result.
+        kind: as `Table.kind` has it.
+        like: the user's own pandas frame: its index is taken over when it has as many rows.
+    """
+    if kind == "pandas":
+        return _to_pandas(frame, like)
+    if kind == "pyarrow":
+        return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return frame
+
+
+def _described(data: Any) -> str:
+    if isinstance(data, np.ndarray):
+        return f"a numpy array of shape {data.shape} (name its columns: {{'a': array[:, 0], ...}})"
+    if isinstance(data, list):
+        return "a list (rows become a table with polars.DataFrame(rows))"
+    if isinstance(data, pl.Series) or dependencies.is_pandas_series(data):
+        return "a single series (make it a table with .to_frame())"
+    return f"{'an' if type(data).__name__[0] in 'aeiouAEIOU' else 'a'} {type(data).__name__}"
+
+
+def _require_unique(names: list[str]) -> None:
+    first: dict[str, int] = {}
+    for position, name in enumerate(names):
+        if name in first:
+            message = (
+                f"two columns are named {name!r}, at positions {first[name] + 1} and {position + 1}. Expected each name "
+                "once; rename one or remove it."
+            )
+            raise DataError(message)
+        first[name] = position
+
+
+def _from_mapping(data: Mapping[Any, Any]) -> pl.DataFrame:
+    columns = []
+    for name, values in data.items():
+        if isinstance(values, str | bytes) or not hasattr(values, "__len__") or getattr(values, "ndim", 1) != 1:
+            shape = getattr(values, "shape", None)
+            seen = f"an array of shape {shape}" if shape is not None else f"a {type(values).__name__}"
+            message = f"column {name!r} is {seen}; expected a list or an array with one value a row"
+            raise DataError(message)
+        columns.append(_from_values(str(name), values))
+    _require_unique([series.name for series in columns])
+    lengths = {series.name: len(series) for series in columns}
+    if len(set(lengths.values())) > 1:
+        message = f"columns have different lengths {lengths}; expected one value a row in each"
+        raise DataError(message)
+    return pl.DataFrame(columns)
+
+
+def _from_values(name: str, values: Any) -> pl.Series:
+    """One column from whatever holds its values."""
+    if isinstance(values, pl.Series):
+        return values.alias(name)
+    if dependencies.is_pandas_series(values):
+        return _pandas_series(name, values)
+    if dependencies.is_pyarrow_chunked_array(values):
+        return pl.Series(name, nw.from_native(values, series_only=True).to_polars())
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.astype(object).filled(None)
+    if not isinstance(values, np.ndarray) and hasattr(values, "__array__"):
+        values = np.asarray(values)
+    if isinstance(values, np.ndarray) and values.dtype.kind not in "biufmMU":
+        values = values.tolist()
+    if isinstance(values, np.ndarray):
+        return pl.Series(name, np.ascontiguousarray(values), nan_to_null=False)
+    return pl.Series(name, list(values), strict=False)
+
+
+def _from_pandas(data: Any) -> pl.DataFrame:
+    names = [str(name) for name in data.columns]
+    _require_unique(names)
+    return pl.DataFrame([_pandas_series(name, data.iloc[:, position]) for position, name in enumerate(names)])
+
+
+def _pandas_series(name: str, series: Any) -> pl.Series:
+    """A pandas column: through Arrow where it can be shared or converted, else value by value (mixed objects, or a
+    pandas without pyarrow)."""
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+        return pl.Series(name, np.ascontiguousarray(series.to_numpy()), nan_to_null=True)
+    found = None
+    if dependencies.get_pyarrow() is not None or (isinstance(dtype, np.dtype) and dtype.kind in "mM"):
+        try:
+            found = nw.from_native(series, series_only=True).to_polars()
+        except (TypeError, ValueError, OverflowError, NotImplementedError):
+            found = None  # Arrow has no type for a mixture; as values below it becomes text
+    if found is None or isinstance(found.dtype, pl.Extension):
+        found = pl.Series(name, _pandas_values(series), strict=False)
+    if str(dtype) == "category" and found.dtype == pl.String:
+        found = found.cast(pl.Categorical)
+    return found.alias(name)
+
+
+def _pandas_values(series: Any) -> list[Any]:
+    missing = series.isna().to_numpy(dtype=bool)
+    values = np.array(series.astype(object), dtype=object)
+    values[missing] = None
+    return values.tolist()  # type: ignore[no-any-return]
+
+
+def _to_pandas(frame: pl.DataFrame, like: Any) -> Any:
+    import pandas as pd
+
+    index = like.index if like is not None and len(like) == frame.height else None
+    columns = {series.name: _to_pandas_values(series) for series in frame.get_columns()}
+    return pd.DataFrame(columns, index=index, columns=frame.columns)
+
+
+def _to_pandas_values(series: pl.Series) -> Any:
+    """Values as pandas holds them; whole numbers and booleans with gaps take its nullable types."""
+    import pandas as pd
+
+    dtype = series.dtype
+    gaps = series.is_null().to_numpy()
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone:
+        naive = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
+        return pd.DatetimeIndex(naive).tz_localize("UTC").tz_convert(dtype.time_zone)
+    if dtype.is_integer() and gaps.any():
+        return pd.arrays.IntegerArray(series.fill_null(0).to_numpy().copy(), gaps.copy())
+    if dtype == pl.Boolean and gaps.any():
+        return pd.arrays.BooleanArray(series.fill_null(value=False).to_numpy().copy(), gaps.copy())
+    if dtype.is_numeric() or dtype == pl.Boolean or (dtype.is_temporal() and dtype != pl.Time):
+        return series.to_numpy().copy()
+    if dtype in (pl.String, pl.Categorical, pl.Enum):
+        return series.cast(pl.String).to_list()
+    values = np.empty(len(series), dtype=object)
+    values[:] = series.to_list()
+    return values

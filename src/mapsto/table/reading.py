@@ -1,0 +1,202 @@
+"""`read`: any table, from anywhere, as a polars frame with notes on what was found."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from mapsto.errors import DataError
+from mapsto.table import kinds
+from mapsto.table.binary import read_arrow, read_excel, read_parquet
+from mapsto.table.delimited import read_delimited
+from mapsto.table.frame import Table
+from mapsto.table.notes import Note
+from mapsto.table.records import read_json, read_json_lines
+from mapsto.table.sources import Source, sources, stem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DELIMITED = (".csv", ".tsv", ".tab", ".psv", ".txt", ".dat", ".data")
+JSON_LINES = (".jsonl", ".ndjson")
+ARROW = (".arrow", ".feather", ".ipc")
+PARQUET = (".parquet", ".pq")
+EXCEL = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+FORMS = (*DELIMITED, *JSON_LINES, ".json", *PARQUET, *ARROW, *EXCEL)
+PACKED = (".gz", ".zip")
+ROLES = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid",
+         "dev": "valid", "test": "test", "testing": "test"}  # fmt: skip
+"""File and folder names that say what their rows are for."""
+
+
+def read(data: Any, *, sheet: str | int | None = None, align: bool = False) -> Table:
+    """Read a table.
+
+    Args:
+        data: a path (see `FORMS`, plain or in .gz or .zip), a folder or zip with train, valid and test tables, a
+            pandas, polars or pyarrow table, a dict of columns, or a `Table`.
+        sheet: for Excel, the sheet's name or number (from 1).
+        align: keep broken records of text files as rows of nulls instead of setting them aside, so that row i is
+            still the file's i-th record.
+
+    Raises:
+        DataError: it is no table; the message says what was seen, where, and what to do.
+        MissingExtra: Excel without the extra "excel".
+
+    >>> read({"a": [1, 2], "b": ["x", None]}).frame.shape
+    (2, 2)
+    """
+    if isinstance(data, Table):
+        return data
+    if isinstance(data, str | os.PathLike):
+        return _read_path(Path(os.fspath(data)), sheet=sheet, align=align)
+    frame, kind = kinds.from_object(data)
+    if not frame.width:
+        message = "the table has no columns; expected at least one to learn from and one to predict"
+        raise DataError(message)
+    return Table(frame, kind, like=data if kind == "pandas" else None)
+
+
+def _read_path(path: Path, *, sheet: str | int | None, align: bool) -> Table:
+    if not path.exists():
+        raise DataError(_not_found(path))
+    try:
+        if path.is_dir():
+            tables, notes = _folder(path, sheet=sheet, align=align)
+        else:
+            found, notes = sources(path)
+            tables = {name: _read_source(s, sheet, align=align) for name, s in found.items() if _is_table(s, found)}
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror or error}"
+        raise DataError(message) from error
+    table = _assembled(tables, str(path))
+    name = path.name if path.is_dir() else stem(path)
+    return replace(table, kind="path", name=name, origin=str(path.resolve()), notes=[*notes, *table.notes])
+
+
+def _is_table(source: Source, beside: dict[str, Source]) -> bool:
+    """The only file is taken for a table whatever its name; of several, those whose names say so."""
+    return len(beside) == 1 or source.suffix in FORMS
+
+
+def _not_found(path: Path) -> str:
+    parent = path.parent
+    if not parent.is_dir():
+        return f"there is no file {str(path)!r}: the folder {str(parent)!r} does not exist"
+    names = [entry.name for entry in parent.iterdir()]
+    near = get_close_matches(path.name, names, n=3, cutoff=0.6)
+    hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"The folder holds {sorted(names)[:10]}."
+    return f"there is no file {path.name!r} in {str(parent.resolve())!r}. {hint}"
+
+
+def _read_source(source: Source, sheet: str | int | None, *, align: bool) -> Table:
+    """One table by its content where that shows, else by its suffix."""
+    head, suffix = source.head(8), source.suffix
+    if head.startswith(b"PAR1") or suffix in PARQUET:
+        frame, notes = read_parquet(source)
+    elif head.startswith((b"ARROW1", b"\xff\xff\xff\xff")) or suffix in ARROW:
+        frame, notes = read_arrow(source)
+    elif suffix in EXCEL:
+        frame, notes = read_excel(source, sheet)
+    elif suffix in JSON_LINES:
+        frame, notes = read_json_lines(source, align=align)
+    elif suffix == ".json":
+        frame, notes = read_json(source, align=align)
+    elif suffix in DELIMITED or not suffix:
+        frame, notes = read_delimited(source, align=align)
+    else:
+        message = f"{source.name}: {suffix!r} is no kind of table mapsto reads; expected one of {', '.join(FORMS)}"
+        raise DataError(f"{message}, plain or as {' or '.join(PACKED)}.")
+    return Table(kinds.tidy(frame), notes=notes)
+
+
+def _folder(path: Path, *, sheet: str | int | None, align: bool) -> tuple[dict[str, Table], list[Note]]:
+    """The tables of a folder by name; a folder inside whose name is a role is one table, its files one below the
+    other."""
+    tables, notes = dict[str, Table](), list[Note]()
+    for entry in sorted(path.iterdir()):
+        if entry.is_dir() and entry.name.lower() in ROLES:
+            inner, more = _folder(entry, sheet=sheet, align=align)
+            if not inner:
+                message = f"{entry} holds no table; expected files ending in {', '.join(FORMS)}"
+                raise DataError(message)
+            tables[entry.name] = _stacked(inner, str(entry))
+            notes += more
+        elif entry.is_file() and _table_suffix(entry):
+            found, more = sources(entry)
+            read = {name: _read_source(s, sheet, align=align) for name, s in found.items() if _is_table(s, found)}
+            tables |= {f"{name}" if name not in tables else entry.name: table for name, table in read.items()}
+            notes += more
+    return tables, notes
+
+
+def _table_suffix(path: Path) -> bool:
+    inner = path.with_suffix("").suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
+    return inner in FORMS or inner == ".zip"
+
+
+def _assembled(tables: dict[str, Table], where: str) -> Table:
+    """Several tables as one with its parts: by their roles, or one below the other where all have the same columns."""
+    if not tables:
+        message = f"{where} holds no table; expected files ending in {', '.join(FORMS)} (or .gz of these)"
+        raise DataError(message)
+    roles: dict[str, list[str]] = {}
+    for name in tables:
+        if role := _role(name):
+            roles.setdefault(role, []).append(name)
+    if "train" not in roles or len(tables) == 1:
+        return _stacked(tables, where)
+    parts: dict[str, Table] = {}
+    for role, names in roles.items():
+        if len(names) > 1:
+            message = f"{where} has several tables for {role!r}: {names}. Expected one; move the others away."
+            raise DataError(message)
+        parts[role] = tables[names[0]]
+    train = parts.pop("train")
+    used = [name for names in roles.values() for name in names]
+    notes = [note for role, table in parts.items() for note in _prefixed(table.notes, role)]
+    text = f"{where}: " + ", ".join(f"{names[0]!r} holds the {role} rows" for role, names in roles.items()) + "."
+    if ignored := [name for name in tables if name not in used]:
+        text += f" Not used: {ignored}."
+    notes.append(Note("info", text))
+    return replace(train, parts={role: table.frame for role, table in parts.items()}, notes=[*train.notes, *notes])
+
+
+def _role(name: str) -> str | None:
+    """The role that a table's name states: "test", "adult_test", "2020-train".
+
+    >>> _role("adult_test"), _role("latest")
+    ('test', None)
+    """
+    words = Path(name).name.lower().replace("-", "_").replace(".", "_").split("_")
+    found = [ROLES[word] for word in (words[-1], words[0]) if word in ROLES]
+    return found[0] if found else None
+
+
+def _stacked(tables: dict[str, Table], where: str) -> Table:
+    """Tables with the same columns one below the other, in the order of their names."""
+    first = next(iter(tables.values()))
+    if len(tables) == 1:
+        return first
+    for name, table in tables.items():
+        if set(table.frame.columns) != set(first.frame.columns):
+            message = (
+                f"{where} holds several tables with different columns: {next(iter(tables))!r} has "
+                f"{first.frame.columns[:8]}, {name!r} has {table.frame.columns[:8]}. Expected one table, files of the "
+                "same columns, or names that say train, valid and test. Give the path of one file."
+            )
+            raise DataError(message)
+    columns = first.frame.columns
+    frame = pl.concat((t.frame.select(columns) for t in tables.values()), how="vertical_relaxed", rechunk=False)
+    notes = [note for name, table in tables.items() for note in _prefixed(table.notes, name)]
+    notes.append(Note("info", f"{len(tables)} tables of {where} were read one below the other: {list(tables)[:10]}."))
+    return replace(first, frame=frame, notes=notes)
+
+
+def _prefixed(notes: Iterable[Note], part: str) -> list[Note]:
+    return [replace(note, text=f"In {part!r}: {note.text}") for note in notes]

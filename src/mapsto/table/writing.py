@@ -1,0 +1,73 @@
+"""Write a frame to a file whose suffix names the form."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import polars as pl
+
+from mapsto.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Writer = Callable[[pl.DataFrame, Any], Any]
+
+_WRITERS: dict[str, Writer] = {
+    ".csv": lambda frame, to: _flat(frame).write_csv(to),
+    ".tsv": lambda frame, to: _flat(frame).write_csv(to, separator="\t"),
+    ".parquet": lambda frame, to: frame.write_parquet(to),
+    ".arrow": lambda frame, to: frame.write_ipc(to),
+    ".feather": lambda frame, to: frame.write_ipc(to),
+    ".jsonl": lambda frame, to: frame.write_ndjson(to),
+    ".ndjson": lambda frame, to: frame.write_ndjson(to),
+    ".json": lambda frame, to: frame.write_json(to),
+}
+
+
+def write(frame: pl.DataFrame, path: str | os.PathLike[str]) -> Path:
+    """Write the rows; the file is there whole or not at all.
+
+    Args:
+        frame: the rows. Lists become texts with `|` between their values in csv and tsv.
+        path: ends in .csv, .tsv, .jsonl, .json (these also with .gz), .parquet, .arrow or .feather.
+
+    Raises:
+        OptionError: another suffix, or the folder does not exist.
+    """
+    target = Path(os.fspath(path))
+    packed = target.suffix.lower() == ".gz"
+    suffix = target.with_suffix("").suffix.lower() if packed else target.suffix.lower()
+    writer = _WRITERS.get(suffix)
+    if writer is None:
+        message = f"cannot write {target.name!r}: expected a name ending in {', '.join(_WRITERS)} (or .csv.gz)"
+        raise OptionError(message)
+    if not target.parent.is_dir():
+        message = f"cannot write {str(target)!r}: the folder {str(target.parent)!r} does not exist"
+        raise OptionError(message)
+    aside = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
+    try:
+        with aside.open("wb") as file:
+            if packed:
+                text = io.BytesIO()
+                writer(frame, text)
+                file.write(gzip.compress(text.getvalue(), compresslevel=6, mtime=0))
+            else:
+                writer(frame, file)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)
+    return target
+
+
+def _flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """CSV has no lists: their values are joined by `|`, as many public tables write sets."""
+    lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
+    return frame.with_columns(pl.col(name).cast(pl.List(pl.String)).list.join("|") for name in lists)

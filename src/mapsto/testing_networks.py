@@ -1,0 +1,203 @@
+"""The contract of a network as laws that anyone can run on theirs: `check_network(MyNetwork)`."""
+
+from __future__ import annotations
+
+import json as json_text
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from mapsto.columns.common.parts import BagPart, CodePart, NumberPart, Part, Ragged
+from mapsto.schema import Encoded, Schema
+
+if TYPE_CHECKING:
+    import torch
+
+    from mapsto.composition import Composition
+    from mapsto.networks.base import Network
+
+OUTPUTS = {"price": 1, "kind": 3}
+
+
+@dataclass(frozen=True)
+class _Target:
+    name: str
+    out_features: int
+
+
+@dataclass
+class _Columns:
+    """What a composition asks of a schema: three numbers (two with bins), two categories, a bag, two targets."""
+
+    parts: dict[str, list[Part]] = field(
+        default_factory=lambda: {
+            "numbers": [
+                NumberPart("a", (-1.0, 0.0, 1.0)),
+                NumberPart("b", (-2.0, -1.0, 0.0, 0.5, 2.0)),
+                NumberPart("c"),
+            ],
+            "codes": [CodePart("d", 4), CodePart("e", 40)],
+            "bag:f": [BagPart("f", 12)],
+        }
+    )
+    targets: list[_Target] = field(default_factory=lambda: [_Target(*each) for each in OUTPUTS.items()])
+
+
+def sample_columns() -> Schema:
+    """Columns of every form that networks read, and two targets."""
+    return cast("Schema", _Columns())
+
+
+def sample_rows(rows: int, *, missing: float = 0.2, seed: int = 0) -> Encoded:
+    """Random encoded rows of `sample_columns`, with truth; `missing`: share of cells that are."""
+    draw = np.random.default_rng([seed, rows])
+    numbers = draw.normal(size=(rows, 3)).astype(np.float32)
+    numbers[draw.random(numbers.shape) < missing] = np.nan
+    codes = np.stack([draw.integers(1, size, rows) for size in (4, 40)], axis=1).astype(np.int32)
+    codes[draw.random(codes.shape) < missing] = 0
+    lengths = draw.integers(1, 5, rows) * (draw.random(rows) >= missing)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    values = draw.integers(0, 12, offsets[-1]).astype(np.int32)
+    bag = Ragged(values, offsets, draw.random(offsets[-1]).astype(np.float32) + 0.5)
+    truth: dict[str, np.ndarray] = {"price": draw.normal(size=rows).astype(np.float32), "kind": draw.integers(0, 3, rows)}
+    return Encoded(rows, {"numbers": numbers, "codes": codes, "bag:f": bag}, truth)
+
+
+def check_network(network: type[Network], **options: Any) -> None:
+    """Run every law of a network on a class: shape, gradients, learning, files, missing cells, low precision.
+
+    Args:
+        network: a subclass of `mapsto.networks.base.Network`.
+        **options: of its `Config`; what is not given is derived.
+
+    Raises:
+        AssertionError: it breaks a law; the message says which.
+    """
+    from mapsto.composition import Composition
+
+    made = Composition.build(sample_columns(), network, rows=5_000, options=options, seed=1).eval()
+    _check_shape(made)
+    _check_repeats(made, Composition.build(sample_columns(), network, rows=5_000, options=options, seed=1).eval())
+    _check_rows_apart(made)
+    _check_gradients(made)
+    _check_file(made, network)
+    _check_bfloat16(made)
+    _check_overfits(Composition.build(sample_columns(), network, rows=5_000, options=_quiet(network) | options, seed=2))
+
+
+def _law(name: str, *, holds: bool) -> None:
+    if not holds:
+        message = f"the network breaks a law: {name}"
+        raise AssertionError(message)
+
+
+def _quiet(network: type[Network]) -> dict[str, Any]:
+    """Its options with all dropout off."""
+    config = network.Config().to_json()
+    return {name: 0.0 for name in config if "dropout" in name or name == "stochastic_depth"}
+
+
+def _same(first: dict[str, np.ndarray], second: dict[str, np.ndarray], tolerance: float = 0.0) -> bool:
+    return all(np.allclose(first[name], second[name], rtol=0, atol=tolerance) for name in first)
+
+
+def _check_shape(made: Composition) -> None:
+    found = made.predict_numpy(sample_rows(7))
+    shapes = {name: array.shape for name, array in found.items()}
+    _law(
+        f"outputs are (rows, views, width), got {shapes}",
+        holds=shapes == {n: (7, made.views, o) for n, o in OUTPUTS.items()},
+    )
+    _law("outputs are finite where cells are missing", holds=all(np.isfinite(a).all() for a in found.values()))
+    nothing = made.predict_numpy(sample_rows(7, missing=1.0))
+    _law("outputs are finite where all cells are missing", holds=all(np.isfinite(a).all() for a in nothing.values()))
+    _law("no rows give no rows", holds=all(len(array) == 0 for array in made.predict_numpy(sample_rows(0)).values()))
+
+
+def _check_repeats(made: Composition, again: Composition) -> None:
+    rows = sample_rows(20)
+    _law("eval mode is deterministic", holds=_same(made.predict_numpy(rows), made.predict_numpy(rows)))
+    _law("the seed decides the weights", holds=_same(made.predict_numpy(rows), again.predict_numpy(rows)))
+
+
+def _check_rows_apart(made: Composition) -> None:
+    rows, order = sample_rows(77), np.random.default_rng(3).permutation(77)
+    whole, mixed = made.predict_numpy(rows), made.predict_numpy(rows.take(order))
+    _law(
+        "a row's outputs do not depend on its place", holds=_same({n: a[order] for n, a in whole.items()}, mixed, 1e-6)
+    )
+    single = made.predict_numpy(rows.take(np.array([13])))
+    _law(
+        "a row's outputs do not depend on other rows",
+        holds=_same({n: a[13:14] for n, a in whole.items()}, single, 1e-6),
+    )
+
+
+def _loss(made: Composition, rows: Encoded) -> torch.Tensor:
+    import torch
+    from torch.nn import functional as F
+
+    from mapsto.composition import to_tensors
+
+    outputs = made(to_tensors(rows))
+    price, kind = (torch.from_numpy(rows.truth[name]) for name in OUTPUTS)
+    views = made.views
+    return F.mse_loss(outputs["price"][..., 0], price[:, None].expand(-1, views)) + F.cross_entropy(
+        outputs["kind"].flatten(0, 1), kind.repeat_interleave(views)
+    )
+
+
+def _check_gradients(made: Composition) -> None:
+    made.train()
+    _loss(made, sample_rows(64)).backward()  # type: ignore[no-untyped-call]
+    for name, parameter in made.named_parameters():
+        gradient = parameter.grad
+        _law(f"'{name}' has a gradient", holds=gradient is not None)
+        _law(f"the gradient of '{name}' is finite", holds=gradient is not None and bool(gradient.isfinite().all()))
+    made.zero_grad()
+    made.eval()
+
+
+def _check_file(made: Composition, network: type[Network]) -> None:
+    from safetensors.numpy import load, save
+
+    from mapsto.composition import Composition
+
+    text = json_text.dumps(made.to_json())
+    loaded = Composition.from_json(json_text.loads(text), sample_columns(), network=network)
+    loaded.load(load(save(made.arrays())))
+    rows = sample_rows(33)
+    _law("a saved network predicts the same", holds=_same(made.predict_numpy(rows), loaded.predict_numpy(rows)))
+    _law("its description does not change", holds=loaded.to_json() == made.to_json())
+
+
+def _check_bfloat16(made: Composition) -> None:
+    import torch
+
+    from mapsto.composition import to_tensors
+
+    blocks = to_tensors(sample_rows(64))
+    with torch.inference_mode():
+        exact = made(blocks)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            rough = made(blocks)
+    for name, outputs in exact.items():
+        apart = float((outputs - rough[name].float()).abs().mean() / outputs.abs().mean())
+        _law(f"bfloat16 is close to float32, '{name}' differs by {apart:.1%}", holds=apart < 0.05)
+
+
+def _check_overfits(made: Composition) -> None:
+    import torch
+
+    rows = sample_rows(32, seed=5)
+    made.train()
+    optimizer = torch.optim.Adam(made.parameters(), lr=0.01)
+    losses = []
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss = _loss(made, rows)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    _law(f"it learns 32 rows by heart: loss {losses[0]:.3f} -> {losses[-1]:.3f}", holds=losses[-1] < 0.1 * losses[0])

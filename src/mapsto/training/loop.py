@@ -1,0 +1,411 @@
+"""The training loop: one for every objective.
+
+`train` draws batches, lets the objective make its step, follows the schedule, validates, keeps the best weights, and
+ends when the plan is done, validation stops improving, time is up or the user says so. Nothing in the loop waits for
+the device: losses are gathered as tensors and read a few times a second.
+
+Whatever looks at a clock is a recorded decision (`Run.decide`): precision, compilation, planned steps, replans and the
+step at which it ended. Everything else follows from the seed, so a run that was killed and resumed ends with the
+weights of one that was not, bit for bit; checkpoints are written by the clock, but change nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import statistics
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from mapsto.errors import RunError
+from mapsto.training import compiling, devices, precision, schedules
+from mapsto.training.averaging import Average
+from mapsto.training.diagnosis import diagnose
+from mapsto.training.losses import Losses
+from mapsto.training.plan import Plan, affordable, revised
+from mapsto.training.randomness import get_state, isolated, set_state
+from mapsto.training.update import Updater
+
+if TYPE_CHECKING:
+    from mapsto.objectives.base import Objective
+    from mapsto.recipe import Learning
+    from mapsto.table.notes import Note
+    from mapsto.training.run import Run
+
+CHECKPOINT_SECONDS = 10.0
+"""Wall time between checkpoints."""
+LOOK_SECONDS = 0.5
+"""Wall time between looks at clock and losses."""
+GRACE = 0.03
+"""Share of the time by which a timed training may overrun before it is cut short."""
+MAX_ROLLBACKS = 6
+_FEWEST_VALIDATIONS = 8
+_FEWEST_STEPS_BETWEEN = 10
+_TRIAL_STEPS = 30
+
+
+@dataclass
+class History:
+    """What a training did, for recipe, report and page."""
+
+    name: str
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    """One a validation: epoch, step, losses, figure (None without one), rate, seconds, best."""
+    steps: int = 0
+    planned: int = 0
+    ended: str = "planned"
+    """"planned", "patience", "time", "interrupted" or "diverged"."""
+    rollbacks: int = 0
+    """How often the loss was not a number and training went back to the best weights."""
+    seconds: float = 0.0
+    notes: list[Note] = field(default_factory=list)
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The row whose weights were kept; None without a validation figure."""
+        return next((row for row in reversed(self.rows) if row["best"]), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON."""
+        return {**vars(self), "notes": [note.to_dict() for note in self.notes]}
+
+
+def train(
+    objective: Objective, learning: Learning, run: Run, name: str, *, seed: int = 0, seconds: float | None = None
+) -> History:
+    """Train `objective.modules` in place; afterwards they hold the best weights.
+
+    Args:
+        objective: what is drawn, what a step does, what the validation figure is.
+        learning: its settings; `epochs`, `patience`, `learning_rate` and so on must be given or have a fixed meaning.
+        run: clock, decisions, events, checkpoints, interruption.
+        name: of this training, unique within the run; decisions and checkpoints carry it.
+        seed: of all randomness in the steps (dropout, noise).
+        seconds: time for this training; None: as long as `learning.epochs` says, and no clock is looked at.
+    """
+    device = devices.of(objective.modules)
+    with isolated(seed, device):
+        training = Training(objective, learning, run, name, seconds)
+        training.begin()
+        return training.finish(training.work())
+
+
+class Training:
+    """A training under way: everything that moves, and the steps that move it."""
+
+    def __init__(
+        self, objective: Objective, learning: Learning, run: Run, name: str, seconds: float | None = None
+    ) -> None:
+        self.objective, self.learning, self.run, self.name, self.seconds = objective, learning, run, name, seconds
+        self.modules, self.source = objective.modules, objective.source
+        self.device = devices.of(self.modules)
+        self.schedule = schedules.get(learning.schedule or "cosine")
+        self.updater = Updater(objective, learning)
+        self.average = Average(self.modules, learning.averaging) if learning.averaging else None
+        self.autocast = precision.autocast(self.device, "float32")
+        self.losses = Losses()
+        self.most = (learning.epochs or 1) * self.source.steps_per_epoch
+        self.plan = Plan(self.most)
+        self.period = 1
+        self.step = self.epoch = self.at = 0
+        self.factor = 1.0
+        self.rollbacks = 0
+        self.rows: list[dict[str, Any]] = []
+        self.best = self._weights()
+        self.best_figure: float | None = None
+        self.best_step = 0
+        self.deadline = math.inf
+        self.checkpoints = run.checkpoints(name)
+        self.started = self._marked = run.elapsed
+        self._marked_step = 0
+        self._next_look = self._next_checkpoint = 0.0
+
+    # -- the way of a training
+
+    def begin(self) -> None:
+        """Take or replay the decisions, and go on from the newest checkpoint if there is one."""
+        self.modules.train()
+        if self.seconds is not None:
+            self.deadline = self.started + self.seconds
+        self._choose_precision()
+        self._choose_steps()
+        self._choose_compilation()
+        state = None if self.checkpoints is None else self.checkpoints.load()
+        if state is not None:
+            self.load_state_dict(state)
+            self.run.event("resumed", name=self.name, step=self.step)
+        self._marked, self._marked_step = self.run.elapsed, self.step
+        self._next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
+
+    def work(self) -> str:
+        """Step until something ends it; returns what."""
+        known = self.run.decided(f"{self.name}/end")
+        while True:
+            if known is not None and self.step >= known["step"]:
+                return str(known["why"])
+            if self.step >= self.plan.steps:
+                return "planned"
+            self.advance()
+            self._replan()
+            ended = self._close_period() if self._period_ends() else None
+            if time.monotonic() >= self._next_look:
+                ended = ended or self._look()
+            if ended == "interrupted" or (ended is not None and known is None):
+                return ended
+
+    def finish(self, ended: str) -> History:
+        """Record the end, put the best weights into the modules, say what was seen."""
+        end = self.run.decide(f"{self.name}/end", lambda: {"step": self.step, "why": ended})
+        if not self.rows:
+            self._close_period()
+        if self.best_figure is not None:
+            self.modules.load_state_dict(self.best)
+        elif self.average is not None:
+            self.average.keep()
+        compiling.switch_off(self.modules)
+        self.modules.eval()
+        seconds = self.run.elapsed - self.started
+        history = History(
+            self.name, self.rows, self.step, self.plan.steps, end["why"], self.rollbacks, round(seconds, 3)
+        )
+        history.notes = diagnose(self.objective, history)
+        self.run.event("trained", **{key: value for key, value in history.to_dict().items() if key != "rows"})
+        return history
+
+    def advance(self) -> None:
+        """One step."""
+        # The middle of the step: neither the first nor the last is spent at a rate of 0.
+        progress = self.plan.progress(self.step + 0.5)
+        self.updater.scale(self.factor * self.schedule(progress, self.learning.warmup))
+        batch = self.source.batch(self.epoch, self.at)
+        with self.autocast:
+            losses = self.objective.step(batch, self.updater)
+        self.step += 1
+        self.at += 1
+        if self.average is not None:
+            self.average.update(self.step)
+        self.losses.add(losses)
+        if self.at >= self.source.steps_per_epoch:
+            self.epoch, self.at = self.epoch + 1, 0
+
+    def trial(self, steps: int, seconds: float = math.inf) -> tuple[float, float]:
+        """Make steps that leave no trace: `(seconds a step, mean loss)`. At least 3, then no longer than `seconds`."""
+        before = copy.deepcopy(self.state_dict())
+        times: list[float] = []
+        while len(times) < steps and (len(times) < 3 or sum(times) < seconds):
+            start = time.monotonic()
+            self.advance()
+            devices.synchronize(self.device)
+            times.append(time.monotonic() - start)
+        loss = sum(self.losses.read().values())
+        self.load_state_dict(before)
+        return statistics.median(times[len(times) // 3 :]), loss
+
+    # -- decisions
+
+    def _choose_precision(self) -> None:
+        chosen = self.learning.precision
+        if chosen == "auto":
+            chosen = "float32"
+            if precision.has_matrix_units(self.device):
+                chosen = self.run.decide(f"{self.name}/precision", self._compare_precisions)["precision"]
+        self.autocast = precision.autocast(self.device, chosen)
+
+    def _compare_precisions(self) -> dict[str, Any]:
+        plain_seconds, plain = self.trial(_TRIAL_STEPS)
+        self.autocast = precision.autocast(self.device, "bfloat16")
+        half_seconds, half = self.trial(_TRIAL_STEPS)
+        good = precision.harmless(plain, half) and (self.seconds is None or half_seconds < plain_seconds)
+        why = f"loss {plain:.4g} in float32 and {half:.4g} in bfloat16 after {_TRIAL_STEPS} steps"
+        if self.seconds is not None:
+            why += f", {1e3 * plain_seconds:.3g} and {1e3 * half_seconds:.3g} ms a step"
+        return {"precision": "bfloat16" if good else "float32", "why": why}
+
+    def _choose_compilation(self) -> None:
+        setting = self.learning.compile
+        chosen = setting == "always"
+        if compiling.worth_measuring(self.device, setting, self.seconds):
+            chosen = self.run.decide(f"{self.name}/compile", self._compare_compiled)["compile"]
+        if chosen:
+            compiling.switch_on(self.modules)
+
+    def _compare_compiled(self) -> dict[str, Any]:
+        plain, _ = self.trial(_TRIAL_STEPS)
+        compiling.switch_on(self.modules)
+        start = time.monotonic()
+        compiled, _ = self.trial(_TRIAL_STEPS)
+        cost = time.monotonic() - start - _TRIAL_STEPS * compiled
+        compiling.switch_off(self.modules)
+        pays = compiling.pays(plain, compiled, cost, self.plan.steps)
+        why = f"{1e3 * plain:.3g} ms a step plain, {1e3 * compiled:.3g} ms compiled, compiling took {cost:.3g} s"
+        return {"compile": pays, "why": why}
+
+    def _choose_steps(self) -> None:
+        steps = self.most
+        if self.seconds is not None:
+            steps = self.run.decide(f"{self.name}/steps", self._measure_steps)["steps"]
+        self.plan = Plan(steps)
+        self.period = period(steps, self.source.steps_per_epoch)
+
+    def _measure_steps(self) -> dict[str, Any]:
+        step, _ = self.trial(_TRIAL_STEPS, seconds=0.02 * (self.deadline - self.started))
+        start = time.monotonic()
+        self._figure()
+        validation = time.monotonic() - start
+        per_epoch = self.source.steps_per_epoch
+        steps = affordable(self.deadline - self.run.elapsed, step, validation, per_epoch, self.most)
+        why = f"{1e3 * step:.3g} ms a step, {1e3 * validation:.3g} ms a validation, {self.seconds:.4g} s in all"
+        return {"steps": steps, "why": why}
+
+    def _replan(self) -> None:
+        """At a mark of progress, fit the plan to the time left."""
+        if self.seconds is None or not self.plan.due(self.step):
+            return
+        steps = self.run.decide(f"{self.name}/replan-{self.plan.mark}", self._measure_rest)
+        if steps != self.plan.steps:
+            self.plan.change(self.step, steps)
+        self._marked, self._marked_step = self.run.elapsed, self.step
+
+    def _measure_rest(self) -> int:
+        taken = self.step - self._marked_step
+        if taken < 1:  # just resumed: nothing was measured yet
+            return self.plan.steps
+        devices.synchronize(self.device)
+        now = self.run.elapsed
+        return revised(self.plan, self.step, (now - self._marked) / taken, self.deadline - now, self.most)
+
+    # -- validation
+
+    def _period_ends(self) -> bool:
+        return self.step % self.period == 0 or self.step >= self.plan.steps
+
+    def _close_period(self) -> str | None:
+        """Read the losses, validate, keep the weights if they are the best; returns a reason to end, if any."""
+        losses = self.losses.read()
+        self.losses = Losses()
+        if not all(math.isfinite(value) for value in losses.values()):
+            return self._roll_back()
+        figure = self._figure()
+        better = figure is not None and not math.isnan(figure) and self._improves(figure)
+        if better:
+            self.best, self.best_figure, self.best_step = self._averaged_weights(), figure, self.step
+        rate = self.updater.rate()
+        row = {"epoch": self.epoch, "step": self.step, "losses": losses, "figure": figure, "rate": rate}
+        self.rows.append(row | {"seconds": round(self.run.elapsed - self.started, 3), "best": better})
+        self.run.event("validated", name=self.name, planned=self.plan.steps, **self.rows[-1])
+        waited = self.step - self.best_step
+        if self.learning.patience is None or self.best_figure is None:
+            return None
+        return "patience" if waited >= self.learning.patience * self.source.steps_per_epoch else None
+
+    def _figure(self) -> float | None:
+        self.modules.eval()
+        with torch.no_grad():
+            if self.average is None:
+                figure = self.objective.validate()
+            else:
+                with self.average.applied():
+                    figure = self.objective.validate()
+        self.modules.train()
+        return figure
+
+    def _improves(self, figure: float) -> bool:
+        if self.best_figure is None:
+            return True
+        return figure > self.best_figure if self.objective.higher_is_better else figure < self.best_figure
+
+    def _roll_back(self) -> str | None:
+        """The loss is not a number any more: back to the best weights, at half the rate."""
+        self.rollbacks += 1
+        self.factor /= 2
+        self.modules.load_state_dict(self.best)
+        self.updater.forget()
+        if self.average is not None:
+            self.average = Average(self.modules, self.average.decay)
+        self.run.event("diverged", name=self.name, step=self.step, back_to=self.best_step, rate_factor=self.factor)
+        return "diverged" if self.rollbacks > MAX_ROLLBACKS else None
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        return {name: tensor.detach().clone() for name, tensor in self.modules.state_dict().items()}
+
+    def _averaged_weights(self) -> dict[str, torch.Tensor]:
+        if self.average is None:
+            return self._weights()
+        with self.average.applied():
+            return self._weights()
+
+    # -- clock, progress, checkpoints
+
+    def _look(self) -> str | None:
+        """Tell the progress, write a checkpoint if one is due; returns a reason to end, if any."""
+        now = self.run.elapsed
+        taken = max(1, self.step - self._marked_step)
+        left = (self.plan.steps - self.step) * (now - self._marked) / taken
+        self.run.event(
+            "progress", name=self.name, epoch=self.epoch, step=self.step, planned=self.plan.steps,
+            losses=_finite(self.losses.read()), figure=self.best_figure, left=round(left, 1),
+        )  # fmt: skip
+        if self.checkpoints is not None and time.monotonic() >= self._next_checkpoint:
+            self.checkpoints.save(self.step, self.state_dict())
+            self._next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        if self.run.interrupted:
+            return "interrupted"
+        late = self.seconds is not None and now > self.deadline + GRACE * self.seconds
+        return "time" if late or self.run.stopping else None
+
+    _MOVING = (
+        "step", "epoch", "at", "factor", "rollbacks", "rows", "best_figure", "best_step", "period", "started",
+        "deadline",
+    )  # fmt: skip
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that moves, the random state included."""
+        return {
+            "modules": dict(self.modules.state_dict()),
+            "updater": self.updater.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "source": self.source.state_dict(),
+            "objective": self.objective.state_dict(),
+            "losses": self.losses.state_dict(),
+            "plan": self.plan.state_dict(),
+            "best": self.best,
+            "random": get_state(self.device),
+            **{name: getattr(self, name) for name in self._MOVING},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The inverse."""
+        if set(state["modules"]) != set(self.modules.state_dict()):
+            message = f"the checkpoint of {self.name!r} belongs to another network; start again in another folder"
+            raise RunError(message)
+        self.modules.load_state_dict(state["modules"])
+        self.updater.load_state_dict(state["updater"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.source.load_state_dict(state["source"])
+        self.objective.load_state_dict(state["objective"])
+        self.losses.load_state_dict(state["losses"])
+        self.plan.load_state_dict(state["plan"])
+        self.best = {name: tensor.to(self.device) for name, tensor in state["best"].items()}
+        set_state(self.device, state["random"])
+        for name in self._MOVING:
+            setattr(self, name, state[name])
+
+
+def period(steps: int, per_epoch: int) -> int:
+    """Steps between validations: an epoch, several when epochs are short, a part of one when there are few.
+
+    >>> period(1000, 50), period(1000, 4), period(1000, 600)
+    (50, 12, 125)
+    """
+    if steps < _FEWEST_VALIDATIONS * per_epoch:
+        return max(1, steps // _FEWEST_VALIDATIONS)
+    return per_epoch * math.ceil(_FEWEST_STEPS_BETWEEN / per_epoch)
+
+
+def _finite(losses: dict[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in losses.items()}

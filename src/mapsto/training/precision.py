@@ -1,0 +1,47 @@
+"""bfloat16 where the processor multiplies matrices in it, float32 elsewhere.
+
+Without matrix units bfloat16 is emulated or merely converted, and slower than float32. With them a step is about
+twice as fast; the weights stay float32 and only the operations that gain are cast (autocast).
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from pathlib import Path
+
+import torch
+
+_TOLERANCE = 0.02
+"""Relative rise of the loss over the same trial steps from which bfloat16 counts as harmful."""
+
+
+def has_matrix_units(device: torch.device) -> bool:
+    """Whether this device multiplies bfloat16 matrices in hardware: AMX, or CUDA from capability 8 on."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    return device.type == "cpu" and "amx_bf16" in _processor_flags()
+
+
+def harmless(loss_float32: float, loss_bfloat16: float) -> bool:
+    """Whether the loss after the same steps from the same state is no worse in bfloat16, but for noise.
+
+    >>> harmless(0.50, 0.505), harmless(0.50, 0.60), harmless(0.5, float("nan"))
+    (True, False, False)
+    """
+    return loss_bfloat16 <= loss_float32 + _TOLERANCE * abs(loss_float32)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """The context in which a step computes; for float32 one that does nothing."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+
+
+@cache
+def _processor_flags() -> frozenset[str]:
+    """Flags of the first processor as Linux lists them; empty where there is no such list."""
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return frozenset()
+    lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+    return frozenset(next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), []))
