@@ -49,9 +49,7 @@ def _mapsto(**options: Any) -> Fit:
 
         frame = x.assign(**{"target ": y})
         types = {"target ": "category"} if task["metric"] == "auc" else {}
-        model = mapsto.fit(
-            frame, target="target ", test=0, seed=task["seed"], types=types, progress=False, **options
-        )
+        model = mapsto.fit(frame, target="target ", test=0, seed=task["seed"], types=types, progress=False, **options)
 
         def predict(rows: Any) -> np.ndarray:
             if task["metric"] == "auc":

@@ -17,15 +17,28 @@ _SEEN = f"""
 import json
 print("\\n" + json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
 """
-_HELP = "import sys\nsys.argv = ['mapsto', '--help']\nfrom mapsto.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass"
 _IMPORT = "import sys, mapsto"
-_LOAD = "import sys, mapsto\nmapsto.load(sys.argv[1])"
-_PREDICT = (
-    "import sys, mapsto, polars\nmapsto.load(sys.argv[1]).predict(polars.read_csv(mapsto.demo.DATA, n_rows=1))".replace(
-        "polars\n", "polars, mapsto.demo\n"
-    )
-)
-_FIT = "import sys, mapsto\nfrom mapsto.demo import DATA\nmapsto.fit(DATA, target='credit_risk', network='tabm', progress=False).save(sys.argv[1])"
+_HELP = """
+import sys
+from mapsto.cli import main
+sys.argv = ["mapsto", "--help"]
+try:
+    main()
+except SystemExit:
+    pass
+"""
+_FIT = """
+import sys, mapsto
+from mapsto.demo import DATA
+mapsto.fit(DATA, target="credit_risk", network="tabm", progress=False).save(sys.argv[1])
+"""
+_LOAD = """
+import sys, mapsto
+model = mapsto.load(sys.argv[1])
+"""
+_PREDICT = f"""{_LOAD}
+model.predict({{name: [None] for name in model.columns["column"]}})
+"""
 
 
 def main(arguments: list[str]) -> None:
@@ -38,7 +51,12 @@ def main(arguments: list[str]) -> None:
         subprocess.run(python(_FIT, path), check=True)
         rows = [
             ("python -c pass", python("pass"), "", None),
-            ("mapsto --help", [str(Path(sys.executable).with_name("mapsto")), "--help"], "0.3 s", python(_HELP + _SEEN)),
+            (
+                "mapsto --help",
+                [str(Path(sys.executable).with_name("mapsto")), "--help"],
+                "0.3 s",
+                python(_HELP + _SEEN),
+            ),
             ("import mapsto", python(_IMPORT), "0.2 s", python(_IMPORT + _SEEN)),
             ("mapsto.load", python(_LOAD, path), "", python(_LOAD + _SEEN, path)),
             ("mapsto.load, predict one row", python(_PREDICT, path), "", python(_PREDICT + _SEEN, path)),

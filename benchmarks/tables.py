@@ -50,7 +50,9 @@ def main(arguments: list[str]) -> None:
     print(path)
 
 
-def _prepare(folder: Path, dataset: Dataset, train: pl.DataFrame, test: pl.DataFrame, seed: int, seconds: float) -> None:
+def _prepare(
+    folder: Path, dataset: Dataset, train: pl.DataFrame, test: pl.DataFrame, seed: int, seconds: float
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "task.json").exists():
         train.write_parquet(folder / "train.parquet")
@@ -106,7 +108,10 @@ def _collect(work: Path, dataset: Dataset) -> dict[str, list[dict[str, object]]]
 def _section(dataset: Dataset, found: dict[str, list[dict[str, object]]], names: list[str]) -> list[str]:
     better = 1 if dataset.metric == "auc" else -1
     lines = [f"## {dataset.name} ({dataset.metric.upper()})", ""]
-    lines += ["| contender | splits | score | mapsto ahead by | fit s | predict s | peak MB |", "|---|---|---|---|---|---|---|"]
+    lines += [
+        "| contender | splits | score | mapsto ahead by | fit s | predict s | peak MB |",
+        "|---|---|---|---|---|---|---|",
+    ]
     order = sorted(names, key=lambda name: -better * float(np.mean([e["score"] for e in found[name]])))  # type: ignore[arg-type]
     for name in order:
         entries = found[name]

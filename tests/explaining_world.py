@@ -27,6 +27,7 @@ class Trees:
     def __init__(self, schema: Schema, train: Encoded) -> None:
         self.schema = schema
         self.members = [SimpleNamespace(name="trees")]
+        self.names = ["trees"]
         values = schema.features(train).values
         self.models = {}
         for target in schema.targets:
@@ -52,6 +53,7 @@ class Formula(Trees):
     def __init__(self, schema: Schema, function: Callable[[Encoded], dict[str, np.ndarray]]) -> None:
         self.schema, self.function = schema, function
         self.members = [SimpleNamespace(name="formula")]
+        self.names = ["trees"]
 
     def predict(self, encoded: Encoded, *, threads: int | None = None) -> dict[str, np.ndarray]:
         return self.function(encoded)

@@ -7,13 +7,13 @@ import sys
 import numpy as np
 import pytest
 import torch
-from small_tables import work
 from torch import nn
 
 from mapsto.errors import ModelFileError, OptionError
 from mapsto.members.network import Network
 from mapsto.training import loop
 from mapsto.training.run import Run
+from small_tables import work
 
 SMALL = {"networks": {name: {"width": 16} for name in ("tabm", "perceptron", "residual")}}
 PRICE = {"price": "number"}
@@ -110,7 +110,7 @@ class Own(nn.Module):
 
 
 def test_a_users_own_module():
-    given = work(PRICE, learning={"epochs": 10})
+    given = work(PRICE, learning={"epochs": 40, "learning_rate": 0.01})
     member = Network("own", Own).fit(given)
     assert given.metrics["price"](given.valid.truth["price"], member.predict(given.valid)["price"]) < 60
     with pytest.raises(ModelFileError, match="give it again"):
@@ -162,5 +162,7 @@ Network.from_state(state, built.arrays(), schema).predict(rows)
 found = [name for name in sys.modules if name.startswith("mapsto.training") and name != "mapsto.training.run"]
 sys.exit(", ".join(set(found) - {"mapsto.training"}) or 0)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=__file__.rpartition("/")[0], check=False, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=__file__.rpartition("/")[0], check=False, capture_output=True
+    )
     assert done.returncode == 0, done.stderr.decode()

@@ -79,7 +79,9 @@ def rezip(change, compression=zipfile.ZIP_STORED):
     return out.getvalue()
 
 
-@pytest.mark.parametrize("name", ["../evil.json", "/etc/evil.json", "a\\b.json", "C:/x.json", "x.pkl", "x" * 300 + ".json"])
+@pytest.mark.parametrize(
+    "name", ["../evil.json", "/etc/evil.json", "a\\b.json", "C:/x.json", "x.pkl", "x" * 300 + ".json"]
+)
 def test_climbing_and_foreign_names_are_refused(name):
     with pytest.raises(ModelFileError):
         modelfile.from_bytes(rezip(lambda files: files.update({name: b"{}"})))

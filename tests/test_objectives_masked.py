@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small_tables import encoded
 
 from mapsto.composition import Composition
 from mapsto.errors import OptionError
@@ -13,6 +12,7 @@ from mapsto.training.batches import RowSource, to_batch
 from mapsto.training.contract import check_objective
 from mapsto.training.loop import train
 from mapsto.training.run import Run
+from small_tables import encoded
 
 
 def objective(network: str = "tabm") -> MaskedCells:
@@ -47,7 +47,7 @@ def test_hidden_cells_are_missing_and_no_others():
 
 
 def test_nothing_to_hide_is_said():
-    schema, every = encoded({"sold": "category"})
+    schema, _ = encoded({"sold": "category"})
     composition = Composition.build(schema, "tabm", rows=400)
     source = RowSource(Batch({"other": torch.zeros(10, 1)}), 10)
     with pytest.raises(OptionError, match="needs numbers or categories"):

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from small_tables import encoded, work
 from torch import nn
 
 from mapsto import losses
@@ -16,6 +15,7 @@ from mapsto.training.batches import RowSource, to_batch
 from mapsto.training.contract import check_objective
 from mapsto.training.loop import train
 from mapsto.training.run import Run
+from small_tables import encoded, work
 
 BOTH = {"price": "number", "sold": "category"}
 
@@ -78,7 +78,7 @@ def test_rows_without_truth_teach_nothing(network):
     every.truth["sold"][:20] = -1
     gradients = []
     for rows in (every, every.take(np.arange(20, 40))):
-        composition = Composition.build(schema, network, rows=40, options={"dropout": 0.0})
+        composition = Composition.build(schema, network, rows=40).eval()  # no dropout
         goals = [Goal(schema.targets[0], schema.targets[0].loss(None, {}), None)]
         source = RowSource(to_batch(rows, schema.targets, torch.device("cpu")), 100)
         total = []

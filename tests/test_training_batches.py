@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from small_tables import encoded
 
 from mapsto.networks.blocks.ragged import RaggedTensor
 from mapsto.objectives.base import Batch
 from mapsto.training.batches import RowSource, labelled, to_batch
+from small_tables import encoded
 
 CPU = torch.device("cpu")
 

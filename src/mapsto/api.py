@@ -185,6 +185,3 @@ def _start_event(folder: Path) -> dict[str, Any]:
                 return event
     message = f"{path} does not say how its run began; it was killed before it read its data. Start it again."
     raise RunError(message)
-
-
-

@@ -14,6 +14,7 @@ import copy
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from mapsto.errors import DataError, ModelFileError, OptionError
 from mapsto.networks import own
 from mapsto.networks.base import DataSize, Encoder, Encoding, Layout, NetworkConfig
 from mapsto.networks.blocks.heads import Head
+from mapsto.networks.blocks.hide import HideColumns
 from mapsto.networks.blocks.initialization import initialize
 from mapsto.networks.blocks.ragged import RaggedTensor, TensorBlock, take
 from mapsto.networks.own import AnyNetwork
@@ -56,7 +58,8 @@ class Composition(nn.Module):
         super().__init__()
         self._json = json
         layout = own.layout(network)
-        encoders = _encoders(schema, layout, Encoding.of(json["encoding"]))
+        encoding = Encoding.of(json["encoding"])
+        encoders = _encoders(schema, layout, encoding)
         self.blocks, self.encoders = list(encoders), nn.ModuleList(encoders.values())
         self.feature_columns = [
             schema.parts[key][part].column
@@ -64,7 +67,8 @@ class Composition(nn.Module):
             for part, count in encoder.spans
             for _ in range(count)
         ]
-        self.in_features = json["encoding"]["token_width"] if layout == "tokens" else len(self.feature_columns)
+        self.in_features = encoding.token_width if layout == "tokens" else len(self.feature_columns)
+        self.hide = HideColumns(self.feature_columns, encoding.column_dropout)
         self.network = own.made(network, self.in_features, json["options"])
         self.views, width = own.views_and_width(self.network, self.in_features)
         self.outputs = {target.name: target.out_features for target in schema.targets}
@@ -156,7 +160,8 @@ class Composition(nn.Module):
     def encode(self, blocks: Mapping[str, TensorBlock]) -> Tensor:
         """A batch of blocks to what the network reads: `x_BF`, or `x_BTD`."""
         encoded = [encoder(blocks[key]) for key, encoder in zip(self.blocks, self.encoders, strict=True)]
-        return encoded[0] if len(encoded) == 1 else torch.cat(encoded, dim=1)
+        x: Tensor = self.hide(encoded[0] if len(encoded) == 1 else torch.cat(encoded, dim=1))
+        return x
 
     def features(self, x: Tensor) -> Tensor:
         """The network's features `h_BKD` of encoded rows."""
@@ -252,21 +257,23 @@ def _complete(
     encoding: dict[str, Any],
 ) -> dict[str, Any]:
     """Name, every option of the network and every option of the encoding, derived where not given."""
+    outputs = sum(target.out_features for target in schema.targets)
+    regression = all(target.task == "regression" for target in schema.targets)
+    parts = sum(len(each) for each in schema.parts.values())
+    size = DataSize(rows, parts, outputs, regression)
     if not own.is_network_class(chosen):
         if options and isinstance(chosen, nn.Module):
             message = f"options {sorted(options)} were given for a module that is already made; set them there."
             raise OptionError(message)
-        read_as = Encoding.of(NetworkConfig.encoding() | encoding)
+        read_as = Encoding.of(NetworkConfig.encoding(size) | encoding)
         return {"network": OWN, "options": options, "encoding": read_as.to_json()}
-    read_as = Encoding.of(chosen.Config.encoding() | encoding)
-    with torch.device("meta"):
-        encoders = _encoders(schema, chosen.layout, read_as)
+    read_as = Encoding.of(chosen.Config.encoding(size) | encoding)
     if chosen.layout == "tokens":
-        features = sum(len(parts) for parts in schema.parts.values())
         options = {"token_width": encoding["token_width"]} | options if "token_width" in encoding else options
     else:
-        features = sum(encoder.out_features for encoder in encoders.values())
-    size = DataSize(rows, features, sum(target.out_features for target in schema.targets))
+        with torch.device("meta"):
+            encoders = _encoders(schema, chosen.layout, read_as)
+        size = replace(size, features=sum(encoder.out_features for encoder in encoders.values()))
     final = chosen.Config.for_data(size, **options).to_json()
     width = {"token_width": final["token_width"]} if chosen.layout == "tokens" else {}
     known = chosen.name if networks.NETWORKS.get(chosen.name) is chosen else OWN

@@ -108,7 +108,9 @@ class Fitted:
         inside = state.sets(prediction, coverage)
         classes = pl.Series([str(value) for value in target.classes])
         row, code = np.nonzero(inside)
-        lists = pl.DataFrame({"row": row, "value": classes.gather(code)}).group_by("row", maintain_order=True).agg("value")
+        lists = (
+            pl.DataFrame({"row": row, "value": classes.gather(code)}).group_by("row", maintain_order=True).agg("value")
+        )
         rows = pl.DataFrame({"row": np.arange(len(inside))}).join(lists, on="row", how="left", maintain_order="left")
         return [rows["value"].fill_null([]).alias(f"{target.name}_set")]
 
@@ -239,9 +241,7 @@ class Fitted:
     def _read(cls, manifest: dict[str, Any], parts: dict[str, modelfile.State]) -> Fitted:
         schema = Schema.from_state(*parts["schema"])
         judged, about = parts["judged"][0], parts["about"][0]
-        samples = {
-            name: Sample.from_state(*parts[name], schema) for name in ("background", "held") if name in parts
-        }
+        samples = {name: Sample.from_state(*parts[name], schema) for name in ("background", "held") if name in parts}
         return cls(
             schema=schema,
             ensemble=Ensemble.from_state(*parts["members"], schema),

@@ -249,10 +249,11 @@ def _claimed(series: pl.Series, *, target: bool = False) -> Column:
         try:
             return kind.claim(series, name=series.name, target=target)
         except ColumnRefused as refusal:
-            refusals.append(f"{kind.type}: {refusal}")
+            if kind.task is not None:
+                refusals.append(f"{kind.type}: {refusal}")
     if not target:
         return Ignored(name=series.name, reason=f"no column type reads cells of type {series.dtype}")
-    message = f"column {series.name!r} cannot be a target. " + "; ".join(refusals)
+    message = f"column {series.name!r} cannot be a target, no type that can be predicted takes it. " + "; ".join(refusals)
     raise DataError(message)
 
 

@@ -15,8 +15,10 @@ Life of a column::
 
 from __future__ import annotations
 
+import datetime
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 if TYPE_CHECKING:
@@ -192,8 +194,14 @@ class Column(ABC):
         return text if len(text) <= 60 else text[:57] + "..."
 
     def to_json(self, value: Any) -> Any:
-        """A user value as JSON."""
-        return value
+        """A user value as JSON that `encode` reads like the value: ISO 8601 for times, seconds for durations."""
+        if isinstance(value, list | tuple):
+            return [self.to_json(item) for item in value]
+        if isinstance(value, datetime.date | datetime.time):
+            return value.isoformat()
+        if isinstance(value, datetime.timedelta):
+            return value.total_seconds()
+        return float(value) if isinstance(value, Decimal) else value
 
     def from_json(self, value: Any) -> Any:
         """JSON back to a user value."""

@@ -131,7 +131,9 @@ class Boolean(ClassTarget):
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
         """The inverse of `to_state`, checked."""
         state = State(json, arrays)
-        column = cls(name=state.text("name"), reason=state.text("reason"))
+        column = state.make(
+            cls,
+        )
         values = state.items("values", str, bool, longest=2)
         plain = values == [False, True]
         if not plain and (len(values) != 2 or not all(isinstance(v, str) for v in values) or values[0] == values[1]):

@@ -76,7 +76,7 @@ class Category(ClassTarget):
         if is_text(dtype):
             return cls(name=name, reason=cls._reason_for_text(series, cells, target=target))
         if target and (distinct := few_whole_numbers(series)):
-            return cls(name=name, reason=f"{distinct} distinct whole numbers, read as classes")
+            return cls(name=name, reason=f"{distinct} distinct whole numbers, so classes rather than a quantity")
         whole = is_number(dtype) and bool(dtype.is_integer() or (cells == cells.round()).all())
         if not target and whole and named_like_code(name):
             return cls(name=name, reason=f"codes by their name, {cells.n_unique():,} distinct")
@@ -100,6 +100,8 @@ class Category(ClassTarget):
 
     def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
         """The values and their counts, by falling frequency or in the given order."""
+        if self.ordered is None and series.dtype == pl.Enum:
+            self.ordered = series.dtype.categories.to_list()  # type: ignore[attr-defined]
         found = Vocabulary.learn(series, self.max_size)
         self._vocabulary = found if self.ordered is None else self._in_order(found)
         self._index()
@@ -205,12 +207,11 @@ class Category(ClassTarget):
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
         """The inverse of `to_state`, checked."""
         state = State(json, arrays)
-        column = cls(
+        column = state.make(
+            cls,
             max_size=state.integer("max_size", low=1),
             min_count=state.integer("min_count", low=1),
             ordered=state.optional_items("ordered", str, int, float, bool),
-            name=state.text("name"),
-            reason=state.text("reason"),
         )
         column._vocabulary = Vocabulary.from_state(state)
         column._index()

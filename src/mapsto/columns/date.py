@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 _READABLE = 0.9
 _YEAR = 365.2425
+_MINUTE = 60_000_000
 _HISTOGRAM = 20
 
 
@@ -169,10 +169,6 @@ class Date(Column):
         """Without fractions of a second."""
         return super().show(value.replace(microsecond=0) if hasattr(value, "microsecond") else value)
 
-    def to_json(self, value: Any) -> Any:
-        """ISO 8601 text, which `encode` reads."""
-        return value.isoformat() if isinstance(value, datetime.date | datetime.time) else value
-
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells, first and last, and counts over the training rows' span (in years, outer bins open)."""
         time = self._instants(series)
@@ -207,7 +203,10 @@ class Date(Column):
         """The inverse of `to_state`, checked."""
         state = State(json, arrays)
         given, read = _format_from(state, "format"), _format_from(state, "read_format")
-        column = cls(format=given, name=state.text("name"), reason=state.text("reason"))
+        column = state.make(
+            cls,
+            format=given,
+        )
         column._format = read
         column._zone = state.optional_text("zone")
         if column._zone is not None and not is_zone(column._zone):
@@ -242,7 +241,7 @@ def _positions(time: np.ndarray) -> dict[str, np.ndarray]:
         "day of year": (day - time.astype("datetime64[Y]")).astype(np.int64),
         "day of month": (day - time.astype("datetime64[M]")).astype(np.int64),
         "weekday": (day.astype(np.int64) + 3) % 7,
-        "minute of day": ((time - day) // np.timedelta64(1, "m")).astype(np.int64),
+        "minute of day": time.astype("datetime64[us]").astype(np.int64) // _MINUTE % 1440,
     }
     return {cycle: np.where(np.isnat(time), -1, place) for cycle, place in found.items()}
 

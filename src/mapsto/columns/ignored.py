@@ -27,8 +27,8 @@ class Ignored(SetAside):
     @classmethod
     def claim(cls, series: pl.Series, *, name: str, target: bool = False) -> Self:
         """Columns without a value, or with one value only."""
-        if not is_constant(series):
-            message = "values differ"
+        if target or not is_constant(series):
+            message = "values differ" if not target else "an ignored column cannot be learned"
             raise ColumnRefused(message)
         there = present(series)
         if not len(there):

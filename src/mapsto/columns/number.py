@@ -100,7 +100,7 @@ class Number(Column):
             reason += ", with a decimal comma"
         elif found.ambiguous:
             reason += "; a comma is taken as thousands mark (decimal=',' if it is not)"
-        bad = cells.filter(pl.Series(~np.isfinite(numbers) & numerals.unmarked(cells), dtype=pl.Boolean))
+        bad = cells.filter(pl.Series(np.isnan(numbers) & numerals.unmarked(cells), dtype=pl.Boolean))
         if len(bad):
             reason += f"; cells like {examples(bad.to_list(), 1)} cannot be read and count as missing"
         return cls(decimal=found.decimal, name=name, reason=reason)
@@ -137,7 +137,7 @@ class Number(Column):
         if dtype.is_integer() or dtype in (pl.Null, pl.Boolean, pl.Duration) or dtype.is_decimal():
             return np.zeros(len(series), dtype=bool)
         if dtype.is_float():
-            x = series.to_numpy()
+            x = series.to_numpy().astype(np.float64)
             return np.asarray(~(np.isnan(x) | (np.abs(x) <= LIMIT)))
         if is_text(dtype):
             text = as_text(series)
@@ -150,18 +150,17 @@ class Number(Column):
     def _values(self, series: pl.Series) -> np.ndarray:
         """float64 `(rows,)` in user units, NaN where missing, infinite or unreadable."""
         dtype = series.dtype
-        if dtype.is_decimal() or dtype in (pl.Boolean, pl.Null):
-            series = series.cast(pl.Float64)
-        if is_number(series.dtype):
+        if is_number(dtype):
             x = series.to_numpy().astype(np.float64)
+        elif dtype.is_decimal() or dtype in (pl.Boolean, pl.Null):
+            x = series.cast(pl.Float64).to_numpy().copy()
         elif dtype == pl.Duration:
             x = series.dt.total_microseconds(fractional=True).to_numpy() / 1e6
         elif is_text(dtype):
             x = numerals.parse(as_text(series), self._decimal).copy()
         else:
             return np.full(len(series), np.nan)
-        with np.errstate(invalid="ignore"):
-            x[~(np.abs(x) <= LIMIT)] = np.nan
+        x[~(np.abs(x) <= LIMIT)] = np.nan
         return x
 
     # -- as a target
@@ -236,13 +235,12 @@ class Number(Column):
         """The inverse of `to_state`, checked."""
         state = State(json, arrays)
         scaling = Scaling.from_state(state)
-        column = cls(
+        column = state.make(
+            cls,
             scaling=scaling.how,
-            edges=state.text("edges_from", allowed=("target", "quantile")),  # type: ignore[arg-type]
-            bins=state.integer("bins", low=2, high=_MOST_BINS),
-            decimal=state.optional_text("decimal", allowed=(".", ",")),  # type: ignore[arg-type]
-            name=state.text("name"),
-            reason=state.text("reason"),
+            edges=state.text("edges_from"),
+            bins=state.integer("bins"),
+            decimal=state.optional_text("decimal"),
         )
         column._scaling = scaling
         column._decimal = state.text("read_decimal", allowed=(".", ","))  # type: ignore[assignment]

@@ -263,12 +263,11 @@ class Set(Column):
         for entry, separator in (("separator", given), ("read_separator", read)):
             if separator is not None and not separator.strip(BLANKS):
                 raise state.refusal(entry, separator, "a separator")
-        column = cls(
+        column = state.make(
+            cls,
             separator=given,
             max_size=state.integer("max_size", low=1),
             min_count=state.integer("min_count", low=1),
-            name=state.text("name"),
-            reason=state.text("reason"),
         )
         column._separator = read
         column._vocabulary = Vocabulary.from_state(state)

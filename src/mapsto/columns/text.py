@@ -177,12 +177,11 @@ class Text(Column):
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
         """The inverse of `to_state`, checked."""
         state = State(json, arrays)
-        column = cls(
+        column = state.make(
+            cls,
             size=state.integer("size", low=1, high=_LARGEST),
             min_count=state.integer("min_count", low=1),
             characters=None if json.get("characters") is None else state.flag("characters"),
-            name=state.text("name"),
-            reason=state.text("reason"),
         )
         column._characters = state.flag("reads_characters")
         column._buckets = state.rising("buckets", "int32", longest=_LARGEST)

@@ -62,7 +62,8 @@ def integrated_gradients(
     import torch
     from captum.attr import IntegratedGradients
 
-    draws = int(np.clip(rows_that_fit / (_COST * STEPS * game.rows), 1, DRAWS))
+    points = _COST * STEPS * game.rows * len(game.question.targets)
+    draws = int(np.clip(rows_that_fit / points, 1, DRAWS))
     others = game.draw(draws, fitted.recipe.seed)
     rows = np.repeat(np.arange(game.rows), draws)
     own, background = (_encode(composition, one) for one in (encoded, game.background_rows))

@@ -13,6 +13,7 @@ from mapsto.members.bagged import Bagged
 from mapsto.members.base import Work
 
 if TYPE_CHECKING:
+    from mapsto.fitting.candidates import Candidate
     from mapsto.fitting.prepare import Prepared
     from mapsto.members.base import Member, Predictions
     from mapsto.recipe import Recipe
@@ -33,18 +34,21 @@ class Learned:
     predict_us: float
 
 
-def learn(name: str, prepared: Prepared, run: Run, recipe: Recipe, *, seconds: float | None, bag: bool) -> Learned:
-    """Fit the member of this name, or take it up as it was kept.
+def learn(
+    candidate: Candidate, prepared: Prepared, run: Run, recipe: Recipe, *, seconds: float | None, bag: bool
+) -> Learned:
+    """Fit the candidate, or take it up as it was kept.
 
     With `bag`, one model a fold is fitted on the development rows, and the held rows are predicted by models that did
     not see them; otherwise one model is fitted on the training rows.
     """
+    name = candidate.name
     place = f"members/{name}"
     kept = run.kept(place)
     if kept is not None:
         return _taken_up(name, kept, prepared)
     start = clock.perf_counter()
-    member = make(name, prepared.options.module)
+    member = make(candidate.kind, prepared.options.module)
     work = work_of(prepared, run, recipe, seconds, label=f"{name}: ")
     held: Predictions
     if bag:
@@ -88,6 +92,7 @@ def work_of(prepared: Prepared, run: Run, recipe: Recipe, seconds: float | None,
         threads=prepared.options.threads,
         seconds=seconds,
         label=label,
+        device=prepared.options.device,
     )
 
 

@@ -72,7 +72,9 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
     metrics = {name: metric.name for name, metric in prepared.metrics.items()}
     fitted = Fitted(prepared.schema, ensemble, recipe, metrics, notes=prepared.notes, keep=options.keep)
     fitted.history = [
-        {key: value for key, value in event.items() if key != "kind"} for event in run.events if event["kind"] == "epoch"
+        {key: value for key, value in event.items() if key != "kind"}
+        for event in run.events
+        if event["kind"] == "validated"
     ]
     if options.judge:
         held = calibrate(fitted, held, prepared)

@@ -81,8 +81,13 @@ def prepare(table: Table, options: Options) -> Prepared:
     dev = _encode(schema, dev_frame, options)
     test = _encode(schema, frame[cut.test], options) if len(cut.test) else None
     count = options.recipe.folds or SMALL_FOLDS
-    fold_rows = folds(len(dev_rows), None if strata is None else strata[dev_rows], _groups(dev_frame, options), count,
-                      options.recipe.seed)
+    fold_rows = folds(
+        len(dev_rows),
+        None if strata is None else strata[dev_rows],
+        _groups(dev_frame, options),
+        count,
+        options.recipe.seed,
+    )
     everything = np.arange(len(dev_rows))
     if len(cut.test):
         notes += duplicates_across(frame, cut, options.targets)

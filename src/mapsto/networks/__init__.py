@@ -39,6 +39,8 @@ class _Networks(Mapping[str, "type[Network]"]):
     """Name to class; a class is imported when it is looked up."""
 
     def __getitem__(self, name: str) -> type[Network]:
+        if name not in _CLASSES:
+            raise KeyError(name)
         found: type[Network] = getattr(import_module(f"mapsto.networks.{_module(name)}"), _CLASSES[name])
         return found
 

@@ -98,6 +98,8 @@ class DataSize:
     """Width of the flat input after encoding, or the number of tokens."""
     outputs: int
     """Sum of the widths of all heads."""
+    regression: bool = False
+    """Whether every target is a number. Networks for numbers need less against overfitting than for classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +108,7 @@ class Encoding(Options):
 
     numbers: str = option("plain", among=("plain", "piecewise", "periodic"), doc="how numbers are embedded")
     number_width: int = option(16, low=1, high=256, doc="vector of a number, layout flat, when embedded")
+    number_activation: str = option("identity", among=("identity", "relu"), doc="curve behind an embedded number")
     frequencies: int = option(24, low=1, high=256, doc="learned frequencies of a periodic embedding")
     frequency_scale: float = option(0.1, low=1e-4, high=100.0, doc="standard deviation of the first frequencies")
     codes: str = option("one-hot", among=("one-hot", "embedding"), doc="how categories are read, layout flat")
@@ -113,6 +116,7 @@ class Encoding(Options):
     code_width: int = option(8, low=1, high=256, doc="vector of an embedded category, layout flat")
     bag_width: int = option(32, low=1, high=1024, doc="vector of a bag (set, text), layout flat")
     token_width: int = option(64, low=1, high=1024, doc="vector of every column, layout tokens")
+    column_dropout: float = option(0.0, low=0.0, high=0.95, doc="share of columns hidden from a row in training")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +139,11 @@ class NetworkConfig(Options):
         return {}
 
     @classmethod
-    def encoding(cls) -> dict[str, Any]:
-        """How this network likes its inputs encoded (see `Encoding`); the recipe may override."""
+    def encoding(cls, size: DataSize) -> dict[str, Any]:
+        """How this network likes its inputs encoded (see `Encoding`); the recipe may override.
+
+        `size.features` is the number of arrays that the columns contribute: their width is not known yet.
+        """
         return {"numbers": "plain", "codes": "one-hot"}
 
 

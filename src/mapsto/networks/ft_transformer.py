@@ -116,12 +116,15 @@ class FTTransformer(Network):
             return {"token_width": 32, "depth": 2} if size.rows < 3_000 else {}
 
         @classmethod
-        def encoding(cls) -> dict[str, Any]:
+        def encoding(cls, size: DataSize) -> dict[str, Any]:
             """Numbers embedded piecewise before they become tokens."""
             return {"numbers": "piecewise"}
 
     def __init__(self, in_features: int, config: Config) -> None:
         super().__init__(in_features, config)
+        if in_features != config.token_width:
+            message = f"ft-transformer: tokens have {in_features} features; token_width says {config.token_width}."
+            raise OptionError(message)
         self.out_features = config.token_width
         self.answer = nn.Parameter(torch.randn(1, 1, config.token_width) * config.token_width**-0.5)
         last = config.depth - 1

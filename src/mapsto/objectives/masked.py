@@ -20,8 +20,6 @@ from mapsto.networks.blocks.heads import Head
 from mapsto.objectives.base import Batch, Draws, Objective, Source, Update
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from mapsto.composition import Composition
     from mapsto.networks.blocks.ragged import TensorBlock
 
@@ -68,12 +66,9 @@ class MaskedCells(Objective):
         if classes:
             self.heads["codes"] = Head(composition.views, width, classes)
         self.heads.to(next(composition.parameters()).device)
-        self.modules = nn.ModuleDict({"composition": composition, "heads": self.heads})
-
-    def parameter_groups(self) -> dict[str, Iterable[nn.Parameter]]:
-        """Encoders, network and the heads of this objective."""
-        parts = (self.composition.encoders, self.composition.network, self.heads)
-        return {"main": [parameter for part in parts for parameter in part.parameters()]}
+        self.modules = nn.ModuleDict(
+            {"encoders": composition.encoders, "network": composition.network, "heads": self.heads}
+        )
 
     def step(self, batch: Batch, update: Update) -> dict[str, Tensor]:
         """Hide, predict, descend the mean of the losses."""

@@ -19,7 +19,10 @@ def describe(fitted: Fitted) -> str:
         lines += ["", "Noticed"]
         lines += [f"  {'!' if note.kind == 'warning' else '-'} {note.text}" for note in fitted.notes]
     rows = fitted.facts.get("rows", {})
-    lines += ["", f"Learned from {rows.get('train', 0):,} rows in {fitted.facts.get('seconds', 0):.0f} s: {members(fitted)}"]
+    lines += [
+        "",
+        f"Learned from {rows.get('train', 0):,} rows in {fitted.facts.get('seconds', 0):.0f} s: {members(fitted)}",
+    ]
     if fitted.facts.get("metrics"):
         lines += ["", f"On {fitted.facts['judged_on']}"]
         for target, scores in fitted.facts["metrics"].items():

@@ -1,8 +1,13 @@
 """Tables: read from anything, check their form, split them honestly. Knows no torch and no column types."""
 
+from mapsto.table.form import check_form as check_form
+from mapsto.table.form import duplicates_across as duplicates_across
 from mapsto.table.frame import Table as Table
 from mapsto.table.frame import fingerprint as fingerprint
 from mapsto.table.kinds import give_back as give_back
 from mapsto.table.notes import Note as Note
 from mapsto.table.reading import read as read
+from mapsto.table.splits import Split as Split
+from mapsto.table.splits import folds as folds
+from mapsto.table.splits import split as split
 from mapsto.table.writing import write as write

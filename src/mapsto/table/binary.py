@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import zipfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,18 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from mapsto.errors import DataError, MissingExtra
+from mapsto.table.arrowcheck import check_arrow
 from mapsto.table.names import named
 from mapsto.table.notes import Note
-from mapsto.table.sources import MOST_RATIO, MOST_UNPACKED, FREE, Source, unpacking
+from mapsto.table.sources import FREE, MOST_RATIO, MOST_UNPACKED, Source, unpacking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+MOST_CELLS = 1 << 30
+MOST_CELLS_A_BYTE = 1000
+"""A Parquet file that declares more cells than both is refused: its pages may repeat one value without end."""
 
 
 @contextmanager
@@ -36,27 +43,43 @@ def read_parquet(source: Source) -> tuple[pl.DataFrame, list[Note]]:
     """Read a Parquet file; its row groups stay apart in memory, nothing is copied together."""
     data = source.body
     hint = ""
-    if _tail(source) != b"PAR1":
+    size, tail = _size_and_tail(source)
+    if tail != b"PAR1":
         hint = "Its last bytes are not the 'PAR1' that ends a Parquet file. "
     with parsing(source.name, "Parquet", hint):
-        return pl.read_parquet(data, glob=False, hive_partitioning=False), []
+        lazy = pl.scan_parquet(data, glob=False, hive_partitioning=False)
+        cells = lazy.select(pl.len()).collect().item() * len(lazy.collect_schema())
+        if cells > MOST_CELLS and cells > MOST_CELLS_A_BYTE * size:
+            message = f"{source.name} was refused: {size:,} bytes declare {cells:,} cells, more than any real table"
+            raise DataError(message)
+        return lazy.collect(), []
 
 
-def _tail(source: Source) -> bytes:
-    if source.data is not None:
-        return source.data[-4:]
-    with source.body.open("rb") as file:  # type: ignore[union-attr]
-        file.seek(0, io.SEEK_END)
-        file.seek(max(file.tell() - 4, 0))
-        return file.read(4)
+def _size_and_tail(source: Source) -> tuple[int, bytes]:
+    with source.opened() as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(size - 4, 0))
+        return size, file.read(4)
 
 
 def read_arrow(source: Source) -> tuple[pl.DataFrame, list[Note]]:
     """Read an Arrow file (Feather version 2) or Arrow stream."""
     with parsing(source.name, "Arrow", "Expected an Arrow file, also called Feather version 2. "):
+        with _mapped(source) as data:
+            check_arrow(data)
         if source.head(4) == b"\xff\xff\xff\xff":
             return pl.read_ipc_stream(source.body), []
         return pl.read_ipc(source.body), []
+
+
+@contextmanager
+def _mapped(source: Source) -> Iterator[bytes | mmap.mmap]:
+    """All bytes without reading them all."""
+    if source.data is not None:
+        yield source.data
+        return
+    with source.opened() as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        yield mapped
 
 
 def read_excel(source: Source, sheet: str | int | None) -> tuple[pl.DataFrame, list[Note]]:
@@ -98,10 +121,9 @@ def _sheet(names: list[str], sheet: str | int | None, where: str) -> str:
 
 def _check_workbook(source: Source) -> None:
     """A workbook that is a zip is unpacked once into nothing: sizes must be true and within the limits."""
-    packed = source.body if source.data is None else io.BytesIO(source.data)
     if source.head(2) != b"PK":
         return
-    with unpacking(source.name), zipfile.ZipFile(packed) as archive:
+    with source.opened() as file, unpacking(source.name), zipfile.ZipFile(file) as archive:
         size = sum(info.file_size for info in archive.infolist())
         small = sum(info.compress_size for info in archive.infolist())
         if size > MOST_UNPACKED or (size > FREE and size > MOST_RATIO * small):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -124,7 +124,8 @@ def _mend_quotes(file: _File) -> Findings:
 
 def _as_characters(file: _File, quoted: Findings, *, at_all: bool) -> Findings | None:
     """What the check finds when quotes mean nothing, if that is a whole table where reading them as quotes gives none
-    (or `at_all`); else None."""
+    (or `at_all`); else None.
+    """
     if not at_all and not (quoted.odd.fields > 0).any():
         return None
     literal = file.check(None)
@@ -184,7 +185,9 @@ def _what(file: _File, findings: Findings, bad: Odd) -> str:
     for fields in np.unique(bad.fields):
         lines = bad.lines[bad.fields == fields]
         kind = "line" if len(lines) == 1 else "lines"
-        parts.append(f"{kind} {listed(lines, len(lines))} with {plural(int(fields), 'field')} instead of {findings.fields}")
+        parts.append(
+            f"{kind} {listed(lines, len(lines))} with {plural(int(fields), 'field')} instead of {findings.fields}"
+        )
     if file.broken:
         kind = "line" if len(file.broken) == 1 else "lines"
         parts.append(f"{kind} {listed(file.broken, len(file.broken))} with a quote that opens and never closes")
@@ -195,8 +198,10 @@ def _header(header: bytes, layout: Layout) -> list[str]:
     """The names in the header record."""
     text = header.decode().removesuffix("\n").removesuffix("\r")
     quote = None if layout.quote is None else chr(layout.quote)
-    quoting = csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=chr(layout.separator), quotechar=quote, quoting=quoting)
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=chr(layout.separator), quotechar=quote, quoting=quoting
+    )
     return next(reader, [""])
 
 
@@ -204,9 +209,7 @@ def _parse(file: _File, findings: Findings, removed: Odd, filled: np.ndarray) ->
     """All cells as strings, by polars; an empty cell is missing, quoted or not."""
     body = _cleaned(file, findings, removed, filled)
     quote = None if file.layout.quote is None else chr(file.layout.quote)
-    frame = pl.read_csv(
-        body, separator=chr(file.layout.separator), quote_char=quote, infer_schema=False, glob=False
-    )
+    frame = pl.read_csv(body, separator=chr(file.layout.separator), quote_char=quote, infer_schema=False, glob=False)
     rows = findings.records - 1 - int((removed.fields > 0).sum()) + int(filled.sum())
     if frame.height != rows or frame.width != findings.fields:
         message = (
@@ -232,5 +235,3 @@ def _cleaned(file: _File, findings: Findings, removed: Odd, filled: np.ndarray) 
             pieces.append(empty)
         at = end
     return b"".join([*pieces, data[at:]])
-
-

@@ -69,20 +69,20 @@ def column_digest(series: pl.Series) -> str:
 
 def _feed(state: hashlib._Hash, series: pl.Series) -> None:
     """Hash which cells are missing, then the values: fixed width as they lie, strings as lengths and joined bytes."""
-    state.update(np.packbits(series.is_null().to_numpy()))
+    state.update(np.packbits(series.is_null().to_numpy()).data)
     dtype = series.dtype
     if isinstance(dtype, pl.Struct):
         for inner in series.struct.unnest().get_columns():
             _feed(state, inner)
     elif isinstance(dtype, pl.List | pl.Array):
         lists = series.cast(pl.List(dtype.inner)) if isinstance(dtype, pl.Array) else series
-        state.update(np.ascontiguousarray(lists.list.len().fill_null(0).to_numpy()))
+        state.update(np.ascontiguousarray(lists.list.len().fill_null(0).to_numpy()).data)
         _feed(state, lists.drop_nulls().explode(empty_as_null=False))
     elif dtype.is_numeric() or dtype.is_temporal() or dtype == pl.Boolean:
         values = series.to_physical() if dtype.is_temporal() else series
-        state.update(np.ascontiguousarray(values.fill_null(False if dtype == pl.Boolean else 0).to_numpy()))
+        state.update(np.ascontiguousarray(values.fill_null(False if dtype == pl.Boolean else 0).to_numpy()).data)
     elif dtype != pl.Null:
         texts = series.bin.encode("hex") if dtype == pl.Binary else series.cast(pl.String)
         texts = texts.fill_null("")
-        state.update(np.ascontiguousarray(texts.str.len_bytes().to_numpy()))
+        state.update(np.ascontiguousarray(texts.str.len_bytes().to_numpy()).data)
         state.update((texts.str.join("").item() or "").encode())

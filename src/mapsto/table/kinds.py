@@ -32,7 +32,7 @@ def from_object(data: Any) -> tuple[pl.DataFrame, Kind]:
         return tidy(nw.from_native(data, eager_only=True).to_polars()), "pyarrow"
     if isinstance(data, Mapping):
         return tidy(_from_mapping(data)), "dict"
-    if hasattr(data, "__arrow_c_stream__") and not isinstance(data, pl.Series):
+    if hasattr(data, "__arrow_c_stream__") and not dependencies.is_into_series(data):
         return tidy(pl.DataFrame(data)), "polars"
     message = f"cannot read a table from {_described(data)}; expected {ACCEPTED}."
     raise DataError(message)
@@ -74,7 +74,7 @@ def _described(data: Any) -> str:
         return f"a numpy array of shape {data.shape} (name its columns: {{'a': array[:, 0], ...}})"
     if isinstance(data, list):
         return "a list (rows become a table with polars.DataFrame(rows))"
-    if isinstance(data, pl.Series) or dependencies.is_pandas_series(data):
+    if dependencies.is_into_series(data):
         return "a single series (make it a table with .to_frame())"
     return f"{'an' if type(data).__name__[0] in 'aeiouAEIOU' else 'a'} {type(data).__name__}"
 
@@ -84,8 +84,8 @@ def _require_unique(names: list[str]) -> None:
     for position, name in enumerate(names):
         if name in first:
             message = (
-                f"two columns are named {name!r}, at positions {first[name] + 1} and {position + 1}. Expected each name "
-                "once; rename one or remove it."
+                f"two columns are named {name!r}, at positions {first[name] + 1} and {position + 1}. Expected each "
+                "name once; rename one or remove it."
             )
             raise DataError(message)
         first[name] = position
@@ -117,7 +117,7 @@ def _from_values(name: str, values: Any) -> pl.Series:
     if dependencies.is_pyarrow_chunked_array(values):
         return pl.Series(name, nw.from_native(values, series_only=True).to_polars())
     if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(object).filled(None)
+        values = np.ma.filled(values.astype(object), None)
     if not isinstance(values, np.ndarray) and hasattr(values, "__array__"):
         values = np.asarray(values)
     if isinstance(values, np.ndarray) and values.dtype.kind not in "biufmMU":
@@ -135,7 +135,8 @@ def _from_pandas(data: Any) -> pl.DataFrame:
 
 def _pandas_series(name: str, series: Any) -> pl.Series:
     """A pandas column: through Arrow where it can be shared or converted, else value by value (mixed objects, or a
-    pandas without pyarrow)."""
+    pandas without pyarrow).
+    """
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
         return pl.Series(name, np.ascontiguousarray(series.to_numpy()), nan_to_null=True)
@@ -156,7 +157,8 @@ def _pandas_values(series: Any) -> list[Any]:
     missing = series.isna().to_numpy(dtype=bool)
     values = np.array(series.astype(object), dtype=object)
     values[missing] = None
-    return values.tolist()  # type: ignore[no-any-return]
+    found: list[Any] = values.tolist()
+    return found
 
 
 def _to_pandas(frame: pl.DataFrame, like: Any) -> Any:

@@ -87,9 +87,9 @@ def _one_byte(name: str, encoding: str) -> Note:
 
 
 def sniff(head: bytes, suffix: str) -> Layout:
-    """Separator and quote under which most records have as many fields as the header, and the header most of them.
+    r"""Separator and quote under which most records have as many fields as the header, and the header most of them.
 
-    >>> chr(sniff(b"price;count\\n0,05;3\\n1,15;4\\n", ".csv").separator)
+    >>> chr(sniff(b"price;count\n0,05;3\n1,15;4\n", ".csv").separator)
     ';'
     """
     whole = head[: head.rfind(b"\n") + 1] if len(head) >= HEAD and b"\n" in head else head
@@ -116,9 +116,9 @@ def _score(head: bytes, separator: int, quote: int) -> tuple[float, int]:
 
 
 def blank_start(head: bytes) -> tuple[int, int]:
-    """Bytes before the header (byte order mark, blank lines), and how many lines they are.
+    r"""Bytes before the header (byte order mark, blank lines), and how many lines they are.
 
-    >>> blank_start(b"\\r\\n\\na,b")
+    >>> blank_start(b"\r\n\na,b")
     (3, 2)
     """
     mark = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0

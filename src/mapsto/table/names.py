@@ -52,7 +52,9 @@ def _without_repeats(frame: pl.DataFrame, names: list[str], where: str) -> tuple
             first[name] = position
             keep.append(position)
         elif columns[position].equals(columns[first[name]], check_names=False, null_equal=True):
-            text = f"Column {name!r} stands twice with the same values; the copy at position {position + 1} was dropped."
+            text = (
+                f"Column {name!r} stands twice with the same values; the copy at position {position + 1} was dropped."
+            )
             notes.append(Note("repair", text, column=name))
         else:
             message = (

@@ -46,10 +46,10 @@ class Note:
     @classmethod
     def from_dict(cls, json: dict[str, Any]) -> Self:
         """The inverse of `to_dict`, for JSON that may come from a stranger's model file: odd entries are dropped."""
-        kind = json.get("kind")
+        kind: Kind = next((known for known in get_args(Kind) if known == json.get("kind")), "info")
         column, count = json.get("column"), json.get("count")
         return cls(
-            kind if kind in get_args(Kind) else "info",  # type: ignore[arg-type]
+            kind,
             str(json.get("text", "")),
             column if isinstance(column, str) else None,
             _numbers(json.get("rows")),

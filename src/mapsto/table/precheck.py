@@ -1,4 +1,4 @@
-"""The streaming check of a text table before it is parsed: are its bytes a table, and where are they not?
+"""The streaming check of a text table before it is parsed: where its bytes are no table.
 
 Parsers fill short rows, cut long ones and rename columns without a word. This pass reads the raw bytes once, in
 chunks and with array operations only, and finds every record whose number of fields differs from the header's, blank

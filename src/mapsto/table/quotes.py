@@ -74,7 +74,9 @@ def _pattern(separator: int, quote: int) -> re.Pattern[bytes]:
     """Fields that hold quotes; blanks around a properly quoted field are not part of it."""
     s, q = re.escape(bytes([separator])), re.escape(bytes([quote]))
     start = rb"(?<![^" + s + rb"\n])"
-    proper = rb"[ ]*+(?P<proper>" + q + rb"(?:[^" + q + rb"]|" + q + q + rb")*+" + q + rb")[ ]*+(?=[" + s + rb"\r\n]|\Z)"
+    proper = (
+        rb"[ ]*+(?P<proper>" + q + rb"(?:[^" + q + rb"]|" + q + q + rb")*+" + q + rb")[ ]*+(?=[" + s + rb"\r\n]|\Z)"
+    )
     plain = rb"[^" + s + q + rb"\r\n]*+"
     stray = rb"(?P<stray>" + plain + q + rb"[^" + s + rb"\r\n]*+)"
     return re.compile(start + rb"(?:" + proper + rb"|" + stray + rb")")

@@ -117,7 +117,8 @@ def _read_source(source: Source, sheet: str | int | None, *, align: bool) -> Tab
 
 def _folder(path: Path, *, sheet: str | int | None, align: bool) -> tuple[dict[str, Table], list[Note]]:
     """The tables of a folder by name; a folder inside whose name is a role is one table, its files one below the
-    other."""
+    other.
+    """
     tables, notes = dict[str, Table](), list[Note]()
     for entry in sorted(path.iterdir()):
         if entry.is_dir() and entry.name.lower() in ROLES:

@@ -134,7 +134,7 @@ def _from_columns(document: dict[str, Any], name: str) -> pl.DataFrame:
 def _frame(records: list[dict[str, Any]], name: str) -> pl.DataFrame:
     """Records as a frame; a key that is not in all of them is missing in the others, mixed values become text."""
     if not any(records):
-        message = f"{name} holds no record with a value; expected objects like {{\"a\": 1}}"
+        message = f'{name} holds no record with a value; expected objects like {{"a": 1}}'
         raise DataError(message)
     names = dict.fromkeys(key for record in records for key in record)
     return pl.DataFrame([pl.Series(key, [record.get(key) for record in records], strict=False) for key in names])

@@ -7,6 +7,7 @@ unpacking, whatever the file declares: a bomb is refused after a few megabytes.
 from __future__ import annotations
 
 import gzip
+import io
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -46,18 +47,12 @@ class Source:
 
     def head(self, size: int) -> bytes:
         """The first bytes."""
-        if self.data is not None:
-            return self.data[:size]
-        with self._path.open("rb") as file:
+        with self.opened() as file:
             return file.read(size)
 
     def chunks(self, size: int, start: int = 0) -> Iterator[bytes]:
         """All bytes from `start`, in pieces."""
-        if self.data is not None:
-            view = self.data
-            yield from (view[at : at + size] for at in range(start, len(view), size))
-            return
-        with self._path.open("rb") as file:
+        with self.opened() as file:
             file.seek(start)
             while piece := file.read(size):
                 yield piece
@@ -66,6 +61,12 @@ class Source:
     def body(self) -> Path | bytes:
         """What a parser takes: the path where there is one (it may map it), else the bytes."""
         return self.data if self.data is not None else self._path
+
+    @contextmanager
+    def opened(self) -> Iterator[IO[bytes]]:
+        """A file to read and seek in."""
+        with io.BytesIO(self.data) if self.data is not None else self._path.open("rb") as file:
+            yield file
 
     @property
     def _path(self) -> Path:
@@ -154,7 +155,7 @@ def _safe(info: zipfile.ZipInfo) -> bool:
     return bool(parts) and not (name.startswith("/") or "\\" in name or ":" in name or ".." in parts or is_link)
 
 
-def _limited(file: IO[bytes], name: str, packed: int, most: int) -> bytes:
+def _limited(file: IO[bytes] | gzip.GzipFile, name: str, packed: int, most: int) -> bytes:
     """All bytes of a packed file, unless it grows past the limits."""
     pieces, size = [], 0
     while piece := file.read(_CHUNK):

@@ -55,4 +55,6 @@ class SetAside(Column):
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
         """The inverse of `to_state`."""
         state = State(json, arrays)
-        return cls(name=state.text("name"), reason=state.text("reason"))
+        return state.make(
+            cls,
+        )

@@ -79,7 +79,7 @@ def as_text(series: pl.Series) -> pl.Series:
     """
     if series.dtype == pl.String:
         return series
-    if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary):
+    if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary, pl.Duration):
         return pl.Series(series.name, [None], dtype=pl.String).new_from_index(0, len(series))
     text = series.cast(pl.String, strict=False)
     return text.str.strip_suffix(".0") if series.dtype.is_float() else text

@@ -18,7 +18,7 @@ MARKS = ("", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "--", ".", "#n
 
 def _pattern(decimal: str, thousands: str) -> str:
     whole = rf"(?:\d{{1,3}}(?:[{thousands}\s'’]\d{{3}})+|\d+)"
-    return rf"^\s*[+-]?\s*[$€£¥₹]?\s*[+-]?(?:{whole}(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d+)?\s*[$€£¥₹%]?\s*$"
+    return rf"^\s*[+-]?\s*[$€£¥₹]?\s*[+-]?(?:(?i:inf|infinity)|{whole}(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d+)?\s*[$€£¥₹%]?\s*$"
 
 
 _PATTERNS: dict[str, str] = {".": _pattern(r"\.", ","), ",": _pattern(",", r"\.")}
@@ -39,15 +39,16 @@ class Written:
 
 
 def parse(text: pl.Series, decimal: Decimal) -> np.ndarray:
-    """float64 `(rows,)`; NaN where a cell is missing or is no number written this way.
+    """float64 `(rows,)`; NaN where a cell is missing or is no number written this way, infinite where it says so.
 
     >>> parse(pl.Series(["1,234.5", " $5", "12%", "1,5", "x", None]), ".").tolist()
     [1234.5, 5.0, 12.0, nan, nan, nan]
     >>> parse(pl.Series(["1.234,5", "0,5"]), ",").tolist()
     [1234.5, 0.5]
     """
-    digits = pl.col("x").str.replace_all(rf"[^0-9{decimal}eE+-]", "").str.replace(",", ".", literal=True)
-    read = pl.when(pl.col("x").str.contains(_PATTERNS[decimal])).then(digits)
+    cell = pl.col("x")
+    digits = cell.str.to_lowercase().str.replace_all(rf"[^0-9{decimal}einfty+-]", "").str.replace(",", ".", literal=True)
+    read = pl.when(cell.str.contains(_PATTERNS[decimal])).then(digits)
     return text.to_frame("x").select(read.cast(pl.Float64, strict=False)).to_series().fill_null(np.nan).to_numpy()
 
 
@@ -60,7 +61,7 @@ def written(text: pl.Series) -> Written:
     """How the present cells of a sample are written; a decimal point where both readings fit."""
     text = text.filter(pl.Series(unmarked(text), dtype=pl.Boolean))
     point, comma = parse(text, "."), parse(text, ",")
-    shares = [float(np.isfinite(x).mean()) if len(x) else 0.0 for x in (point, comma)]
+    shares = [float(1 - np.isnan(x).mean()) if len(x) else 0.0 for x in (point, comma)]
     differ = bool(shares[0] == shares[1] > 0 and not np.array_equal(point, comma, equal_nan=True))
     zeros = bool(text.str.contains(_LEADING_ZERO).any())
     return Written("." if shares[0] >= shares[1] else ",", max(shares), differ, zeros)

@@ -83,6 +83,8 @@ class NumberPart(Part):
 
     edges: tuple[float, ...] = ()
     """Bin edges in scaled units, rising, for the piecewise-linear encoding; empty: read it as it is."""
+    jumps: bool = False
+    """Whether the encoding may jump at the edges: right for few distinct values, harmful for continuous ones."""
     group: ClassVar[str] = "numbers"
 
     @classmethod
@@ -90,7 +92,10 @@ class NumberPart(Part):
         """Numbers, plain or embedded (`networks/blocks/numbers.py`)."""
         from mapsto.networks.blocks.numbers import NumberEncoder
 
-        return NumberEncoder([p.edges for p in parts if isinstance(p, NumberPart)], layout=layout, options=options)
+        numbers = [p for p in parts if isinstance(p, NumberPart)]
+        return NumberEncoder(
+            [p.edges for p in numbers], layout=layout, options=options, jumps=[p.jumps for p in numbers]
+        )
 
 
 @dataclass(frozen=True)

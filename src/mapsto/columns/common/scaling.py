@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 ScalingName = Literal["robust", "standard", "minmax", "quantile"]
 LIMIT = 1e150
-"""Larger magnitudes cannot be squared in float64; such cells count as unreadable."""
+"""Larger magnitudes cannot be squared or divided safely in float64; such cells count as unreadable."""
 _FAR = 1e9
 _BEND = 3.0
 _KNOTS = 1000
@@ -44,11 +44,11 @@ class Scaling:
         if how == "quantile":
             return cls(how, knots=_normal_scores(x))
         if how == "standard":
-            return cls(how, float(x.mean()), float(x.std()) or 1.0)
+            return cls(how, float(x.mean()), _width(float(x.std())))
         low, q25, center, q75, high = (float(q) for q in np.quantile(x, [0, 0.25, 0.5, 0.75, 1]))
         if how == "minmax":
-            return cls(how, low, high - low or 1.0)
-        return cls(how, center, q75 - q25 or (high - low) / 2 or 1.0)
+            return cls(how, low, _width(high - low))
+        return cls(how, center, _width(q75 - q25 or (high - low) / 2))
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """float64 in user units to float32 in scaled units; NaN stays."""
@@ -56,8 +56,7 @@ class Scaling:
             if not self.knots.shape[1]:
                 return x.astype(np.float32)
             return np.asarray(np.interp(x, self.knots[0], self.knots[1]), dtype=np.float32)
-        with np.errstate(over="ignore"):
-            z = np.clip((x - self.center) / self.scale, -_FAR, _FAR)
+        z = np.clip((x - self.center) / self.scale, -_FAR, _FAR)
         if self.how == "robust":
             z /= np.sqrt(1 + (z / _BEND) ** 2)
         return z.astype(np.float32)
@@ -83,8 +82,13 @@ class Scaling:
             knots = state.array("knots", "float64", (2, None), longest=_KNOTS)
             if (np.diff(knots, axis=1) < 0).any():
                 raise state.refusal("knots", "knots that fall", "rising knots")
-        scale = state.number("scale", low=np.finfo(np.float64).smallest_subnormal)
-        return cls(how, state.number("center"), scale, knots)  # type: ignore[arg-type]
+        scale = state.number("scale", low=1 / LIMIT, high=10 * LIMIT)
+        return cls(how, state.number("center", low=-LIMIT, high=LIMIT), scale, knots)  # type: ignore[arg-type]
+
+
+def _width(found: float) -> float:
+    """A width to divide by: 1 where there is none, and none so small that the quotient overflows."""
+    return max(found, 1 / LIMIT) if found else 1.0
 
 
 def _normal_scores(x: np.ndarray) -> np.ndarray:

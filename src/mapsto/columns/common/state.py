@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from mapsto.errors import ModelFileError
+from mapsto.columns.base import Column
+from mapsto.errors import ModelFileError, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+C = TypeVar("C", bound=Column)
+
 LONGEST_TEXT = 1_000_000
 LONGEST_LIST = 1_000_000
-_LARGEST = float(np.finfo(np.float64).max)
+_BITS = 1000
 
 
 class State:
@@ -51,9 +54,9 @@ class State:
     def number(self, entry: str, *, low: float = -math.inf, high: float = math.inf) -> float:
         """A finite number in `[low, high]`."""
         value = self._entry(entry)
-        if not isinstance(value, int | float) or isinstance(value, bool):
+        if type(value) not in (int, float) or (isinstance(value, int) and value.bit_length() > _BITS):
             raise self.refusal(entry, value, "a number")
-        if not low <= value <= high or abs(value) > _LARGEST:
+        if not low <= value <= high or not math.isfinite(value):
             raise self.refusal(entry, value, f"a finite number from {low:g} to {high:g}")
         return float(value)
 
@@ -71,6 +74,14 @@ class State:
             names = " or ".join(kind.__name__ for kind in kinds)
             raise self.refusal(entry, value, f"a list of at most {longest} items of {names}")
         return value
+
+    def make(self, kind: type[C], **options: Any) -> C:
+        """A column with its name, its reason and these options; options it does not accept are refused."""
+        try:
+            return kind(name=self.text("name"), reason=self.text("reason"), **options)
+        except OptionError as error:
+            message = f"the model file was altered: {error}. Save the model again."
+            raise ModelFileError(message) from error
 
     def optional_items(self, entry: str, *kinds: type, longest: int = LONGEST_LIST) -> list[Any] | None:
         """A list as `items` reads it, or null."""

@@ -46,7 +46,7 @@ class Vocabulary:
             .value_counts(name="count")
             .with_columns(key=keys)
             .group_by("key")
-            .agg(pl.col("value").sort_by(["count", "value"], descending=[True, False]).first(), pl.col("count").sum())
+            .agg(pl.col("value").sort_by(["count", "value"], descending=True).first(), pl.col("count").sum())
             .sort(["count", "key"], descending=[True, False])
         )
         kept = counted.head(most)

@@ -56,7 +56,8 @@ def learn(
     """Grow the trees of one problem."""
     classes, native = lesson.problem.classes, lesson.native
     if classes and len(lesson.present) < 2:
-        return TreeModel(Trees.none(lesson.values.shape[1], native), np.ones(1), "mean", classes, lesson.present, 1)
+        rows, none = len(lesson.truth), Trees.none(lesson.values.shape[1], native)
+        return TreeModel(none, np.ones(1), "mean", classes, lesson.present, rows)
     target = lesson.problem.target.name
     logarithm = not classes and target in settings.logarithm
     if logarithm:
@@ -86,7 +87,7 @@ class _Grower:
         self, lesson: Lesson, settings: BoostingSettings, work: Work, crosses: Crosses, *, logarithm: bool
     ) -> None:
         self.lesson, self.settings, self.work, self.logarithm = lesson, settings, work, logarithm
-        self.rows = crosses.widen(lesson.values, lesson.native, training=True)
+        self.rows = _something_everywhere(crosses.widen(lesson.values, lesson.native, training=True))
         self.native = lesson.native + crosses.native
         self.categories = max(lesson.categories, crosses.categories)
         self.given: dict[str, Any] = {}
@@ -112,7 +113,7 @@ class _Grower:
             random_state=self.work.seed,
         )
         if problem.classes:
-            return HistGradientBoostingClassifier(**options)
+            return HistGradientBoostingClassifier(tol=1e-5, **options)
         absolute = self.work.metrics[problem.target.name].name == "mae"
         return HistGradientBoostingRegressor(loss="absolute_error" if absolute else "squared_error", **options)
 
@@ -139,6 +140,12 @@ class _Grower:
             rows, truth, weight = self.given["X_val"], lesson.valid_truth, lesson.valid_weight
         raw = np.exp(model.trees.totals(rows, model.start)[:, 0])
         return replace(model, scale=float(np.average(truth, weights=weight) / np.average(raw, weights=weight)))
+
+
+def _something_everywhere(values: np.ndarray) -> np.ndarray:
+    """The rows, with zeros in columns that have no value at all: scikit-learn cannot bin them, and no split uses them."""
+    empty = np.isnan(values).all(axis=0)
+    return np.where(empty, np.float32(0), values) if empty.any() else values
 
 
 def _as_arrays(estimator: Any, native: int, categories: int, rounds: int) -> tuple[Trees, np.ndarray]:

@@ -115,7 +115,9 @@ class _Teacher:
         objective = self._objective(composition)
         history = self._train(objective, self.learning, name, seconds)
         best = history.best
-        return Taught(composition, self.learning, history.rows, None if best is None else float(best["figure"]), history.notes)
+        return Taught(
+            composition, self.learning, history.rows, None if best is None else float(best["figure"]), history.notes
+        )
 
     def _pretrain(self, composition: Composition) -> None:
         source = RowSource(to_batch(self.work.train, [], self.device), self._batch_size(), self.work.seed)

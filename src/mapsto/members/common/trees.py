@@ -240,7 +240,7 @@ def not_above(threshold: np.ndarray) -> np.ndarray:
     """
     with np.errstate(over="ignore"):
         rounded = threshold.astype(np.float32)
-    return np.where(rounded > threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+        return np.where(rounded > threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded)
 
 
 @dataclass(frozen=True)

@@ -28,17 +28,17 @@ class BagEncoder(Encoder):
         self.layout = layout
         self.out_features = encoding.token_width if layout == "tokens" else encoding.bag_width
         self.spans = [(0, 1 if layout == "tokens" else self.out_features)]
-        self.weight = nn.Parameter(torch.randn(size, self.out_features) * self.out_features**-0.5)
+        self.vectors = nn.Parameter(torch.randn(size, self.out_features) * self.out_features**-0.5)
         self.norm = nn.LayerNorm(self.out_features)
 
     def forward(self, bag: RaggedTensor) -> Tensor:
         """Ragged codes -> `h_BD`, or `h_B1D` for tokens."""
         summed_BD = F.embedding_bag(
             bag.values.long(),
-            self.weight,
+            self.vectors,
             bag.offsets.long(),
             mode="sum",
-            per_sample_weights=None if bag.weights is None else bag.weights.to(self.weight.dtype),
+            per_sample_weights=None if bag.weights is None else bag.weights.to(self.vectors.dtype),
             include_last_offset=True,
         )
         h_BD: Tensor = self.norm(summed_BD)

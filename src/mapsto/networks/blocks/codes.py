@@ -53,11 +53,11 @@ class Embedding(nn.Module):
         super().__init__()
         self.register_buffer("starts", _starts(sizes), persistent=False)
         table = torch.randn(sum(sizes), width)
-        self.weight = nn.Parameter(table.index_fill(0, _reserved(sizes), 0.0))
+        self.vectors = nn.Parameter(table.index_fill(0, _reserved(sizes), 0.0))
 
     def forward(self, codes: Tensor) -> Tensor:
         """`codes_BC -> x_BCD`."""
-        return F.embedding(codes + self.starts, self.weight)
+        return F.embedding(codes + self.starts, self.vectors)
 
 
 class Tokens(nn.Module):
@@ -65,12 +65,12 @@ class Tokens(nn.Module):
 
     def __init__(self, sizes: Sequence[int], width: int) -> None:
         super().__init__()
-        self.vectors = Embedding(sizes, width)
+        self.embedding = Embedding(sizes, width)
         self.shift = nn.Parameter(torch.randn(len(sizes), width))
 
     def forward(self, codes: Tensor) -> Tensor:
         """`codes_BC -> x_BCD`."""
-        tokens_BCD: Tensor = self.vectors(codes) + self.shift
+        tokens_BCD: Tensor = self.embedding(codes) + self.shift
         return tokens_BCD
 
 

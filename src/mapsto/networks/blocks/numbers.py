@@ -1,12 +1,13 @@
 """Numbers: read as they are, or unfolded into vectors in which a linear map can bend.
 
 * plain: the number, and a feature for "missing".
-* piecewise: a straight line plus a curve of line segments, one segment for each bin of the column, free to bend and
-  to jump at every edge. It can follow any shape; at first there is only the straight line.
+* piecewise: a straight line plus a curve of line segments, one for each bin of the column, free to bend at every
+  edge. Where a column has few distinct values, it may also jump there: a single value can mean something of its own.
 * periodic: sine and cosine of the number at learned frequencies, which see detail at every scale.
 
 Paper: Gorishniy, Rubachev & Babenko, "On embeddings for numerical features in tabular deep learning",
-arXiv 2203.05556; a curve that is zero at first beside a straight line: arXiv 2410.24210. The jumps are ours.
+arXiv 2203.05556; the curve beside a straight line is from arXiv 2410.24210. The jumps are ours: a spike at one
+value, such as 99999 for "unknown", bends nothing else; on continuous numbers they fit noise.
 
 Shape legend: B batch, N numbers (columns), T bins, W width of a number's vector, Q frequencies.
 """
@@ -37,15 +38,15 @@ class Plain(nn.Module):
 
 
 class Line(nn.Module):
-    """A straight line for each feature of each number's vector: `e = x * w + b`."""
+    """A straight line for each feature of each number's vector: `e = start + x * slope`."""
 
     def __init__(self, numbers: int, width: int) -> None:
         super().__init__()
-        self.weight, self.bias = _uniform(numbers, width), _uniform(numbers, width)
+        self.start, self.slope = _uniform(numbers, width), _uniform(numbers, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """`x_BN -> e_BNW`."""
-        return torch.addcmul(self.bias, x.unsqueeze(-1), self.weight)
+        return torch.addcmul(self.start, x.unsqueeze(-1), self.slope)
 
 
 class Piecewise(nn.Module):
@@ -53,11 +54,11 @@ class Piecewise(nn.Module):
 
     In bin t, at the share s of its width, the curve stands at
 
-        rise_0 + ... + rise_(t-1) + s * rise_t + level_t.
+        rise_0 + ... + rise_(t-1) + s * rise_t, and + level_t in a column that may jump.
 
     This is the linear map of a piecewise-linear encoding (the rises) and of the bin's indicator (the levels), but
     looked up in the bin's row instead of multiplied with every bin. Below the first and above the last edge the
-    curve goes on along its segment, for `BEYOND` bin widths at most. A column without edges has one level.
+    curve goes on along its segment, for `BEYOND` bin widths at most.
     """
 
     BEYOND = 2.0
@@ -65,8 +66,9 @@ class Piecewise(nn.Module):
     left: Tensor
     per_width: Tensor
     first_bin: Tensor
+    jumping: Tensor
 
-    def __init__(self, edges: Sequence[Sequence[float]], width: int) -> None:
+    def __init__(self, edges: Sequence[Sequence[float]], jumps: Sequence[bool], width: int) -> None:
         super().__init__()
         bins = max(1, *(len(each) - 1 for each in edges))
         left_NT, per_width_NT = torch.zeros(len(edges), bins), torch.zeros(len(edges), bins)
@@ -83,14 +85,18 @@ class Piecewise(nn.Module):
         self.register_buffer("per_width", per_width_NT.flatten(), persistent=False)
         self.register_buffer("first_bin", torch.arange(len(edges)) * bins, persistent=False)
         self.line = Line(len(edges), width)
-        self.rise = nn.Parameter(torch.zeros(len(edges), bins, width))
-        self.level = nn.Parameter(torch.zeros(len(edges), bins, width))
+        jumping = [number for number, jump in enumerate(jumps) if jump]
+        self.register_buffer("jumping", torch.tensor(jumping, dtype=torch.long), persistent=False)
+        self.rise = nn.Parameter(torch.randn(len(edges), bins, width) * bins**-0.5)
+        self.level = nn.Parameter(torch.randn(len(jumping), bins, width) * bins**-0.5) if jumping else None
 
     def forward(self, x: Tensor) -> Tensor:
         """`x_BN -> e_BNW`."""
         bin_BN = torch.searchsorted(self.inner, x.t().contiguous()).t() + self.first_bin
         share_BN = ((x - self.left[bin_BN]) * self.per_width[bin_BN]).clamp(-self.BEYOND, 1 + self.BEYOND)
-        start_NTW = self.rise.cumsum(1) - self.rise + self.level
+        start_NTW = self.rise.cumsum(1) - self.rise
+        if self.level is not None:
+            start_NTW = start_NTW.index_add(0, self.jumping, self.level)
         start_BNW = F.embedding(bin_BN, start_NTW.flatten(0, 1))
         rise_BNW = F.embedding(bin_BN, self.rise.flatten(0, 1))
         line_BNW: Tensor = self.line(x)
@@ -98,7 +104,7 @@ class Piecewise(nn.Module):
 
 
 class Periodic(nn.Module):
-    """Sine and cosine at learned frequencies, a linear map for each number, rectified."""
+    """Sine and cosine at learned frequencies, and a linear map for each number."""
 
     def __init__(self, numbers: int, width: int, frequencies: int, scale: float) -> None:
         super().__init__()
@@ -110,7 +116,7 @@ class Periodic(nn.Module):
         """`x_BN -> e_BNW`."""
         angle_BNQ = 2 * math.pi * x.unsqueeze(-1) * self.frequency
         waves_NBQ = torch.cat([angle_BNQ.cos(), angle_BNQ.sin()], dim=-1).transpose(0, 1)
-        return torch.baddbmm(self.bias.unsqueeze(1), waves_NBQ, self.weight).transpose(0, 1).relu()
+        return torch.baddbmm(self.bias.unsqueeze(1), waves_NBQ, self.weight).transpose(0, 1)
 
 
 class NumberEncoder(Encoder):
@@ -121,21 +127,37 @@ class NumberEncoder(Encoder):
     torch.Size([1, 32])
     """
 
-    def __init__(self, edges: Sequence[Sequence[float]], *, layout: Layout, options: dict[str, Any]) -> None:
-        """`edges`: rising bin edges of each column (or none), in scaled units; `options`: see `Encoding`."""
+    def __init__(
+        self,
+        edges: Sequence[Sequence[float]],
+        *,
+        layout: Layout,
+        options: dict[str, Any],
+        jumps: Sequence[bool] | None = None,
+    ) -> None:
+        """Compose the encoder.
+
+        Args:
+            edges: rising bin edges of each column (or none), in scaled units.
+            layout: "flat" or "tokens".
+            options: see `Encoding`.
+            jumps: for each column, whether its curve may jump at the edges; None: none may.
+        """
         super().__init__()
         encoding, numbers = Encoding.of(options), len(edges)
         self.layout = layout
         width = encoding.token_width if layout == "tokens" else encoding.number_width
         self.embed: nn.Module
         if encoding.numbers == "piecewise":
-            self.embed = Piecewise(edges, width)
+            self.embed = Piecewise(edges, jumps or [False] * numbers, width)
         elif encoding.numbers == "periodic":
             self.embed = Periodic(numbers, width, encoding.frequencies, encoding.frequency_scale)
         elif layout == "tokens":
             self.embed = Line(numbers, width)
         else:
             self.embed, width = Plain(), 2
+        if encoding.number_activation == "relu":
+            self.embed = nn.Sequential(self.embed, nn.ReLU())
         self.missing = nn.Parameter(torch.zeros(numbers, width))
         self.out_features = width if layout == "tokens" else numbers * width
         self.spans = [(number, 1 if layout == "tokens" else width) for number in range(numbers)]

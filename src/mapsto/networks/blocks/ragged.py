@@ -46,4 +46,3 @@ TensorBlock = Tensor | RaggedTensor
 def take(block: TensorBlock, rows: Tensor) -> TensorBlock:
     """The given rows of a block of either kind."""
     return block.take(rows) if isinstance(block, RaggedTensor) else block[rows]
-

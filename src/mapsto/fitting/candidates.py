@@ -1,0 +1,140 @@
+"""Which members are learned for the ensemble, in which order, and with which share of the time.
+
+`network="auto"` learns boosted trees over folds (the settings tried on the training rows), a TabM network, and on small
+tables a linear model; the ensemble keeps what helps. A name or a list of names learns just those. What is cheap and
+strong comes first, so that a short time still ends with something good.
+"""
+
+from __future__ import annotations
+
+import time as clock
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mapsto.errors import OptionError
+from mapsto.fitting.learned import Learned, learn, work_of
+from mapsto.table import Note
+
+if TYPE_CHECKING:
+    from mapsto.columns.base import Column
+    from mapsto.fitting.prepare import Prepared
+    from mapsto.recipe import Recipe
+    from mapsto.training.run import Run
+
+OWN = "own"
+"""Name of a network that the user brought."""
+TREES = ("boosting", "forest", "extra-trees")
+FEW_ROWS = 10_000
+"""Up to this many rows a linear model is worth its weight in the ensemble."""
+RESERVE = 0.1
+"""Share of the time left that weighing, judging, report and saving take."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A member to learn: its name, its kind, and its share of the time."""
+
+    name: str
+    kind: str
+    share: float
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Options of a classical member that differ from the recipe's."""
+
+
+def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recipe]:
+    """Learn the members one after another; returns them with the recipe as it was used."""
+    recipe = prepared.options.recipe.model_copy(deep=True)
+    wanted = _wanted(prepared)
+    end = None if run.left is None else clock.monotonic() + run.left * (1 - RESERVE)
+    if any(candidate.kind == "boosting" for candidate in wanted) and "boosting" not in recipe.members:
+        _tune(prepared, run, recipe, None if end is None else 0.25 * (end - clock.monotonic()))
+    found: list[Learned] = []
+    for position, candidate in enumerate(wanted):
+        rest = sum(one.share for one in wanted[position:])
+        seconds = None if end is None else max(0.5, (end - clock.monotonic()) * candidate.share / rest)
+        if found and run.stopping:
+            _note_left_out(prepared, wanted[position:])
+            break
+        run.event("stage", text=f"learning {candidate.name}", share=0.2 + 0.7 * position / len(wanted), left=run.left)
+        own = recipe
+        if candidate.settings:
+            settings = recipe.members.get(candidate.kind, {}) | candidate.settings
+            own = recipe.model_copy(update={"members": recipe.members | {candidate.kind: settings}})
+        bag = prepared.out_of_fold and prepared.options.judge or candidate.kind in TREES and len(wanted) > 1
+        found.append(learn(candidate, prepared, run, own, seconds=seconds, bag=bag))
+        prepared.notes += getattr(found[-1].member, "notes", [])
+    _fill_in(recipe, found)
+    return found, recipe
+
+
+def _wanted(prepared: Prepared) -> list[Candidate]:
+    """The candidates that the recipe asks for."""
+    options = prepared.options
+    if options.module is not None:
+        return [Candidate(OWN, OWN, 1.0)]
+    given = options.recipe.network
+    if given != "auto":
+        names = [given] if isinstance(given, str) else given
+        _check(names)
+        return [Candidate(name, name, 1.0) for name in names]
+    found = [Candidate("boosting", "boosting", 1.0)]
+    if logarithmic := [t.name for t in prepared.schema.targets if _skewed(t, prepared.dev.truth[t.name])]:
+        found.append(Candidate("boosting-log", "boosting", 1.0, {"logarithm": logarithmic}))
+    if prepared.dev.rows <= FEW_ROWS:
+        found.append(Candidate("linear-model", "linear-model", 0.2))
+    return [*found, Candidate("tabm", "tabm", 2.0)]
+
+
+def _check(names: list[str]) -> None:
+    from difflib import get_close_matches
+
+    from mapsto.members import MEMBERS
+    from mapsto.networks import NETWORKS
+
+    known = ["auto", *NETWORKS, *(name for name in MEMBERS if name in (*TREES, "linear-model", "dummy"))]
+    for name in names:
+        if name not in known or (name == "auto" and len(names) > 1):
+            near = get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            message = f"network={name!r} is not known.{hint} Known: {', '.join(known)}."
+            raise OptionError(message)
+
+
+def _skewed(target: Column, truth: np.ndarray) -> bool:
+    """Whether a number above 0 has a long right tail, so that its logarithm is worth a try."""
+    if target.task != "regression":
+        return False
+    known = truth[~np.isnan(truth)]
+    if len(known) < 10 or known.min() <= 0:
+        return False
+    centred = known - known.mean()
+    return bool((centred**3).mean() > 0.5 * (centred**2).mean() ** 1.5)
+
+
+def _tune(prepared: Prepared, run: Run, recipe: Recipe, seconds: float | None) -> None:
+    """Settings and crosses of boosted trees, tried out of fold on the training rows; kept over a kill."""
+    from mapsto.members.tuning import tune
+
+    kept = run.kept("tuning/boosting")
+    if kept is None:
+        run.event("stage", text="trying settings of boosted trees", share=0.12, left=run.left)
+        work = work_of(prepared, run, recipe, seconds, label="tuning: ")
+        work.train, work.valid = prepared.dev, None
+        kept = (tune(work), {})
+        run.keep("tuning/boosting", *kept)
+    recipe.members["boosting"] = kept[0]
+
+
+def _note_left_out(prepared: Prepared, rest: list[Candidate]) -> None:
+    names = ", ".join(candidate.name for candidate in rest)
+    prepared.notes.append(Note("info", f"Time was up or learning was interrupted: {names} was not learned."))
+
+
+def _fill_in(recipe: Recipe, found: list[Learned]) -> None:
+    """The derived settings of networks, so that the recipe repeats the run."""
+    for one in found:
+        learning = getattr(one.member, "learning", None)
+        if learning is not None and len(found) == 1:
+            recipe.learning = learning

@@ -1,0 +1,35 @@
+"""Column dropout: in training, whole columns are hidden from some rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class HideColumns(nn.Module):
+    """Sets all features of some columns to zero, drawn anew for each row, so that no column is relied upon alone.
+
+    What is left is not scaled up: a hidden column looks like a missing one.
+
+    Shape: `x_BF -> x_BF`, or `x_BTD -> x_BTD`.
+    """
+
+    owner: Tensor
+
+    def __init__(self, columns: Sequence[str], drop: float) -> None:
+        """`columns`: name of the column that each feature (or token) comes from."""
+        super().__init__()
+        self.drop = drop
+        position = {column: place for place, column in enumerate(dict.fromkeys(columns))}
+        self.count = len(position)
+        self.register_buffer("owner", torch.tensor([position[column] for column in columns]), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape in and out."""
+        if not self.training or self.drop == 0:
+            return x
+        kept = torch.rand(len(x), self.count, device=x.device) >= self.drop
+        mask = kept.to(x.dtype)[:, self.owner]
+        return x * (mask if x.dim() == 2 else mask.unsqueeze(-1))

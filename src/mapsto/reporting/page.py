@@ -1,0 +1,136 @@
+"""The report: one HTML file that needs nothing else, made to be read by someone tired.
+
+The verdict comes first, then figures, reasons, data, and last what an auditor needs. The file holds no script, loads
+nothing (its content policy forbids it) and works in print, in dark mode and on a telephone.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mapsto.reporting.about import card_section, rows_section
+from mapsto.reporting.data import data_section
+from mapsto.reporting.figures import number, percent, plural, seconds
+from mapsto.reporting.findings import Findings, find
+from mapsto.reporting.learning import learning_section
+from mapsto.reporting.markup import Html, tag
+from mapsto.reporting.parts import name
+from mapsto.reporting.quality import quality_section, verdict_section
+from mapsto.reporting.reasons import examples_section, importance_section
+
+if TYPE_CHECKING:
+    from mapsto.fitted import Fitted
+    from mapsto.judging.verdict import Verdict
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_TONES = {"worth it": "good", "not worth it": "warn", "undecided": "warn"}
+_LINKS = (
+    ("verdict", "Verdict"),
+    ("quality", "How good"),
+    ("columns-matter", "What matters"),
+    ("examples", "Examples"),
+    ("data", "Data"),
+    ("rows", "Rows to look at"),
+    ("learning", "Learning"),
+    ("card", "Model card"),
+)
+
+
+def write_report(fitted: Fitted, path: str | os.PathLike[str]) -> Path:
+    """Write the report; takes about five seconds.
+
+    Args:
+        fitted: the model.
+        path: of the HTML file; written aside and renamed, folders are made.
+
+    Returns:
+        The path.
+    """
+    place = Path(path)
+    text = page(fitted, find(fitted))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    aside = place.with_name(f".{place.name}.{os.getpid()}")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(place)
+    return place
+
+
+def page(fitted: Fitted, found: Findings) -> str:
+    """The whole document."""
+    sections = {
+        "verdict": verdict_section(fitted),
+        "quality": quality_section(fitted, found),
+        "columns-matter": importance_section(fitted, found),
+        "examples": examples_section(fitted, found),
+        "data": data_section(fitted),
+        "rows": rows_section(fitted, found),
+        "learning": learning_section(fitted),
+        "card": card_section(fitted, found),
+    }
+    there = [(anchor, title) for anchor, title in _LINKS if sections[anchor] is not None]
+    links = tag("nav", tag("ul", [tag("li", tag("a", title, href=f"#{anchor}")) for anchor, title in there]), aria_label="Contents")
+    body = tag("body", _header(fitted, found), links, tag("main", list(sections.values())), _footer(fitted))
+    return "<!doctype html>\n" + tag("html", _head(fitted), body, lang="en")
+
+
+def _head(fitted: Fitted) -> Html:
+    style = files("mapsto.reporting").joinpath("style.css").read_text(encoding="utf-8")
+    return tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("title", _title(fitted), " · mapsto"),
+        tag("link", rel="icon", href="data:,"),
+        tag("style", Html(style)),
+    )
+
+
+def _title(fitted: Fitted) -> str:
+    targets = [column.name for column in fitted.schema.targets]
+    return "Predicting " + (targets[0] if len(targets) == 1 else f"{', '.join(targets[:-1])} and {targets[-1]}")
+
+
+def _header(fitted: Fitted, found: Findings) -> Html:
+    brand = tag("p", tag("b", "x ↦ y"), "  mapsto report", class_="brand")
+    return tag("header", brand, tag("h1", _title(fitted)), [_said(v) for v in fitted.verdicts.values()], _tiles(fitted, found))
+
+
+def _said(verdict: Verdict) -> Html:
+    return tag("p", tag("span", verdict.answer, class_=f"badge {_TONES[verdict.answer]}"), verdict.sentence, class_="lead")
+
+
+def _tiles(fitted: Fitted, found: Findings) -> Html:
+    """The handful of figures that someone looks for first."""
+    tiles: list[tuple[Any, Any, Any]] = []
+    for target in fitted.schema.targets[:3]:
+        for scored in found.metrics.get(target.name, []):
+            if scored.metric.name == fitted.metrics.get(target.name):
+                bounds = f"{number(scored.interval.low, 3)} to {number(scored.interval.high, 3)}"
+                tiles.append(([scored.metric.label, " of ", name(target.name)], number(scored.interval.value, 3), bounds))
+    rows = fitted.facts.get("rows", {})
+    if rows:
+        total = rows.get("development", rows.get("train", 0)) + rows.get("test", 0)
+        tiles.append(("Rows", f"{total:,}", f"{rows.get('test', 0):,} of them only judge"))
+    inputs, aside = len(fitted.schema.inputs), len(fitted.schema.left_out)
+    tiles.append(("Columns used", f"{inputs:,}", f"{aside:,} left out" if aside else "none left out"))
+    warnings = sum(note.kind == "warning" for note in fitted.notes)
+    tiles.append(("Warnings", f"{warnings:,}", tag("a", "what was noticed", href="#data")))
+    if fitted.facts.get("seconds"):
+        members = ", ".join(f"{member} {percent(share)}" for member, share in fitted.ensemble.shares().items())
+        tiles.append(("Learned in", seconds(fitted.facts["seconds"]), members))
+    listed = [tag("div", tag("dt", title), tag("dd", value, tag("small", below))) for title, value, below in tiles]
+    return tag("dl", listed, class_="tiles")
+
+
+def _footer(fitted: Fitted) -> Html:
+    version = fitted.facts.get("versions", {}).get("mapsto", "")
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    held = plural(len(fitted.held), "row") if fitted.held is not None else "no rows"
+    text = f"Written by mapsto {version} on {today} from the model and the {held} held out in it. Nothing in this page is loaded from elsewhere."
+    return tag("footer", tag("p", text.replace("  ", " ")))

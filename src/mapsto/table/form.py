@@ -1,0 +1,190 @@
+"""The form of a table: what makes learning impossible is refused, what is odd is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from mapsto.errors import DataError
+from mapsto.table.notes import Kind, Note, examples, listed, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mapsto.table.splits import Split
+
+FEW_ROWS = 50
+FEW_OF_A_CLASS = 5
+MANY_CLASSES = 50
+"""Values beyond which a column of whole numbers is not taken for classes here."""
+_SAMPLE = 1000
+
+
+def check_form(frame: pl.DataFrame, targets: Sequence[str]) -> list[Note]:
+    """Check rows, targets and columns.
+
+    Args:
+        frame: all rows.
+        targets: columns to predict.
+
+    Returns:
+        Notes on few rows, rare classes, constant, empty and duplicated columns, and duplicated rows.
+
+    Raises:
+        DataError: fewer than two rows, or a target with no value or only one.
+    """
+    _enough_rows(frame)
+    notes = []
+    if frame.height < FEW_ROWS:
+        text = f"The table has only {plural(frame.height, 'row')}; figures from so few are rough."
+        notes.append(Note("warning", text, count=frame.height))
+    for target in targets:
+        if target in frame.columns:
+            notes += _check_target(frame[target])
+    inputs = [series for series in frame.get_columns() if series.name not in targets]
+    constant = [series for series in inputs if _is_constant(series)]
+    notes += [_constant_note(series) for series in constant]
+    told = {series.name for series in constant}
+    notes += _duplicated_columns(frame.select(s for s in frame.get_columns() if s.name not in told), set(targets))
+    return notes + _duplicated_rows(frame)
+
+
+def duplicates_across(frame: pl.DataFrame, cut: Split, targets: Sequence[str]) -> list[Note]:
+    """A note for each held-out part whose rows repeat training rows in every input: their scores may flatter."""
+    names = [name for name in frame.columns if name not in targets]
+    if not names or not len(cut.train):
+        return []
+    inputs, whole = _row_hashes(frame.select(names)), _row_hashes(frame)
+    seen, seen_whole = np.sort(inputs[cut.train]), np.sort(whole[cut.train])
+    notes = []
+    parts = (("test", cut.test), ("validation", np.sort(np.concatenate([cut.choose, cut.calibrate]))))
+    for part, rows in parts:
+        again = rows[_found(inputs[rows], seen)]
+        if not len(again):
+            continue
+        same = int(_found(whole[again], seen_whole).sum())
+        text = (
+            f"{len(again):,} of {plural(len(rows), f'{part} row')} repeat a training row in every input, {same:,} of "
+            "them with the same target: scores on them may flatter. All rows were kept."
+        )
+        kind: Kind = "warning" if len(again) > 0.01 * len(rows) else "info"
+        notes.append(Note(kind, text, rows=examples(again), count=len(again)))
+    return notes
+
+
+def _enough_rows(frame: pl.DataFrame) -> None:
+    if frame.height == 0:
+        message = f"the table has a header ({', '.join(frame.columns[:8])}) but no rows; expected rows to learn from"
+        raise DataError(message)
+    if frame.height == 1:
+        message = "the table has one row (1 sample); expected at least 2, and some hundred for a model worth having"
+        raise DataError(message)
+
+
+def _check_target(target: pl.Series) -> list[Note]:
+    values = target.drop_nulls()
+    name = target.name
+    if not len(values):
+        message = f"target {name!r} is missing in all {len(target):,} rows; expected values to learn from"
+        raise DataError(message)
+    if _is_constant(values):
+        message = (
+            f"target {name!r} is {values[0]!r} in every row where it is known; expected at least two different values: "
+            "there is nothing to learn. Is it the right column, and are all rows there?"
+        )
+        raise DataError(message)
+    notes = []
+    if missing := target.null_count():
+        rows = examples(target.is_null().arg_true())
+        text = f"Target {name!r} is missing in {plural(missing, 'row')}, which are not judged."
+        notes.append(Note("info", text, name, rows, missing))
+    return notes + _rare_classes(values)
+
+
+def _rare_classes(values: pl.Series) -> list[Note]:
+    """A note on classes that few rows have; whole numbers count as classes only if there are few of them."""
+    dtype = values.dtype
+    if not (dtype in (pl.String, pl.Categorical, pl.Enum, pl.Boolean) or dtype.is_integer()):
+        return []
+    counts = values.value_counts(sort=True, name="rows of the class")
+    if counts.height > MANY_CLASSES or counts.height > len(values) / 4:
+        return []
+    rare = counts.filter(pl.col("rows of the class") < FEW_OF_A_CLASS)
+    if not rare.height:
+        return []
+    shown = ", ".join(f"{value!r} ({number})" for value, number in rare.head(5).iter_rows())
+    text = (
+        f"Target {values.name!r} has {plural(rare.height, 'class', 'classes')} with fewer than {FEW_OF_A_CLASS} rows "
+        f"({shown}): they can hardly be learned, and a class with one row is only trained on, not tested."
+    )
+    return [Note("warning", text, column=values.name, count=rare.height)]
+
+
+def _is_constant(series: pl.Series) -> bool:
+    """One value, or none; a sample answers for most columns."""
+    head = series.head(_SAMPLE)
+    if isinstance(series.dtype, pl.Struct | pl.Object):
+        return False
+    if _distinct(head) > 1:
+        return False
+    return _distinct(series) <= 1 and (series.null_count() in (0, len(series)))
+
+
+def _distinct(series: pl.Series) -> int:
+    return series.hash().n_unique() if isinstance(series.dtype, pl.List | pl.Array) else series.n_unique()
+
+
+def _constant_note(series: pl.Series) -> Note:
+    if series.null_count() == len(series):
+        return Note("info", f"Column {series.name!r} is empty in every row; it tells nothing.", column=series.name)
+    text = f"Column {series.name!r} is {series[0]!r} in every row; it tells nothing."
+    return Note("info", text, column=series.name)
+
+
+def _duplicated_columns(frame: pl.DataFrame, targets: set[str]) -> list[Note]:
+    """Columns with the same values as one before: candidates by their first rows, then compared whole."""
+    found: dict[int, list[pl.Series]] = {}
+    notes = []
+    for series in frame.get_columns():
+        head = series.head(_SAMPLE)
+        key = hash((str(series.dtype), tuple(head.hash().to_list())))
+        twin = next((s for s in found.get(key, []) if s.equals(series, check_names=False)), None)
+        if twin is None:
+            found.setdefault(key, []).append(series)
+            continue
+        first, second = (series, twin) if series.name in targets else (twin, series)
+        if first.name in targets:
+            text = f"Column {second.name!r} has the same values as the target {first.name!r}: it gives the answer away."
+            notes.append(Note("warning", text, column=second.name))
+        else:
+            text = f"Column {second.name!r} has the same values as {first.name!r}; it adds nothing."
+            notes.append(Note("info", text, column=second.name))
+    return notes
+
+
+def _duplicated_rows(frame: pl.DataFrame) -> list[Note]:
+    hashes = _row_hashes(frame)
+    first = np.unique(hashes, return_index=True)[1]
+    if len(first) == len(hashes):
+        return []
+    again = np.ones(len(hashes), dtype=bool)
+    again[first] = False
+    rows = np.flatnonzero(again)
+    verb = "repeats" if len(rows) == 1 else "repeat"
+    text = (
+        f"{plural(len(rows), 'row')} {verb} an earlier row in every column ({listed(rows, len(rows))}); all were kept."
+    )
+    return [Note("info", text, rows=examples(rows), count=len(rows))]
+
+
+def _row_hashes(frame: pl.DataFrame) -> np.ndarray:
+    return frame.hash_rows(seed=0).to_numpy()
+
+
+def _found(values: np.ndarray, rising: np.ndarray) -> np.ndarray:
+    """Which values are in a sorted array."""
+    place = np.minimum(np.searchsorted(rising, values), len(rising) - 1)
+    found: np.ndarray = rising[place] == values
+    return found
