@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from conftest import shared_data
 
+from conftest import shared_data
 from mapsto import metrics
 from mapsto.columns.base import Features
 from mapsto.members.base import Work

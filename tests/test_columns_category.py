@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from conftest import shared_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import shared_data
 from mapsto.columns import Boolean, Category
 from mapsto.errors import ColumnRefused, DataError, OptionError
 

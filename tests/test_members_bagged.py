@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from members_world import World, german, titanic
 
 from mapsto.errors import ModelFileError
 from mapsto.members import make
@@ -16,6 +15,7 @@ from mapsto.members.base import Member, Predictions, Work
 from mapsto.members.dummy import Dummy
 from mapsto.schema import Encoded
 from mapsto.training.run import Run
+from members_world import World, german, titanic
 
 
 def folds(rows: int, k: int = 3) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -91,7 +91,7 @@ def test_time_is_shared_out(world: World) -> None:
 
 
 def test_finished_folds_are_taken_up_after_a_kill(world: World, tmp_path: Path) -> None:
-    class Killed(RuntimeError):
+    class KilledError(RuntimeError):
         pass
 
     class Mortal(Dummy):
@@ -100,12 +100,12 @@ def test_finished_folds_are_taken_up_after_a_kill(world: World, tmp_path: Path) 
         def fit(self, work: Work) -> Member:
             Mortal.learned += 1
             if Mortal.learned == 3:
-                raise Killed
+                raise KilledError
             return super().fit(work)
 
     parts = folds(world.train.rows)
     run = Run(tmp_path / "run")
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         Bagged(Mortal(), parts).fit(world.work(run=run))
     run.close()
     again = Run(tmp_path / "run", resume=True)

@@ -8,20 +8,20 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from conftest import shared_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from members_world import World, california, german, titanic, world
 
+from conftest import shared_data
 from mapsto import metrics
 from mapsto.errors import ModelFileError, OptionError
 from mapsto.members.boosting import Boosting
 from mapsto.members.common import growth
 from mapsto.members.common.crosses import Crosses, Neighbours, Ratio, Rotation, Spikes
 from mapsto.members.common.growth import stages
-from mapsto.members.common.tuning import tune
+from mapsto.members.tuning import tune
 from mapsto.training.run import Run
+from members_world import World, california, german, titanic, world
 
 PRICE = "median_house_value"
 PLACE = ["longitude", "latitude"]
@@ -130,7 +130,13 @@ def test_made_columns_keep_the_laws(homes: World) -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    [{"kind": "spell", "columns": PLACE}, {"kind": "ratio", "columns": ["lon"]}, {"kind": "ratio"}, {}, {"columns": PLACE}],
+    [
+        {"kind": "spell", "columns": PLACE},
+        {"kind": "ratio", "columns": ["lon"]},
+        {"kind": "ratio"},
+        {},
+        {"columns": PLACE},
+    ],
     ids=str,
 )
 def test_made_columns_that_cannot_be_are_named(spec: dict, homes: World) -> None:
@@ -150,9 +156,7 @@ def test_ratios_divide_every_two_columns() -> None:
     values = np.array([[6, 3, 2], [1, 0, 4], [np.nan, 1, 1], [3e38, 1e-3, 1]], dtype=np.float32)
     found = Ratio.fit((0, 1, 2), values, values[:, 0]).apply(values)
     nan = np.nan
-    np.testing.assert_allclose(
-        found, [[2, 3, 1.5], [nan, 0.25, 0], [nan, nan, 1], [nan, 3e38, 1e-3]], rtol=1e-6
-    )
+    np.testing.assert_allclose(found, [[2, 3, 1.5], [nan, 0.25, 0], [nan, nan, 1], [nan, 3e38, 1e-3]], rtol=1e-6)
 
 
 def test_spikes_are_the_values_themselves() -> None:
@@ -280,5 +284,4 @@ def test_trials_end_when_time_is_up() -> None:
 def test_few_rows_choose_a_shape_only() -> None:
     found = tune(titanic().work(members={}))
     assert found["crosses"] == {}
-    assert found["logarithm"] == []
     Boosting(**{**found, "max_iter": 5}).fit(titanic().work())

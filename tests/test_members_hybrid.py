@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from members_world import World, california
 
 import mapsto.members
 from mapsto.errors import ModelFileError, OptionError
@@ -15,6 +14,7 @@ from mapsto.members import make
 from mapsto.members.dummy import Dummy
 from mapsto.members.hybrid import Hybrid
 from mapsto.schema import Encoded, Schema
+from members_world import World, california
 
 
 class Turned(Dummy):

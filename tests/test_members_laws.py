@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from members_world import Target, World, california, german, titanic
 
 from mapsto.errors import DataError, ModelFileError, OptionError
 from mapsto.members import MEMBERS, from_state, make
-from mapsto.members.base import Member, Predictions
 from mapsto.members.bagged import Bagged
+from mapsto.members.base import Member, Predictions
 from mapsto.members.ensemble import Ensemble
 from mapsto.schema import Encoded
 from mapsto.training.run import Run
+from members_world import Target, World, california, german, titanic
 
 NAMES = ["dummy", "linear-model", "forest", "extra-trees", "boosting", "bagged", "ensemble"]
 LEARNERS = ["linear-model", "forest", "extra-trees", "boosting"]
@@ -94,7 +94,12 @@ def test_missing_everywhere_and_unseen_codes_are_predicted(
 ) -> None:
     test = worlds["titanic"].test
     values = test.blocks["x"]
-    for wild in (np.full_like(values, np.nan), np.full_like(values, 1e9), np.full_like(values, -5), np.full_like(values, -np.inf)):
+    for wild in (
+        np.full_like(values, np.nan),
+        np.full_like(values, 1e9),
+        np.full_like(values, -5),
+        np.full_like(values, -np.inf),
+    ):
         found = members[name].predict(changed(test, wild))
         assert all(np.isfinite(prediction).all() for prediction in found.values())
     missing = members[name].predict(changed(test, np.full_like(values, np.nan)))
@@ -226,8 +231,17 @@ def test_sets_of_labels(name: str, worlds: dict[str, World]) -> None:
 
 @pytest.mark.parametrize("name", ["linear-model", "forest", "boosting"])
 def test_an_unknown_option_is_named(name: str, worlds: dict[str, World]) -> None:
-    with pytest.raises(OptionError, match=f"members.{name}.leaves is unknown"):
+    with pytest.raises(OptionError, match=f"members.{name}.leaves"):
         make(name).fit(worlds["german"].work(members={name: {"leaves": 3}}))
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [("boosting", {"learning_rate": 0}), ("forest", {"max_features": "all"}), ("linear-model", {"penalty": -1})],
+)
+def test_a_malformed_option_is_named(name: str, entry: dict, worlds: dict[str, World]) -> None:
+    with pytest.raises(OptionError, match=f"members.{name}.{next(iter(entry))}"):
+        make(name).fit(worlds["german"].work(members={name: entry}))
 
 
 @pytest.mark.parametrize("name", ["linear-model", "forest", "boosting"])

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from members_world import World, california, german, titanic
 
 from mapsto.errors import ModelFileError
 from mapsto.members import from_state, make
@@ -18,6 +17,7 @@ from mapsto.members.common.tables import Tables
 from mapsto.members.common.treemodel import TreeMember, TreeModel
 from mapsto.members.common.trees import Trees, not_above
 from mapsto.schema import Encoded
+from members_world import World, california, german, titanic
 
 CASES = [
     ("german", "boosting", {}),

@@ -298,7 +298,7 @@ def test_json_documents(put, text):
 
 @pytest.mark.parametrize("text", ["[]", "5", "[1, 2]", '{"a": [1], "b": [1, 2]}', "[" * 100_000, '{"a": 5}'])
 def test_json_that_is_no_table(put, text):
-    with pytest.raises(DataError, match="expected|Expected"):
+    with pytest.raises(DataError, match=r"expected|Expected"):
         read(put(text, "t.json"))
 
 
@@ -359,7 +359,7 @@ def test_misspelt_path_suggests_near_names(tmp_path):
     (tmp_path / "loans.csv").write_text("a\n1\n")
     with pytest.raises(DataError, match=r"Did you mean 'loans\.csv'"):
         read(tmp_path / "laons.csv")
-    with pytest.raises(DataError, match="folder .* does not exist"):
+    with pytest.raises(DataError, match=r"folder .* does not exist"):
         read(tmp_path / "no" / "loans.csv")
 
 

@@ -182,7 +182,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict the targets for new rows."""
-    from mapsto.table import write
+    from mapsto.table import csv_text, write
 
     loaded = _load(model)
     if proba and interval is not None:
@@ -200,7 +200,7 @@ def predict(
     elif as_json:
         _print_json({"rows": found.height, "predictions": found.to_dicts()})
     else:
-        sys.stdout.write(found.write_csv())
+        sys.stdout.write(csv_text(found))
 
 
 @app.command()
@@ -232,7 +232,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Say which columns moved each prediction, and how faithful that is."""
-    from mapsto.table import read, write
+    from mapsto.table import csv_text, read, write
 
     loaded = _load(model)
     found = loaded.explain(read(data).frame.head(rows), max_seconds=seconds)
@@ -241,7 +241,7 @@ def explain(
     elif as_json:
         _print_json({"explanations": found.to_dicts()})
     else:
-        sys.stdout.write(found.write_csv())
+        sys.stdout.write(csv_text(found))
 
 
 @app.command()

@@ -92,8 +92,12 @@ class Schema:
         """The target of this name."""
         return next(column for column in self.targets if column.name == name)
 
-    def learn(self, frame: pl.DataFrame) -> None:
-        """Learn every column from training rows: targets first, since they guide the inputs."""
+    def learn(self, frame: pl.DataFrame, *, guided: bool = True) -> None:
+        """Learn every column from training rows: targets first, since they guide the inputs.
+
+        `guided=False`: inputs do not look at the target, as they must not where these rows are later predicted out of
+        fold.
+        """
         for target in self.targets:
             target.learn(frame[target.name])
         guide = None
@@ -253,7 +257,9 @@ def _claimed(series: pl.Series, *, target: bool = False) -> Column:
                 refusals.append(f"{kind.type}: {refusal}")
     if not target:
         return Ignored(name=series.name, reason=f"no column type reads cells of type {series.dtype}")
-    message = f"column {series.name!r} cannot be a target, no type that can be predicted takes it. " + "; ".join(refusals)
+    message = f"column {series.name!r} cannot be a target, no type that can be predicted takes it. " + "; ".join(
+        refusals
+    )
     raise DataError(message)
 
 

@@ -115,7 +115,7 @@ class Date(Column):
         self._cycles = tuple(name for name, place in positions.items() if len(np.unique(place[place >= 0])) > 1)
         self._trend = bool(len(known) and np.ptp(known) * _YEAR >= 1)
         self._scaling = Scaling.learn(known, "robust")
-        self._edges = bins.learn_edges(self._scaling.forward(years), guide) if self._trend else ()
+        self._edges = bins.learn_edges(self._scaling.forward(years), guide)[0] if self._trend else ()
         self._histogram = _histogram_edges(known) if self._trend else ()
 
     @property

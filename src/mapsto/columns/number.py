@@ -47,8 +47,8 @@ class Number(Column):
     task: ClassVar[Task | None] = "regression"
 
     scaling: ScalingName = "robust"
-    edges: Literal["target", "quantile"] = "target"
-    """Where bins come from: the target's changes, where there is a target, or quantiles."""
+    edges: Literal["auto", "target", "quantile"] = "auto"
+    """Where bins come from: where the target changes, or quantiles; "auto": the target for few distinct values."""
     bins: int = bins.MOST
     """Bins at most."""
     decimal: numerals.Decimal | None = None
@@ -57,13 +57,14 @@ class Number(Column):
     _decimal: numerals.Decimal = field(default=".", init=False)
     _scaling: Scaling = field(default_factory=Scaling, init=False)
     _edges: tuple[float, ...] = field(default=(), init=False)
+    _jumps: bool = field(default=False, init=False)
     _mean: float = field(default=0.0, init=False)
     _deviation: float = field(default=1.0, init=False)
     _histogram: tuple[float, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
         _check_option("scaling", self.scaling, ("robust", "standard", "minmax", "quantile"))
-        _check_option("edges", self.edges, ("target", "quantile"))
+        _check_option("edges", self.edges, ("auto", "target", "quantile"))
         _check_option("decimal", self.decimal, (None, ".", ","))
         if not 2 <= self.bins <= _MOST_BINS:
             message = f"a number's bins={self.bins!r}; expected 2 to {_MOST_BINS}"
@@ -113,14 +114,14 @@ class Number(Column):
         x = self._values(series)
         known = x[np.isfinite(x)]
         self._scaling = Scaling.learn(known, self.scaling)
-        self._edges = bins.learn_edges(self._scaling.forward(x), guide if self.edges == "target" else None, self.bins)
+        self._edges, self._jumps = bins.learn_edges(self._scaling.forward(x), guide, self.bins, how=self.edges)
         self._mean, self._deviation = (float(known.mean()), float(known.std()) or 1.0) if len(known) else (0.0, 1.0)
         self._histogram = _histogram_edges(known)
 
     @property
     def parts(self) -> Sequence[Part]:
         """One number."""
-        return [NumberPart(self.name, self._edges)]
+        return [NumberPart(self.name, self._edges, jumps=self._jumps)]
 
     def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
         """Scaled float32, NaN missing."""
@@ -225,6 +226,7 @@ class Number(Column):
             "mean": self._mean,
             "deviation": self._deviation,
             "edges": list(self._edges),
+            "jumps": self._jumps,
             "histogram": list(self._histogram),
             **self._scaling.to_json(),
         }
@@ -247,6 +249,7 @@ class Number(Column):
         column._mean = state.number("mean")
         column._deviation = state.number("deviation", low=np.finfo(np.float64).smallest_subnormal)
         column._edges = tuple(state.rising_list("edges", longest=1000))
+        column._jumps = state.flag("jumps")
         column._histogram = tuple(state.rising_list("histogram", longest=_HISTOGRAM + 1))
         return column
 

@@ -72,12 +72,12 @@ def prepare(table: Table, options: Options) -> Prepared:
     cut = parts or _cut(frame, strata, options)
     notes += cut.notes
     dev_rows = np.sort(np.concatenate([cut.train, cut.choose, cut.calibrate]))
-    small = len(dev_rows) < SMALL if options.recipe.folds is None else True
+    small = options.judge and (options.recipe.folds is not None or len(dev_rows) < SMALL)
     dev_frame = frame[dev_rows]
     position = np.full(frame.height, -1)
     position[dev_rows] = np.arange(len(dev_rows))
     train = position[cut.train]
-    schema.learn(dev_frame if small else frame[cut.train])
+    schema.learn(dev_frame if small else frame[cut.train], guided=not small)
     dev = _encode(schema, dev_frame, options)
     test = _encode(schema, frame[cut.test], options) if len(cut.test) else None
     count = options.recipe.folds or SMALL_FOLDS

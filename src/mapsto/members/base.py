@@ -67,4 +67,5 @@ class Member(ABC):
     @abstractmethod
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray], schema: Schema) -> Self:
         """The inverse. The contents may be hostile: every index, shape, dtype and size is checked before use, and a
-        `ModelFileError` says what is wrong."""
+        `ModelFileError` says what is wrong.
+        """

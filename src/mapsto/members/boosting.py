@@ -34,9 +34,7 @@ class Boosting(TreeMember):
         """Learn every target, each with an equal share of `work.seconds`."""
         from threadpoolctl import threadpool_limits
 
-        settings = BoostingSettings.parse(
-            work.recipe.members.get(self.name, {}) | self.settings, "members.boosting"
-        )
+        settings = BoostingSettings.parse(work.recipe.members.get(self.name, {}) | self.settings, "members.boosting")
         features = work.schema.features(work.train)
         self.schema = work.schema
         self.preparation = Preparation.fit(features)
@@ -48,5 +46,3 @@ class Boosting(TreeMember):
                 seconds = None if work.seconds is None else work.seconds / len(taught)
                 self.models[lesson.problem.key] = learn(lesson, settings, self.names, work, seconds)
         return self
-
-

@@ -6,10 +6,10 @@ different ways and their mean errs less. Extremely randomised trees (Geurts et a
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+from pydantic import Field
 
 from mapsto.members.common.growth import stages
 from mapsto.members.common.lessons import Lesson, lessons
@@ -22,15 +22,14 @@ if TYPE_CHECKING:
     from mapsto.members.base import Work
 
 
-@dataclass(frozen=True)
 class ForestSettings(Settings):
     """Options in the recipe under `members.forest`; names are scikit-learn's."""
 
-    n_estimators: int = 100
-    max_depth: int | None = 24
-    min_samples_leaf: int | None = None
+    n_estimators: int = Field(100, ge=1)
+    max_depth: int | None = Field(24, ge=1, le=400)
+    min_samples_leaf: int | None = Field(None, ge=1)
     """None: one leaf for every few thousand rows more, so that files stay small: 2 up to 5,000 rows, 8 at 40,000."""
-    max_features: float | None = None
+    max_features: float | None = Field(None, gt=0, le=1)
     """Share of the columns that each split may look at; None: the square root of their number for classes, 0.4 for
     numbers."""
 
@@ -67,7 +66,7 @@ class Forest(TreeMember):
         from sklearn import ensemble
 
         classes = lesson.problem.classes
-        options = asdict(settings)
+        options = settings.model_dump()
         options["min_samples_leaf"] = settings.min_samples_leaf or max(2, round(len(lesson.truth) / 5000))
         options["max_features"] = settings.max_features or ("sqrt" if classes else 0.4)
         made = getattr(ensemble, f"{self.grower}{'Classifier' if classes else 'Regressor'}")

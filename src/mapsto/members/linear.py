@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+from pydantic import Field
 
 from mapsto.members.base import Member, Predictions
 from mapsto.members.common import states
@@ -35,11 +36,10 @@ _WIDEST = 10.0
 _ITERATIONS = 200
 
 
-@dataclass(frozen=True)
 class LinearSettings(Settings):
     """Options in the recipe under `members.linear-model`."""
 
-    penalty: float = 1.0
+    penalty: float = Field(1.0, gt=0)
     """Weight of half the squared coefficients against the summed loss of all rows."""
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mapsto.reporting.findings import Findings
 
 _NOVELTY_END = 2.0
+_FIRST_SUSPECTS = 8
 
 
 # -- rows to look at
@@ -25,7 +26,7 @@ _NOVELTY_END = 2.0
 def rows_section(fitted: Fitted, found: Findings) -> Html:
     """Labels that may be wrong, and rows unlike the training data."""
     suspects = per_target(fitted, lambda target: _suspects(fitted, target))
-    return section("rows", "Rows to look at", suspects, _novelty(found))
+    return section("rows", "Rows to look at", tag("div", tag("div", suspects), _novelty(found), class_="pair"))
 
 
 def _suspects(fitted: Fitted, target: Column) -> Html:
@@ -33,11 +34,14 @@ def _suspects(fitted: Fitted, target: Column) -> Html:
     if not listed:
         return tag("p", f"No label of {target.name} looks wrong by the models that did not learn from its row.")
     rows = [[f"{int(one['row']):,}", name(str(one["given"])), name(str(one["suggested"]))] for one in listed]
-    caption = (
-        "Labels that may be wrong: models that did not learn from the row confidently disagree. The most suspicious come "
-        "first; rows count from 0 in the table without its test rows."
+    heads = ["row", "given", "suggested"]
+    note = soft(
+        "Models that did not learn from these rows confidently disagree with their label. The most suspicious come first; "
+        "rows count from 0."
     )
-    return table(["row", "given", "suggested"], rows, caption=caption, class_="narrow")
+    rest = rows[_FIRST_SUSPECTS:]
+    more = tag("details", tag("summary", f"{len(rest)} more"), table(heads, rest)) if rest else None
+    return tag("div", tag("h4", "Labels that may be wrong"), note, table(heads, rows[:_FIRST_SUSPECTS]), more)
 
 
 def _novelty(found: Findings) -> Html | None:
@@ -145,7 +149,3 @@ def _versions(fitted: Fitted) -> Html | None:
     rows = [[library, str(version)] for library, version in versions.items()]
     return tag("details", tag("summary", "Versions"), table(["library", "version"], rows, class_="narrow"))
 
-
-def nothing_to_show(text: str) -> Html:
-    """A remark in place of a part."""
-    return soft(text)

@@ -173,8 +173,16 @@ def sparkline(counts: Sequence[float], title: str) -> Html:
     return tag("svg", tag("title", title), bars, viewBox="0 0 120 24", role="img", class_="spark")
 
 
-def track(value: float, low: float | None, high: float | None, scale: tuple[float, float], series: str = "one") -> Html:
-    """A figure with its interval as a dot on a line, for a table cell; `scale` is shared by the rows."""
+def track(
+    value: float,
+    low: float | None,
+    high: float | None,
+    scale: tuple[float, float],
+    series: str = "one",
+    *,
+    zero: bool = False,
+) -> Html:
+    """A figure with its interval as a dot on a line, for a table cell; `scale` is shared by the rows, `zero` marks 0."""
     width = (scale[1] - scale[0]) or 1.0
 
     def place(figure: float) -> float:
@@ -185,7 +193,8 @@ def track(value: float, low: float | None, high: float | None, scale: tuple[floa
         extent = max(place(high) - place(low), 0.3)
         interval = tag("i", class_="interval", style=f"left:{place(low)}%;width:{extent:.2f}%")
     dot = tag("i", class_="dot", style=f"left:{place(value)}%")
-    return tag("span", interval, dot, class_=f"track {series}", aria_hidden="true")
+    mark = tag("i", class_="zero", style=f"left:{place(0.0)}%") if zero else None
+    return tag("span", mark, interval, dot, class_=f"track {series}", aria_hidden="true")
 
 
 def bar(value: float, most: float, series: str = "one") -> Html:

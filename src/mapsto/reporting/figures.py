@@ -30,35 +30,59 @@ def number(value: float | None, digits: int = 4) -> str:
 def fixed(value: float | None, places: int) -> str:
     """A number with this many decimals, so that figures below each other line up.
 
-    >>> fixed(0.5, 3), fixed(-1234.5, 0), fixed(None, 2)
-    ('0.500', '−1,234', '–')
+    >>> fixed(0.5, 3), fixed(-1234.5, 0), fixed(-0.001, 2), fixed(None, 2)
+    ('0.500', '−1,234', '0.00', '–')
     """
     if value is None or math.isnan(value):
         return "–"
-    return f"{value:,.{places}f}".replace("-", "−")
+    return f"{value:z,.{places}f}".replace("-", "−")
 
 
 def percent(share: float | None, places: int = 0) -> str:
     """A share in percent.
 
     >>> percent(0.256), percent(0.0004), percent(None)
-    ('26 %', '0.04 %', '–')
+    ('26\xa0%', '0.04\xa0%', '–')
     """
     if share is None or math.isnan(share):
         return "–"
     scaled = 100 * share
     if 0 < abs(scaled) < 1 and places == 0:
-        return f"{scaled:.1g} %"
-    return f"{scaled:.{places}f} %"
+        return f"{scaled:.1g}\N{NO-BREAK SPACE}%"
+    text = f"{scaled:.{places}f}"
+    return f"{text.removesuffix('.0')}\N{NO-BREAK SPACE}%"
 
 
-def signed(value: float, digits: int = 3) -> str:
-    """A number with its sign.
+def signed(value: float, places: int) -> str:
+    """A number with its sign and this many decimals.
 
-    >>> signed(0.25), signed(-3.0)
-    ('+0.25', '−3')
+    >>> signed(0.25, 3), signed(-3.0, 0), signed(-0.0001, 2)
+    ('+0.250', '−3', '0.00')
     """
-    return number(value, digits) if value < 0 else f"+{number(value, digits)}"
+    text = f"{value:+z,.{places}f}"
+    return text.replace("-", "−") if any(digit in text for digit in "123456789") else text[1:]
+
+
+def interval_places(low: float | None, high: float | None) -> int:
+    """Decimals that show an interval with two digits, four at most.
+
+    >>> interval_places(0.75, 0.81), interval_places(40_000.0, 44_000.0), interval_places(1.0, 1.0)
+    (3, 0, 3)
+    """
+    if low is None or high is None or not high > low:
+        return 3
+    return min(4, places_for(high - low))
+
+
+def places_for(size: float, digits: int = 2) -> int:
+    """Decimals that show figures of this size with so many digits.
+
+    >>> places_for(0.16), places_for(48_000.0), places_for(0.0)
+    (2, 0, 3)
+    """
+    if not 0 < size < math.inf:
+        return 3
+    return min(8, max(0, digits - 1 - math.floor(math.log10(size))))
 
 
 def seconds(value: float | None) -> str:

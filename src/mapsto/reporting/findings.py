@@ -13,6 +13,7 @@ from mapsto.explaining.mixing import Question
 from mapsto.explaining.nearness import novelty_of, similar_to
 from mapsto.judging.bootstrap import Interval, interval
 from mapsto.metrics import Metric, present
+from mapsto.reporting.figures import number
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,7 +29,6 @@ TOP_COLUMNS = 4
 """Columns whose partial dependence is drawn."""
 _EXPLAINED_TARGETS = 3
 _RESAMPLES = 300
-_METRICS_ROWS = 2000
 _NEIGHBOURS = 5
 
 
@@ -80,8 +80,8 @@ def find(fitted: Fitted) -> Findings:
     if fitted.background is None or len(fitted.background) == 0:
         return found
     found.importance = importance(fitted, IMPORTANCE_SECONDS)
-    columns = found.importance["column"].unique(maintain_order=True).to_list()[:TOP_COLUMNS]
-    found.dependence = partial_dependence(fitted, columns, DEPENDENCE_SECONDS)
+    top = found.importance.group_by("target", maintain_order=True).head(TOP_COLUMNS)
+    found.dependence = partial_dependence(fitted, top["column"].unique(maintain_order=True), DEPENDENCE_SECONDS)
     found.novelty = novelty_of(fitted, fitted.held.encoded)
     _explain_examples(fitted, fitted.held, found)
     return found
@@ -93,13 +93,18 @@ def _metrics(fitted: Fitted, target: Column, sample: Sample) -> list[Scored]:
     truth, prediction = sample.encoded.truth[target.name], sample.predictions[target.name]
     judged = fitted.facts.get("judged_rows", len(truth))
     narrower = float(np.sqrt(len(truth) / max(judged, len(truth))))
+    verdict = fitted.verdicts.get(target.name)
     found = []
     for metric in fitted.shown_metrics(target):
-        own = interval(metric, truth, prediction, resamples=_RESAMPLES, seed=fitted.recipe.seed)
+        own = verdict.contenders[0] if verdict is not None else None
+        if own is not None and own.metric == metric.name and None not in (own.value, own.low, own.high):
+            found.append(Scored(metric, Interval(own.value, own.low, own.high)))  # type: ignore[arg-type]
+            continue
+        here = interval(metric, truth, prediction, resamples=_RESAMPLES, seed=fitted.recipe.seed)
         value = known.get(metric.name)
-        value = own.value if value is None else float(value)
+        value = here.value if value is None else float(value)
         if np.isfinite(value):
-            low, high = value + narrower * (own.low - own.value), value + narrower * (own.high - own.value)
+            low, high = value + narrower * (here.low - here.value), value + narrower * (here.high - here.value)
             found.append(Scored(metric, Interval(value, low, high)))
     return found
 
@@ -143,7 +148,7 @@ def _examples(fitted: Fitted, target: Column, sample: Sample) -> list[Example]:
     shown = target.decode(prediction[rows], threshold=fitted.thresholds.get(target.name))
     sure = None if target.task == "regression" else _sureness(fitted, target, sample)
     return [
-        Example(row, kind, target.show(value), sample.shown[target.name][row], None if sure is None else float(sure[row]))
+        Example(row, kind, number(value) if isinstance(value, float) else target.show(value), sample.shown[target.name][row], None if sure is None else float(sure[row]))
         for (row, kind), value in zip(picked.items(), shown.to_list(), strict=True)
     ]
 

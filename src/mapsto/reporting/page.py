@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mapsto.reporting.about import card_section, rows_section
 from mapsto.reporting.data import data_section
-from mapsto.reporting.figures import number, percent, plural, seconds
+from mapsto.reporting.figures import fixed, interval_places, percent, plural, seconds
 from mapsto.reporting.findings import Findings, find
 from mapsto.reporting.learning import learning_section
 from mapsto.reporting.markup import Html, tag
@@ -24,7 +24,6 @@ from mapsto.reporting.reasons import examples_section, importance_section
 
 if TYPE_CHECKING:
     from mapsto.fitted import Fitted
-    from mapsto.judging.verdict import Verdict
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _TONES = {"worth it": "good", "not worth it": "warn", "undecided": "warn"}
@@ -98,11 +97,22 @@ def _title(fitted: Fitted) -> str:
 
 def _header(fitted: Fitted, found: Findings) -> Html:
     brand = tag("p", tag("b", "x ↦ y"), "  mapsto report", class_="brand")
-    return tag("header", brand, tag("h1", _title(fitted)), [_said(v) for v in fitted.verdicts.values()], _tiles(fitted, found))
+    return tag("header", brand, tag("h1", _title(fitted)), _said(fitted), _tiles(fitted, found))
 
 
-def _said(verdict: Verdict) -> Html:
-    return tag("p", tag("span", verdict.answer, class_=f"badge {_TONES[verdict.answer]}"), verdict.sentence, class_="lead")
+def _said(fitted: Fitted) -> list[Html]:
+    """The verdict of each target, in a sentence."""
+    several = len(fitted.verdicts) > 1
+    return [
+        tag(
+            "p",
+            tag("span", verdict.answer, class_=f"badge {_TONES[verdict.answer]}"),
+            [tag("b", name(target)), ": "] if several else None,
+            verdict.sentence,
+            class_="lead",
+        )
+        for target, verdict in fitted.verdicts.items()
+    ]
 
 
 def _tiles(fitted: Fitted, found: Findings) -> Html:
@@ -111,8 +121,10 @@ def _tiles(fitted: Fitted, found: Findings) -> Html:
     for target in fitted.schema.targets[:3]:
         for scored in found.metrics.get(target.name, []):
             if scored.metric.name == fitted.metrics.get(target.name):
-                bounds = f"{number(scored.interval.low, 3)} to {number(scored.interval.high, 3)}"
-                tiles.append(([scored.metric.label, " of ", name(target.name)], number(scored.interval.value, 3), bounds))
+                low, high = scored.interval.low, scored.interval.high
+                places = interval_places(low, high)
+                bounds = f"{fixed(low, places)} to {fixed(high, places)}"
+                tiles.append(([scored.metric.label, " of ", name(target.name)], fixed(scored.interval.value, places), bounds))
     rows = fitted.facts.get("rows", {})
     if rows:
         total = rows.get("development", rows.get("train", 0)) + rows.get("test", 0)

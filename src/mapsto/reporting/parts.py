@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mapsto.reporting.markup import Html, tag
 
 if TYPE_CHECKING:
-    from mapsto.columns.base import Column
     from mapsto.fitted import Fitted
 
+_JOINT = re.compile(r"(?<=[_\-./:])(?=\w)")
+"""Where a long name may be broken: after a joint between words."""
 LONGEST = 80
 """Characters of a name or value that are shown; the rest is in its tooltip."""
 
@@ -27,9 +29,9 @@ def soft(*content: Any) -> Html:
 
 def name(text: str) -> Html:
     """A column's name or a value, cut when it is very long, apart from the direction of the text around it."""
-    if len(text) <= LONGEST:
-        return tag("bdi", text)
-    return tag("bdi", text[: LONGEST - 1] + "…", title=text[:2000])
+    shown = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    pieces = [[Html("<wbr/>") if at else None, piece] for at, piece in enumerate(_JOINT.split(shown))]
+    return tag("bdi", pieces, title=None if shown == text else text[:2000])
 
 
 def table(
@@ -91,9 +93,3 @@ def per_target(fitted: Fitted, write: Any) -> list[Html]:
             found.append(tag("h3", "Target ", name(target.name)) if several else None)
             found.append(content)
     return [part for part in found if part is not None]
-
-
-def what_is_explained(fitted: Fitted, target: Column) -> str:
-    """The figure that attributions are about, in words."""
-    kind = {"regression": "the prediction", "classification": "the probability of the predicted class"}
-    return kind.get(target.task or "", "the probability of the most probable label")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mapsto.judging.calibration import Reliability, apply_temperature, reliability
-from mapsto.judging.wording import decimals
 from mapsto.metrics import METRICS, present
 from mapsto.reporting.charts import Plot, bar, legend, span, track
-from mapsto.reporting.figures import fixed, number, percent, plural, seconds
+from mapsto.reporting.figures import fixed, interval_places, number, percent, plural, seconds
 from mapsto.reporting.markup import Html, tag
 from mapsto.reporting.parts import figure, name, per_target, section, soft, table
 
@@ -74,11 +74,13 @@ def _contenders(verdict: Verdict, target: Column) -> Html:
     better = "" if metric is None else f" ({'higher' if metric.higher_is_better else 'lower'} is better)"
     values = [v for c in verdict.contenders for v in (c.value, c.low, c.high) if v is not None]
     scale = span(np.array(values), 0.02)
-    widths = [c.high - c.low for c in verdict.contenders if c.low is not None and c.high is not None]
-    places = decimals(min(widths)) if widths else 3
+    places = max(interval_places(c.low, c.high) for c in verdict.contenders[:2])
     heads = ["", label + better, label, "95 % interval", f"{verdict.contenders[0].name} ahead by", "fit", "predict a row"]
-    rows = [_contender(c, places, scale, first=c is verdict.contenders[0]) for c in verdict.contenders]
-    return table(heads, rows, caption=verdict.sentence, figures=(2, 3, 4, 5, 6), own=(0,))
+    first, *others = verdict.contenders
+    others.sort(key=lambda c: math.inf if c.ahead is None else c.ahead)
+    rows = [_contender(c, places, scale, first=c is first) for c in (first, *others)]
+    return table(heads, rows, caption=f"Contenders on the same {plural(verdict.rows, 'row')}, the best baseline first.",
+                 figures=(2, 3, 4, 5, 6), own=(0,))  # fmt: skip
 
 
 def _contender(c: Contender, places: int, scale: tuple[float, float], *, first: bool) -> list[Any]:
@@ -125,8 +127,11 @@ def _quality(fitted: Fitted, target: Column, found: Findings) -> list[Any]:
     known = present(target.task or "regression", truth)
     truth, prediction = truth[known], prediction[known]
     errors = {"regression": _residuals, "classification": _confusion}.get(target.task or "")
-    pictures = [] if errors is None else [errors(fitted, target, truth, prediction)]
-    return [tag("div", _metrics(fitted, target, found), *pictures, class_="pair"), _trust(fitted, target, truth, prediction)]
+    drawn = [] if errors is None or not len(truth) else [errors(fitted, target, truth, prediction)]
+    if target.task != "regression" and len(truth):
+        drawn.append(_reliability(fitted, target, truth, prediction))
+    told = [_metrics(fitted, target, found), _coverage(fitted, target, truth, prediction)]
+    return [tag("div", tag("div", told), tag("div", drawn), class_="pair")]
 
 
 def _metrics(fitted: Fitted, target: Column, found: Findings) -> Html:
@@ -134,7 +139,7 @@ def _metrics(fitted: Fitted, target: Column, found: Findings) -> Html:
     rows, own = [], []
     for place, scored in enumerate(found.metrics[target.name]):
         value, low, high = scored.interval.value, scored.interval.low, scored.interval.high
-        digits = decimals(high - low) if high > low else 3
+        digits = interval_places(low, high)
         meaning = _MEANINGS.get(scored.metric.name)
         rows.append([
             [scored.metric.label, tag("small", meaning) if meaning else None],
@@ -204,16 +209,6 @@ def _residuals(fitted: Fitted, target: Column, truth: np.ndarray, prediction: np
 
 
 # -- trust: calibration and intervals
-
-
-def _trust(fitted: Fitted, target: Column, truth: np.ndarray, prediction: np.ndarray) -> Html | None:
-    parts = [
-        None if target.task == "regression" or len(truth) == 0 else _reliability(fitted, target, truth, prediction),
-        _coverage(fitted, target, truth, prediction),
-    ]
-    if not any(parts):
-        return None
-    return tag("div", parts, class_="pair")
 
 
 def _reliability(fitted: Fitted, target: Column, truth: np.ndarray, prediction: np.ndarray) -> Html:

@@ -9,9 +9,10 @@ import polars as pl
 
 from mapsto.explaining.importance import deciding_metric
 from mapsto.reporting.charts import SERIES, Plot, legend, span, track
-from mapsto.reporting.figures import number, percent, plural, signed
-from mapsto.reporting.markup import Html, tag
-from mapsto.reporting.parts import figure, name, per_target, section, soft, table, what_is_explained
+from mapsto.reporting.findings import TOP_COLUMNS
+from mapsto.reporting.figures import fixed, number, percent, places_for, plural, signed
+from mapsto.reporting.markup import Html, join, tag
+from mapsto.reporting.parts import figure, name, per_target, section, soft, table
 
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mapsto.reporting.findings import Example, Findings
 
 SHOWN_COLUMNS = 12
+"""Columns whose importance is shown before the reader asks for more."""
 _SHOWN_REASONS = 6
 _MOST_TICKS = 5
 _KINDS = {"right": "good", "wrong": "bad", "far off": "bad", "close call": "warn", "typical": "good"}
@@ -40,26 +42,29 @@ def importance_section(fitted: Fitted, found: Findings) -> Html:
 
 
 def _matters(fitted: Fitted, target: Column, found: Findings) -> list[Html]:
-    assert_frame = found.importance if found.importance is not None else pl.DataFrame()
-    frame = assert_frame.filter(pl.col("target") == target.name)
+    frame = (found.importance if found.importance is not None else pl.DataFrame()).filter(pl.col("target") == target.name)
     label = deciding_metric(fitted, target).label
-    scale = span(np.array([0.0, *frame["low"], *frame["high"], *frame["loss"]], dtype=np.float64), 0.02)
+    bounds = frame.select("loss", "low", "high").to_numpy()
+    scale = span(np.append(bounds, 0.0), 0.02)
+    places = places_for(float(np.nanmax(np.abs(bounds))) if np.isfinite(bounds).any() else 0.0)
     rows = [
-        [name(column), track(loss, low, high, scale), number(loss, 3), f"{number(low, 3)} to {number(high, 3)}"]
+        [name(column), track(loss, low, high, scale, zero=True), fixed(loss, places),
+         f"{fixed(low, places)} to {fixed(high, places)}"]
         for column, _, loss, low, high in frame.iter_rows()
-    ]
-    heads = ["column", f"loss of {label} when shuffled", "loss", "95 % interval"]
+    ]  # fmt: skip
+    heads = ["column", f"how much worse {label} gets", "loss", "95 % interval"]
     first = table(heads, rows[:SHOWN_COLUMNS], figures=(2, 3), caption="Most important columns")
     rest = rows[SHOWN_COLUMNS:]
     more = None
     if rest:
         inner = table(heads, rest[:200], figures=(2, 3))
         more = tag("details", tag("summary", f"The other {plural(len(rest), 'column')}"), inner)
-    return [part for part in (first, more, _dependence(target, found)) if part is not None]
+    dependence = _dependence(target, frame["column"].to_list()[:TOP_COLUMNS], found)
+    return [part for part in (first, more, dependence) if part is not None]
 
 
-def _dependence(target: Column, found: Findings) -> Html | None:
-    """The mean prediction along the top columns."""
+def _dependence(target: Column, columns: list[str], found: Findings) -> Html | None:
+    """The mean prediction along these columns."""
     if found.dependence is None:
         return None
     frame = found.dependence.filter(pl.col("target") == target.name)
@@ -68,7 +73,7 @@ def _dependence(target: Column, found: Findings) -> Html | None:
         frame = frame.filter(pl.col("class").is_in(shown))
     figures = [
         _along(column, target, frame.filter(pl.col("column") == column), shown)
-        for column in frame["column"].unique(maintain_order=True)
+        for column in columns
     ]
     note = soft(
         "Mean prediction when the column is set to a value in every row, the others left as they are. "
@@ -89,7 +94,7 @@ def _shown_classes(target: Column, frame: pl.DataFrame) -> list[str]:
 def _along(column: str, target: Column, frame: pl.DataFrame, shown: list[str]) -> Html:
     what = f"probability of “{shown[0]}”" if len(shown) == 1 else "probability" if shown else target.name
     if frame["position"].null_count() or frame["position"].n_unique() < 3:
-        return figure(name(column), _by_value(frame, what))
+        return figure(name(column), _by_class(frame, shown) if len(shown) > 1 else _by_value(frame, what))
     ends = span(frame["position"].to_numpy(), 0.02)
     one = len(shown) <= 1
     heights = frame.select("low", "high").to_numpy().ravel() if one else frame["mean"].to_numpy()
@@ -122,12 +127,20 @@ def _marks(frame: pl.DataFrame, ends: tuple[float, float]) -> list[tuple[float, 
 def _by_value(frame: pl.DataFrame, what: str) -> Html:
     """A row a value, for columns without an order."""
     scale = span(frame.select("low", "high").to_numpy().ravel(), 0.02)
-    several = frame["class"].n_unique() > 1
+    places = places_for(scale[1] - scale[0])
     rows = [
-        [[name(value), tag("small", kind) if several else None], track(mean, low, high, scale), number(mean, 3)]
-        for value, kind, mean, low, high in frame.select("value", "class", "mean", "low", "high").iter_rows()
+        [name(value), track(mean, low, high, scale), fixed(mean, places)]
+        for value, mean, low, high in frame.select("value", "mean", "low", "high").iter_rows()
     ]
     return table(["value", what, "mean"], rows, figures=(2,))
+
+
+def _by_class(frame: pl.DataFrame, shown: list[str]) -> Html:
+    """A row a value, a column a class."""
+    wide = frame.pivot("class", index="value", values="mean", maintain_order=True)
+    rows = [[name(row["value"]), *(percent(row[kind]) for kind in shown)] for row in wide.iter_rows(named=True)]
+    heads = ["value", *(name(kind) for kind in shown)]
+    return table(heads, rows, figures=tuple(range(1, len(heads))), caption="Mean probability")
 
 
 # -- examples
@@ -143,11 +156,10 @@ def examples_section(fitted: Fitted, found: Findings) -> Html | None:
     gap = float(np.abs(reasons.gap).mean() / max(float(np.abs(reasons.figure - reasons.base).mean()), 1e-12))
     samples = "pairs of column orders" if reasons.method.startswith("Shapley") else "background rows"
     lead = soft(
-        f"Rows held out, and what moved each prediction away from the mean over training rows ({reasons.method}, "
-        f"{reasons.samples} {samples}). How far to trust these reasons: replacing a row's top columns moves its prediction "
-        f"{number(faith, 2)} times as much as replacing random ones (median; more in {percent(better)} of these rows), and "
-        f"base and reasons together miss the prediction by {percent(gap, 1)} of its distance from the base. "
-        "Reasons describe the model, not causes in the world."
+        f"Rows held out, and what moved each prediction ({reasons.method}, {reasons.samples} {samples}). Replacing a row's "
+        f"top columns moves its prediction {number(faith, 2)} times as much as replacing random ones (its faithfulness; above "
+        f"1 in {percent(better)} of these rows). Mean and effects together miss the prediction by {percent(gap, 1)} of the way "
+        "between them. Effects describe the model, not causes in the world."
     )
     return section("examples", "Right and wrong, with reasons", lead, per_target(fitted, lambda t: _cards(fitted, t, found)))
 
@@ -164,38 +176,52 @@ def _card(fitted: Fitted, target: Column, example: Example, reasons: Attribution
     index = reasons.targets.index(target.name)
     values = reasons.values[example.place, :, index]
     order = np.argsort(-np.abs(values), kind="stable")[:_SHOWN_REASONS]
-    most = float(np.abs(values).max()) or 1.0
-    rows = [_reason(fitted, example.row, int(at), float(values[at]), most, reasons) for at in order]
-    rest = float(values.sum() - values[order].sum())
+    base, end = (float(each[example.place, index]) for each in (reasons.base, reasons.figure))
+    places = places_for(max(float(np.abs(values).max()), 1e-4), 3)
+    scale = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    rows = [_reason(fitted, example.row, int(at), float(values[at]), scale, places, reasons) for at in order]
     others = len(values) - len(order)
+    if others:
+        rest = float(values.sum() - values[order].sum())
+        rows.append(_line([tag("th", f"the other {plural(others, 'column')}", scope="row", colspan=2, class_="soft")], rest, scale, places))
     sure = "" if example.probability is None else f" with {percent(example.probability)}"
     head = tag("h4", tag("span", example.kind, class_=f"badge {_KINDS[example.kind]}"), "predicted ", name(example.predicted),
                sure, ", truth ", name(example.truth))  # fmt: skip
-    base, end = (float(each[example.place, index]) for each in (reasons.base, reasons.figure))
-    left = f"; the other {plural(others, 'column')} together {signed(rest)}" if others else ""
-    told = f"{what_is_explained(fitted, target)} from {number(base, 3)} to {number(end, 3)}{left}."
-    faithful = f" Faithfulness {number(float(reasons.faithfulness[example.place, index]), 2)}."
-    near = tag("p", "Most similar training rows: ", name(example.neighbours), ".", class_="soft")
-    grid = tag("table", tag("caption", f"What moved {told}{faithful}"), _heads(), tag("tbody", rows))
+    what = [_explained(target, int(reasons.chosen[example.place, index])), f": {fixed(base, places)} for the mean training row, "]
+    caption = tag("caption", what, f"{fixed(end, places)} here, because of")
+    grid = tag("table", caption, _heads(), tag("tbody", rows))
+    faithful = number(float(reasons.faithfulness[example.place, index]), 2)
+    near = tag("p", "Most similar training rows: ", name(example.neighbours), f". Faithfulness {faithful}.", class_="soft")
     return tag("article", head, grid, near, class_="card")
 
 
+def _explained(target: Column, code: int) -> Html:
+    """The figure that the reasons are about."""
+    if target.task == "regression":
+        return join(["Prediction"])
+    return join(["Probability of “", name(str(target.classes[code])), "”"])
+
+
 def _heads() -> Html:
-    return tag("thead", tag("tr", [tag("th", text, scope="col", class_=side) for text, side in
-                                   (("column", None), ("value", None), ("effect", None), ("", "figure"))]))  # fmt: skip
+    heads = [tag("th", text, scope="col") for text in ("column", "value")]
+    return tag("thead", tag("tr", heads, tag("th", "effect", scope="colgroup", colspan=2)))
 
 
-def _reason(fitted: Fitted, row: int, column: int, value: float, most: float, reasons: Attributions) -> Html:
-    width = 50 * abs(value) / most
-    left = 50.0 if value >= 0 else 50 - width
-    picture: Any = tag("span", tag("i", style=f"left:{left:.2f}%;width:{width:.2f}%"), aria_hidden="true",
-                       class_=f"diverge {'one' if value >= 0 else 'two'}")  # fmt: skip
+def _reason(
+    fitted: Fitted, row: int, column: int, value: float, scale: tuple[float, float], places: int, reasons: Attributions
+) -> Html:
     title = reasons.columns[column]
     shown = fitted.held.shown[title][row] if fitted.held is not None else ""
-    return tag(
-        "tr",
-        tag("th", name(title), scope="row"),
-        tag("td", name(shown), class_="value"),
-        tag("td", picture),
-        tag("td", signed(value), class_="figure"),
-    )
+    cells = [tag("th", name(title), scope="row"), tag("td", name(shown), class_="value")]
+    return _line(cells, value, scale, places)
+
+
+def _line(cells: list[Html], value: float, scale: tuple[float, float], places: int) -> Html:
+    """A row of a card: its cells, and a bar to the right of the middle for what raises the figure, else to the left."""
+    whole = (scale[1] - scale[0]) or 1.0
+    middle = -100 * scale[0] / whole
+    width = min(100 * abs(value) / whole, 100.0)
+    left = middle if value >= 0 else max(0.0, middle - width)
+    drawn = [tag("b", style=f"left:{middle:.2f}%"), tag("i", style=f"left:{left:.2f}%;width:{width:.2f}%")]
+    picture = tag("span", drawn, class_=f"diverge {'one' if value >= 0 else 'two'}", aria_hidden="true")
+    return tag("tr", cells, tag("td", picture), tag("td", signed(value, places), class_="figure"))

@@ -10,4 +10,5 @@ from mapsto.table.reading import read as read
 from mapsto.table.splits import Split as Split
 from mapsto.table.splits import folds as folds
 from mapsto.table.splits import split as split
+from mapsto.table.writing import csv_text as csv_text
 from mapsto.table.writing import write as write

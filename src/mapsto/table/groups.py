@@ -7,6 +7,7 @@ import polars as pl
 
 from mapsto.errors import DataError
 
+_MOST_CELLS = 10_000_000
 _TRIES = 10
 """Random orders of the groups tried, to keep the shares of classes close."""
 
@@ -33,16 +34,33 @@ def take_strata(strata: np.ndarray, count: int, rng: np.random.Generator, *, pro
             treated as classes.
     """
     rows = len(strata)
-    codes, sizes = np.unique(strata, return_inverse=True, return_counts=True)[1:]
-    if protect and (sizes - 1).sum() < count:
-        codes, sizes = np.zeros(rows, dtype=np.int64), np.array([rows])
-    most = sizes - 1 if protect else sizes
-    taken = _shares(sizes, np.maximum(most, 0), min(count, int(most.sum())), rng)
-    order = np.lexsort((rng.random(rows), codes))
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    place = np.empty(rows, dtype=np.int64)
-    place[order] = np.arange(rows) - np.repeat(starts, sizes)
-    return place < taken[codes]
+    codes, sizes = compact(strata)
+    spare = np.maximum(sizes - 1, 0)
+    if protect and spare.sum() < count:
+        codes, sizes = np.zeros(rows, dtype=np.uint16), np.array([rows])
+        spare = np.maximum(sizes - 1, 0)
+    most = spare if protect else sizes
+    taken = _shares(sizes, most, min(count, int(most.sum())), rng)
+    order = shuffled(codes, rng)
+    starts = np.cumsum(sizes) - sizes
+    mask = np.zeros(rows, dtype=bool)
+    mask[order[np.arange(rows) - np.repeat(starts, sizes) < np.repeat(taken, sizes)]] = True
+    return mask
+
+
+def compact(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values as codes from 0 in rising order, and how many rows each code has (codes without rows may occur)."""
+    if len(values) and values.dtype.kind in "iu" and int(values.max()) - int(values.min()) < 65_536:
+        codes = (values - values.min()).astype(np.uint16)
+        return codes, np.bincount(codes)
+    _, codes, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    return codes.ravel(), sizes
+
+
+def shuffled(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """All rows by code, at random within each."""
+    order = rng.permutation(len(codes))
+    return order[np.argsort(codes[order], kind="stable")]
 
 
 def _shares(sizes: np.ndarray, most: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -56,9 +74,11 @@ def _shares(sizes: np.ndarray, most: np.ndarray, count: int, rng: np.random.Gene
     return np.asarray(taken)
 
 
-def take_groups(groups: np.ndarray, strata: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Mask of whole groups with about `count` rows together; of some random orders the one that keeps the shares of
-    classes best.
+def take_groups(
+    groups: np.ndarray, strata: np.ndarray, count: int, rng: np.random.Generator, *, least: int = 1
+) -> np.ndarray:
+    """Mask of whole groups with about `count` rows together, at least `least` groups and never all; of some random
+    orders the one that keeps the shares of classes best.
 
     Raises:
         DataError: fewer than two groups.
@@ -67,26 +87,37 @@ def take_groups(groups: np.ndarray, strata: np.ndarray, count: int, rng: np.rand
     if len(sizes) < 2:
         message = "split by group: the rows to cut are all of one group; expected at least two groups"
         raise DataError(message)
-    classes = np.unique(strata, return_inverse=True)[1].ravel()
-    overall = np.bincount(classes) / len(classes)
-    best, best_error = np.zeros(len(groups), dtype=bool), np.inf
+    classes = _class_counts(codes.ravel(), compact(strata)[0], len(sizes))
+    overall = classes.sum(axis=0) / len(groups)
+    best, best_error = np.zeros(len(sizes), dtype=bool), np.inf
     for _ in range(_TRIES):
-        mask = _some_groups(sizes, count, rng)[codes.ravel()]
-        shares = np.bincount(classes[mask], minlength=len(overall)) / max(mask.sum(), 1)
-        error = np.abs(shares - overall).sum() + abs(mask.sum() - count) / count
+        mask = _some_groups(sizes, count, rng, least)
+        rows = sizes[mask].sum()
+        error = np.abs(classes[mask].sum(axis=0) / rows - overall).sum() + abs(rows - count) / count
         if error < best_error:
             best, best_error = mask, error
-    return best
+    taken: np.ndarray = best[codes.ravel()]
+    return taken
 
 
-def _some_groups(sizes: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Mask of groups: in random order, as many as come closest to `count` rows; at least one, never all."""
+def _class_counts(groups: np.ndarray, classes: np.ndarray, number: int) -> np.ndarray:
+    """Rows of each class in each group `(groups, classes)`; where that is too large a table, classes are not told
+    apart.
+    """
+    kinds = int(classes.max()) + 1
+    if number * kinds > _MOST_CELLS:
+        classes, kinds = np.zeros_like(classes), 1
+    return np.bincount(groups * kinds + classes, minlength=number * kinds).reshape(number, kinds)
+
+
+def _some_groups(sizes: np.ndarray, count: int, rng: np.random.Generator, least: int) -> np.ndarray:
+    """Mask of groups: in random order, as many as come closest to `count` rows."""
     order = rng.permutation(len(sizes))
     order = np.concatenate([order[sizes[order] <= count], order[sizes[order] > count]])
     if sizes[order[0]] > count:
         order = np.argsort(sizes, kind="stable")
     filled = np.cumsum(sizes[order])
-    number = int(np.argmin(np.abs(filled - count))) + 1
+    number = max(int(np.argmin(np.abs(filled - count))) + 1, least)
     mask = np.zeros(len(sizes), dtype=bool)
     mask[order[: min(number, len(sizes) - 1)]] = True
     return mask

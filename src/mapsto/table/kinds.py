@@ -117,7 +117,7 @@ def _from_values(name: str, values: Any) -> pl.Series:
     if dependencies.is_pyarrow_chunked_array(values):
         return pl.Series(name, nw.from_native(values, series_only=True).to_polars())
     if isinstance(values, np.ma.MaskedArray):
-        values = np.ma.filled(values.astype(object), None)
+        values = values.tolist()  # gaps become None
     if not isinstance(values, np.ndarray) and hasattr(values, "__array__"):
         values = np.asarray(values)
     if isinstance(values, np.ndarray) and values.dtype.kind not in "biufmMU":

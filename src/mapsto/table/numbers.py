@@ -37,24 +37,27 @@ def typed(
     ([1, None, 3], String)
     """
     columns, notes = frame.get_columns(), list[Note]()
-    likely = [p for p, series in enumerate(columns) if series.dtype == pl.String and _likely(series.head(_SAMPLE))]
+    open_ = frame.head(_SAMPLE).select(_may_be_numbers(pl.col(pl.String)))
+    likely = [p for p, series in enumerate(columns) if series.name in open_.columns and open_[series.name].item()]
     for start in range(0, len(likely), _BATCH):
         batch = likely[start : start + _BATCH]
         whole = frame.select(pl.nth(batch).cast(pl.Int64, strict=False)).get_columns()
-        for position, integers in zip(batch, whole, strict=True):
-            columns[position], note = _column(
-                columns[position], integers, decimal_comma=decimal_comma, first_line=first_line
-            )
+        zeros = frame.select((pl.nth(batch).str.starts_with("0") & (pl.nth(batch).str.len_bytes() > 1)).any()).row(0)
+        for position, integers, has_zeros in zip(batch, whole, zeros, strict=True):
+            text = columns[position]
+            if integers.null_count() == text.null_count() < len(text) and not has_zeros:
+                columns[position] = integers
+                continue
+            columns[position], note = _column(text, integers, decimal_comma=decimal_comma, first_line=first_line)
             notes += [note] if note else []
     return pl.DataFrame(columns), notes
 
 
-def _likely(sample: pl.Series) -> bool:
-    """Whether the first rows leave it open that all cells are numbers."""
-    words = sample.drop_nulls().str.strip_chars()
-    words = words.filter(~_is_mark(words))
-    number = words.cast(pl.Float64, strict=False).is_not_null() | words.str.contains(f"{_DECIMAL_COMMA}|{_WHOLE}")
-    return bool(number.all())
+def _may_be_numbers(text: pl.Expr) -> pl.Expr:
+    """Whether these cells, the first of a column, leave it open that all are numbers."""
+    cells = text.str.strip_chars()
+    number = cells.cast(pl.Float64, strict=False).is_not_null() | cells.str.contains(f"{_DECIMAL_COMMA}|{_WHOLE}")
+    return (text.is_null() | number | cells.str.to_lowercase().is_in(MISSING)).all()
 
 
 def _is_mark(stripped: pl.Series) -> pl.Series:
@@ -79,7 +82,11 @@ def _column(
         return text, None
     for convert in (_integers, _floats, _with_comma):
         found = convert(words)
-        if found.null_count() == 0 and (convert is not _with_comma or decimal_comma or _clearly_decimal(words)):
+        if (
+            found.null_count() == 0
+            and found.is_finite().any()
+            and (convert is not _with_comma or decimal_comma or _clearly_decimal(words))
+        ):
             if (reason := _lost(words, found)) is not None:
                 return text, reason
             numbers = convert(cells.set(marks.fill_null(value=False), None))

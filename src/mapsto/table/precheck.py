@@ -183,18 +183,19 @@ class _Scan:
         places = np.flatnonzero((values == self.separator) | (values == NEWLINE) | (values == self.quote))
         marks = values[places]
         quotes = marks == self.quote
-        inside = (np.cumsum(quotes) + self.inside) & 1
+        inside = (np.cumsum(quotes, dtype=np.uint8) + self.inside) & 1  # parity outlives the overflow
         opening, closing = places[quotes & (inside == 1)], places[quotes & (inside == 0)]
         self._paired(values, opening, closing, places[marks == NEWLINE])
         outside = ~quotes & (inside == 0)
-        feeds = np.cumsum(marks == NEWLINE)
-        lines = feeds[outside & (marks == NEWLINE)]
         kept, kept_marks = places[outside], marks[outside]
         ends = np.flatnonzero(kept_marks == NEWLINE)
         left = len(kept) - 1 - int(ends[-1]) if len(ends) else len(kept)
         self.inside = bool(inside[-1]) if len(inside) else self.inside
-        total = int(feeds[-1]) if len(feeds) else 0
-        self.found.spans |= total > len(ends)
+        feeds, lines = marks == NEWLINE, None
+        total = int(np.count_nonzero(feeds))
+        if total > len(ends):
+            self.found.spans = True
+            lines = np.cumsum(feeds)[outside & feeds]
         return _Ends(np.diff(ends, prepend=-1) - 1, left, lines, total), kept[ends]
 
     def _paired(self, values: np.ndarray, opening: np.ndarray, closing: np.ndarray, feeds: np.ndarray) -> None:

@@ -14,13 +14,16 @@ import numpy as np
 import polars as pl
 
 from mapsto.errors import DataError, OptionError
-from mapsto.table.groups import codes_of, take_groups, take_strata
+from mapsto.table.groups import codes_of, compact, shuffled, take_groups, take_strata
 from mapsto.table.instants import instants
 from mapsto.table.notes import Note, plural
 from mapsto.table.suggestions import suggestions
 
 Share = float | int | str | np.ndarray
 """A part of the rows: a fraction, 0 for none, "column:value", or row numbers."""
+
+_STREAMS = {"test": 0, "valid": 1, "halves": 2, "folds": 3}
+"""Random numbers of their own for each cut, so that one does not move another."""
 
 
 @dataclass
@@ -75,10 +78,10 @@ def split(
             free[rows] = False
     cutter = _Cutter(frame, kind, column, strata, seed)
     rows_of: dict[str, np.ndarray] = {}
-    for step, (part, share) in enumerate((("test", test), ("valid", valid))):
+    for part, share in (("test", test), ("valid", valid)):
         rows = given[part]
         if rows is None:
-            rows = cutter.take(np.flatnonzero(free), _count(share, frame.height, part), step)
+            rows = cutter.take(np.flatnonzero(free), _count(share, frame.height, part), part)
             free[rows] = False
         rows_of[part] = rows
     train = np.flatnonzero(free)
@@ -116,11 +119,11 @@ def folds(
         what = "rows" if groups is None else "groups"
         message = f"{units} {what} cannot be cut into folds; expected at least 2"
         raise DataError(message)
-    rng = np.random.default_rng([seed, 3])
+    rng = np.random.default_rng([seed, _STREAMS["folds"]])
     if groups is None:
-        order = np.lexsort((rng.random(rows), np.zeros(rows) if strata is None else strata))
+        codes = np.zeros(rows, dtype=np.uint16) if strata is None else compact(strata)[0]
         fold = np.empty(rows, dtype=np.int64)
-        fold[order] = np.arange(rows) % k
+        fold[shuffled(codes, rng)] = np.arange(rows) % k
     else:
         codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
         order = np.lexsort((rng.random(len(sizes)), -sizes))
@@ -193,22 +196,22 @@ class _Cutter:
                 text = f"{plural(len(unknown), 'row')} without a time in {column!r} stay in training."
                 self.notes.append(Note("info", text, column, tuple(unknown[:5].tolist()), len(unknown)))
 
-    def take(self, free: np.ndarray, count: int, step: int) -> np.ndarray:
-        """About `count` of the free rows, rising."""
+    def take(self, free: np.ndarray, count: int, part: str) -> np.ndarray:
+        """About `count` of the free rows, rising; of groups at least two for validation, which is halved."""
         if not count or not len(free):
             return np.zeros(0, dtype=np.int64)
-        rng = np.random.default_rng([self.seed, step])
+        rng = np.random.default_rng([self.seed, _STREAMS[part]])
         if self.kind == "time":
             mask = _latest(self.times[free], count)
         elif self.kind == "group":
-            mask = take_groups(self.groups[free], self.strata[free], count, rng)
+            mask = take_groups(self.groups[free], self.strata[free], count, rng, least=1 + (part == "valid"))
         else:
             mask = take_strata(self.strata[free], count, rng, protect=True)
         return np.compress(mask, free)
 
     def halves(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Validation rows in two halves, by class or by group; of an odd number the first has one more."""
-        rng = np.random.default_rng([self.seed, 2])
+        rng = np.random.default_rng([self.seed, _STREAMS["halves"]])
         if self.kind == "group" and len(np.unique(self.groups[rows])) > 1:
             mask = take_groups(self.groups[rows], self.strata[rows], (len(rows) + 1) // 2, rng)
         else:

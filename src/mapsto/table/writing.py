@@ -67,6 +67,11 @@ def write(frame: pl.DataFrame, path: str | os.PathLike[str]) -> Path:
     return target
 
 
+def csv_text(frame: pl.DataFrame) -> str:
+    """The rows as CSV text, as `write` writes them."""
+    return _flat(frame).write_csv()
+
+
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
     """CSV has no lists: their values are joined by `|`, as many public tables write sets."""
     lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]

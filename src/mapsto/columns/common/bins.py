@@ -13,8 +13,12 @@ import numpy as np
 if TYPE_CHECKING:
     from mapsto.columns.base import Guide
 
-MOST = 48
-"""Bins at most; more cost width and did not help in the paper's experiments."""
+MOST = 128
+"""Bins at most."""
+_MOST_OF_CLASSES = 32
+"""Bins at most where the target has classes; more did not help (`dev/LOG.md`)."""
+FEW_VALUES = 256
+"""Up to this many distinct values the target places the edges, and the curve may jump at them."""
 _ROWS = 50_000
 """Rows that edges are learned from, at most."""
 
@@ -23,28 +27,39 @@ def bin_count(rows: int, most: int = MOST) -> int:
     """Bins that `rows` training rows can fill.
 
     >>> [bin_count(rows) for rows in (10, 100, 900, 100_000)]
-    [3, 10, 30, 48]
+    [3, 10, 30, 128]
     """
     return max(2, min(most, int(rows**0.5)))
 
 
-def learn_edges(z: np.ndarray, guide: Guide | None, most: int = MOST) -> tuple[float, ...]:
-    """Strictly rising float32 edges for scaled training values `z` (float32, NaN missing); none if constant.
+def learn_edges(
+    z: np.ndarray, guide: Guide | None, most: int = MOST, *, how: str = "auto"
+) -> tuple[tuple[float, ...], bool]:
+    """Strictly rising float32 edges for scaled training values `z` (float32, NaN missing), and whether to jump at them.
 
-    A value seen in training has an edge of its own where there are few distinct values.
+    A value seen in training has an edge of its own where there are few distinct values; no edges if there is only one.
+
+    Args:
+        z: scaled values.
+        guide: the target, if it may be looked at.
+        most: bins at most.
+        how: "target" or "quantile" edges; "auto": the target's for few distinct values, where a spike at one value
+            (an amount of exactly 0, a legal maximum) is often what matters; quantiles otherwise.
     """
     rows = _some(len(z))
     z = z[rows]
     known = np.isfinite(z)
     x = z[known]
+    if guide is not None and guide.task != "regression":
+        most = min(most, _MOST_OF_CLASSES)
     bins = bin_count(len(x), most)
     distinct = np.unique(x)
-    if len(distinct) <= bins + 1:
-        return _rising(distinct)
-    if guide is None:
-        return _rising(np.quantile(x, np.linspace(0, 1, bins + 1)))
+    few = len(distinct) <= FEW_VALUES
+    if guide is None or how == "quantile" or not (few or how == "target"):
+        few_enough = len(distinct) <= bins + 1
+        return _rising(distinct if few_enough else np.quantile(x, np.linspace(0, 1, bins + 1))), False
     splits = _splits(x, guide.task == "classification", guide.truth[rows][known], bins)
-    return _rising(np.concatenate([[x.min()], splits, [x.max()]]))
+    return _rising(np.concatenate([[x.min()], splits, [x.max()]])) if len(x) else (), few
 
 
 def _some(rows: int) -> np.ndarray:

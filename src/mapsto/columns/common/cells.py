@@ -81,12 +81,15 @@ def as_text(series: pl.Series) -> pl.Series:
         return series
     if series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary, pl.Duration):
         return pl.Series(series.name, [None], dtype=pl.String).new_from_index(0, len(series))
-    text = series.cast(pl.String, strict=False)
-    return text.str.strip_suffix(".0") if series.dtype.is_float() else text
+    if series.dtype.is_float():
+        return series.fill_nan(None).cast(pl.String).str.strip_suffix(".0")
+    return series.cast(pl.String, strict=False)
 
 
 def missing(series: pl.Series) -> np.ndarray:
-    """Boolean `(rows,)`: cells that are null."""
+    """Boolean `(rows,)`: cells that are null or NaN."""
+    if series.dtype.is_float():
+        return np.isnan(series.to_numpy())
     if series.null_count() == 0:
         return np.zeros(len(series), dtype=bool)
     return series.is_null().to_numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from dataclasses import dataclass
 
@@ -55,6 +56,7 @@ ISO = (*FORMATS[1:5], FORMATS[0], *FORMATS[5:8], "%H:%M:%S%.f")
 """Formats read where the training rows held dates rather than text."""
 _FIRST_YEAR, _LAST_YEAR = 1000, 2999
 _LONGEST = 50
+_MOMENT = datetime.datetime(2001, 12, 31, 10, 45)
 _FORMAT = re.compile(r"(%[YymdbBeHMSIpj]|%\.f|%#?z|[ /.,:TZ-])*%[YymdbBeHMSIpj](%\.f|%#?z|[ /.,:TZ-])*")
 _COMPACT = r"^(1[89]|20)\d{6}$"
 
@@ -160,11 +162,11 @@ def is_format(format_: str) -> bool:
     """
     if len(format_) > _LONGEST or not _FORMAT.fullmatch(format_):
         return False
+    written = _MOMENT.strftime(format_.replace("%.f", "").replace("%#z", "+00:00").replace("%z", "+00:00"))
     try:
-        parse(pl.Series(["2020-01-01"]), format_)
+        return not np.isnat(parse(pl.Series([written]), format_)[0])
     except pl.exceptions.PolarsError:
         return False
-    return True
 
 
 def is_zone(zone: str) -> bool:

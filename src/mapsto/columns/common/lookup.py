@@ -102,7 +102,7 @@ class Lookup:
         if series.dtype == pl.Boolean:
             series = series.cast(pl.Int8)
         if is_number(series.dtype):
-            cells = series.fill_null(0) if absent.any() else series
+            cells = series.fill_null(0) if series.null_count() else series
         else:
             text = as_text(series).str.strip_chars(BLANKS)
             absent |= (text == "").fill_null(False).to_numpy()
@@ -111,8 +111,6 @@ class Lookup:
         keys, order = self._sorted
         at = np.minimum(np.searchsorted(keys, x), len(keys) - 1)
         places = np.where(keys[at] == x, order[at], UNSEEN).astype(np.int32)
-        if x.dtype.kind == "f":
-            absent |= np.isnan(x)
         places[absent] = MISSING
         return places
 

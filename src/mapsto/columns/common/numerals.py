@@ -47,7 +47,9 @@ def parse(text: pl.Series, decimal: Decimal) -> np.ndarray:
     [1234.5, 0.5]
     """
     cell = pl.col("x")
-    digits = cell.str.to_lowercase().str.replace_all(rf"[^0-9{decimal}einfty+-]", "").str.replace(",", ".", literal=True)
+    digits = (
+        cell.str.to_lowercase().str.replace_all(rf"[^0-9{decimal}einfty+-]", "").str.replace(",", ".", literal=True)
+    )
     read = pl.when(cell.str.contains(_PATTERNS[decimal])).then(digits)
     return text.to_frame("x").select(read.cast(pl.Float64, strict=False)).to_series().fill_null(np.nan).to_numpy()
 

@@ -54,8 +54,8 @@ class Scaling:
         """float64 in user units to float32 in scaled units; NaN stays."""
         if self.how == "quantile":
             if not self.knots.shape[1]:
-                return x.astype(np.float32)
-            return np.asarray(np.interp(x, self.knots[0], self.knots[1]), dtype=np.float32)
+                return np.clip(x, -_FAR, _FAR).astype(np.float32)
+            return np.where(np.isnan(x), np.nan, np.interp(x, *self.knots)).astype(np.float32)
         z = np.clip((x - self.center) / self.scale, -_FAR, _FAR)
         if self.how == "robust":
             z /= np.sqrt(1 + (z / _BEND) ** 2)

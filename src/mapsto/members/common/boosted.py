@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import Field
 
 from mapsto.errors import OptionError
 from mapsto.members.common.crosses import Crosses, Spec
@@ -19,24 +20,23 @@ if TYPE_CHECKING:
     from mapsto.members.common.lessons import Lesson
 
 
-@dataclass(frozen=True)
 class BoostingSettings(Settings):
     """Options of boosting, in the recipe under `members.boosting`. Names are scikit-learn's where it has them."""
 
-    learning_rate: float = 0.1
-    max_iter: int | None = None
+    learning_rate: float = Field(0.1, gt=0)
+    max_iter: int | None = Field(None, ge=1)
     """Rounds at most; None: 10 / learning_rate without validation rows, ten times that with them."""
-    max_leaf_nodes: int | None = 31
-    max_depth: int | None = None
-    min_samples_leaf: int = 20
-    l2_regularization: float = 0.0
-    max_features: float = 1.0
+    max_leaf_nodes: int | None = Field(31, ge=2)
+    max_depth: int | None = Field(None, ge=1)
+    min_samples_leaf: int = Field(20, ge=1)
+    l2_regularization: float = Field(0.0, ge=0)
+    max_features: float = Field(1.0, gt=0, le=1)
     """Share of the columns that each split may look at."""
-    n_iter_no_change: int = 20
+    n_iter_no_change: int = Field(20, ge=1)
     """Rounds without a lower validation loss before it stops."""
-    logarithm: list[str] = field(default_factory=list)
+    logarithm: list[str] = []
     """Targets (numbers above 0) learned on a logarithmic scale; predictions keep the mean."""
-    crosses: dict[str, list[Spec]] = field(default_factory=dict)
+    crosses: dict[str, list[Spec]] = {}
     """Columns made of other columns, by target (`members/common/crosses.py`)."""
 
     def rounds(self, *, stopping: bool) -> int:
@@ -46,13 +46,10 @@ class BoostingSettings(Settings):
     @property
     def growing(self) -> dict[str, Any]:
         """The options that scikit-learn takes by the same name."""
-        own = ("max_iter", "logarithm", "crosses")
-        return {name: value for name, value in asdict(self).items() if name not in own}
+        return self.model_dump(exclude={"max_iter", "logarithm", "crosses"})
 
 
-def learn(
-    lesson: Lesson, settings: BoostingSettings, names: list[str], work: Work, seconds: float | None
-) -> TreeModel:
+def learn(lesson: Lesson, settings: BoostingSettings, names: list[str], work: Work, seconds: float | None) -> TreeModel:
     """Grow the trees of one problem."""
     classes, native = lesson.problem.classes, lesson.native
     if classes and len(lesson.present) < 2:
@@ -143,7 +140,7 @@ class _Grower:
 
 
 def _something_everywhere(values: np.ndarray) -> np.ndarray:
-    """The rows, with zeros in columns that have no value at all: scikit-learn cannot bin them, and no split uses them."""
+    """The rows, with zeros in columns without any value: scikit-learn cannot bin them, and no split uses them."""
     empty = np.isnan(values).all(axis=0)
     return np.where(empty, np.float32(0), values) if empty.any() else values
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mapsto.errors import OptionError
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(BaseModel):
     """Base of a member's options; every field of a subclass has a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
     def parse(cls, entries: dict[str, Any], where: str) -> Self:
-        """From the entries of the recipe at `where`; an unknown one is an `OptionError` that names the known ones."""
-        known = [field.name for field in fields(cls)]
-        for name in entries:
-            if name not in known:
-                message = f"recipe entry {where}.{name} is unknown. Known entries: {', '.join(known) or 'none'}."
-                raise OptionError(message)
-        return cls(**entries)
+        """From the entries of the recipe at `where`; `OptionError` names one that is unknown or malformed."""
+        try:
+            return cls.model_validate(entries)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join([where, *(str(part) for part in first["loc"])])
+            known = ", ".join(cls.model_fields)
+            message = f"recipe entry '{place}': {first['msg']} (got {first['input']!r}). Known entries: {known}."
+            raise OptionError(message) from error

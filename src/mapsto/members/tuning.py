@@ -1,8 +1,9 @@
 """Which settings of boosting, and which columns made of others, suit the data: found by trial on training rows.
 
-A trial is a three-fold fit on at most 20,000 rows (one fold of the three where rows are many). Two trials are compared row by row: a change is kept when the mean
-difference of the rows' losses is more than twice its standard error and matters (0.2 %). What to try comes from two
-quick looks at what an additive model leaves unexplained: which pair of columns, or which single values, explain it.
+A trial is a three-fold fit on at most 20,000 rows (one fold of the three where rows are many). Two trials are compared
+row by row: a change is kept when the mean difference of the rows' losses is more than twice its standard error and
+matters (0.2 %). What to try comes from two quick looks at what an additive model leaves unexplained: which pair of
+columns, or which single values, explain it.
 """
 
 from __future__ import annotations
@@ -48,8 +49,7 @@ _SMALL_SHAPES: tuple[Entries, ...] = (
 def tune(work: Work) -> Entries:
     """Entries for the recipe's `members.boosting`, found within `work.seconds` and recorded as a decision.
 
-    The shape of the trees suits the first target; columns made of others, and whether a number is learned on a
-    logarithmic scale, suit each. Labels of sets get the shape only.
+    The shape of the trees suits the first target; columns made of others suit each. Labels of sets get the shape only.
     """
     return dict(work.run.decide(f"{work.label}boosting settings", lambda: _tune(work)))
 
@@ -61,20 +61,17 @@ def _tune(work: Work) -> Entries:
     names = [features.names[j] for j in preparation.order]
     quiet = replace(work, run=Run(), seconds=None, valid=None)
     shape: Entries | None = None
-    found: Entries = {"logarithm": [], "crosses": {}}
+    made: dict[str, list[Spec]] = {}
     for lesson in lessons(quiet, preparation):
         target = lesson.problem.target.name
         trials = _Trials(_some_rows(lesson), names, quiet, sorted(preparation.ranks), end)
         if shape is None:
             shape = trials.best_shape()
         trials.settings |= shape
-        if trials.useful:
-            if trials.skewed and trials.better_on_logarithms():
-                found["logarithm"].append(target)
-            crosses = trials.crosses()
-            if crosses:
-                found["crosses"][target] = crosses
-    return {**_FINAL, **(shape or {}), **found}
+        crosses = trials.crosses() if trials.useful else []
+        if crosses:
+            made[target] = crosses
+    return {**_FINAL, **(shape or {}), "crosses": made}
 
 
 def _some_rows(lesson: Lesson) -> Lesson:
@@ -121,7 +118,8 @@ class _Trials:
 
     def trial(self, **entries: Any) -> np.ndarray:
         """The losses of rows, predicted by models that did not see them: log loss, or squared error; always the same
-        rows, in the same order."""
+        rows, in the same order.
+        """
         settings = BoostingSettings.parse(self.settings | entries, "members.boosting")
         lesson, rows = self.lesson, len(self.lesson.truth)
         losses, repeats, folds = np.full(rows, np.nan), 3 if rows < _FEW else 1, 1 if rows >= _MANY else _FOLDS
@@ -132,7 +130,7 @@ class _Trials:
                 model = learn(_fold(lesson, inside, outside), settings, self.names, self.work, None)
                 predicted = model.predict(lesson.values[outside])
                 losses[outside] = np.nan_to_num(losses[outside]) + _losses(lesson, outside, predicted) / repeats
-        return losses[~np.isnan(losses)]
+        return np.asarray(losses[~np.isnan(losses)])
 
     def best_shape(self) -> Entries:
         """The shape with the lowest loss."""
@@ -148,23 +146,16 @@ class _Trials:
                 best, least, self.losses = shape, losses.mean(), losses
         return best
 
-    def better_on_logarithms(self) -> bool:
-        """Whether learning logarithms lowers the squared error; from then on trials measure errors of logarithms."""
-        if self.over:
-            return False
-        plain = self.trial() if self.losses is None else self.losses
-        better = bool(self.trial(logarithm=[self.lesson.problem.target.name]).mean() < plain.mean())
-        # A few large values hide everything else in squared errors, so made columns are judged on logarithms.
-        self.lesson, self.losses = replace(self.lesson, truth=np.log(self.lesson.truth)), None
-        return better
-
     def crosses(self) -> list[Spec]:
         """Made columns that help, each tried beside those found before it."""
         kept: list[Spec] = []
-        if self.over:
-            return kept
-        if self.losses is None:
+        if self.skewed:
+            # A few large values hide everything else in squared errors, so columns are judged on logarithms.
+            self.lesson, self.losses = replace(self.lesson, truth=np.log(self.lesson.truth)), None
+        if self.losses is None and not self.over:
             self.losses = self.trial()
+        if self.losses is None:
+            return kept
         for specs in self._candidates():
             if self.over:
                 break

@@ -1,0 +1,216 @@
+"""The cases of `evidence.py`: what is learned on which real data, and what it has to beat there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from benchmarks.datasets import DATA, DATASETS
+
+if TYPE_CHECKING:
+    from mapsto.columns import Column
+    from mapsto.fitting.prepare import Prepared
+    from mapsto.members.base import Member, Work
+    from mapsto.metrics import Metric
+
+MEAN, FREQUENCIES = "the mean", "class frequencies"
+
+
+@dataclass
+class Rows:
+    """Rows to learn from, rows to be judged on, and what is asked."""
+
+    train: pl.DataFrame
+    test: pl.DataFrame
+    target: str
+    inputs: list[str] | None = None
+    metric: str | None = None
+    valid: Any = 0.1
+
+
+@dataclass
+class Outcome:
+    """Predictions of held-out rows, with what is needed to judge them."""
+
+    metric: Metric
+    truth: np.ndarray
+    prediction: np.ndarray
+    target: Column
+    known: np.ndarray
+    """Truth that was learned from."""
+
+
+Fit = Callable[["Prepared", "Work"], "Member"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One registered name and what it stands on."""
+
+    kind: str
+    name: str
+    dataset: str
+    rows: Callable[[], Rows]
+    fit: Fit
+    beat: str
+    """What the figure called "naive" belongs to."""
+    types: Mapping[str, str] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    rival: Case | None = None
+    """The same without the thing in question; None: the naive guess is to be beaten."""
+
+
+# -- what learns
+
+
+def alone(name: str, _prepared: Prepared, work: Work) -> Member:
+    """A network, or a classical member, by its name."""
+    from mapsto.members import make
+
+    return make(name).fit(work)
+
+
+def hybrid(_prepared: Prepared, work: Work) -> Member:
+    """Boosted trees on the columns and a perceptron's embedding."""
+    from mapsto.members import make
+    from mapsto.members.hybrid import Hybrid
+
+    return Hybrid(make("perceptron").fit(work), make("boosting")).fit(work)
+
+
+def bagged(prepared: Prepared, work: Work) -> Member:
+    """A perceptron a fold."""
+    from mapsto.members import make
+    from mapsto.members.bagged import Bagged
+
+    return Bagged(make("perceptron"), prepared.folds).fit(replace(work, train=prepared.dev, valid=None))
+
+
+def ensemble(prepared: Prepared, _work: Work) -> Member:
+    """Boosted trees, a linear model and a perceptron, greedily weighted."""
+    from mapsto.fitting.candidates import learn_candidates
+    from mapsto.fitting.judge import combine
+    from mapsto.training.run import Run
+
+    learned, _ = learn_candidates(prepared, Run())
+    return combine(learned, prepared)[0]
+
+
+PERCEPTRON = partial(alone, "perceptron")
+
+# -- where from
+
+
+def _named(name: str, *inputs: str, kinds: tuple[type[pl.DataType], ...] = (), seed: int = 0) -> Rows:
+    """The first split of a table of `datasets.py`, with these inputs, or those of these polars types."""
+    dataset = next(one for one in DATASETS if one.name == name)
+    train, test = next(dataset.splits(seed))
+    if kinds:
+        inputs = tuple(c for c in train.columns if train.schema[c].base_type() in kinds and c != dataset.target)
+    return Rows(train, test, dataset.target, list(inputs) or None, dataset.metric)
+
+
+def _cut(frame: pl.DataFrame, share: float = 0.25) -> tuple[pl.DataFrame, pl.DataFrame]:
+    order = np.random.default_rng(0).permutation(frame.height)
+    cut = round(share * frame.height)
+    return frame[np.sort(order[cut:])], frame[np.sort(order[:cut])]
+
+
+def taxi() -> Rows:
+    """Half-hourly taxi rides in New York, July 2014 to January 2015; the last quarter, four weeks long, is judged."""
+    frame = pl.read_csv(DATA / "nab/data/realKnownCause/nyc_taxi.csv")
+    before = round(0.75 * frame.height)
+    return Rows(frame[:before], frame[before : before + 4 * 7 * 48], "value", ["timestamp"], "rmse")
+
+
+def movies() -> Rows:
+    """Mean rating of the films that at least five people rated, from their genres."""
+    ratings = pl.read_csv(DATA / "movielens_latest_small/ratings.csv.gz")
+    films = pl.read_csv(DATA / "movielens_latest_small/movies.csv.gz")
+    mean = ratings.group_by("movieId").agg(pl.col("rating").mean(), rated=pl.len()).filter(pl.col("rated") >= 5)
+    train, test = _cut(films.join(mean, on="movieId").sort("movieId"))
+    return Rows(train, test, "rating", ["genres"], "rmse")
+
+
+def news() -> Rows:
+    """Topics of 10,000 news items; the standard test set is judged."""
+    train, test = (pl.read_csv(DATA / f"ag_news/{part}.csv.gz") for part in ("train_10k", "test"))
+    return Rows(train, test, "class", ["text"], "accuracy")
+
+
+def molecules() -> Rows:
+    """Whether a molecule binds the aryl hydrocarbon receptor, from its key in the collection and its SMILES text."""
+    frame = pl.read_csv(DATA / "molecules/tox21.csv").drop_nulls("NR-AhR")
+    train, test = _cut(frame)
+    return Rows(train, test, "NR-AhR", ["mol_id", "smiles"], "auc")
+
+
+def shares() -> Rows:
+    """Shares of one company traded a day; the column `Name` holds one value only."""
+    frame = pl.read_csv(next((DATA / "stocks").glob("AAPL*")))
+    train, test = _cut(frame)
+    return Rows(train, test, "Volume", ["Date", "Open", "Close", "Name"], "rmse")
+
+
+def few_labels() -> Rows:
+    """Adult with the income of 1,000 people; of 30,561 only the other columns are known."""
+    rows = _named("adult")
+    order = np.random.default_rng(0).permutation(rows.train.height)
+    labelled, unlabelled, valid = order[:1000], order[2000:], order[1000:2000]
+    blank = rows.train[unlabelled].with_columns(pl.lit(None, dtype=pl.String).alias(rows.target))
+    return replace(rows, train=pl.concat([rows.train[labelled], blank]), valid=rows.train[valid])
+
+
+ADULT, CALIFORNIA = "Adult", "California housing"
+adult = partial(_named, "adult")
+california = partial(_named, "california")
+
+
+def _set_aside(name: str, dataset: str, rows: Callable[[], Rows], column: str) -> Case:
+    """A type that leaves its column out must not lose to the same model that reads it as a category."""
+    beat = f"the same with {column} read as a category"
+    rival = Case("column", name, dataset, rows, PERCEPTRON, beat, types={column: "category"})
+    return replace(rival, types={}, rival=rival)
+
+
+def _masked() -> Case:
+    beat = "the same network without pretraining"
+    rival = Case(
+        "objective", "masked", "Adult, 1,000 labelled rows", few_labels, PERCEPTRON, beat,
+        recipe={"learning": {"pretrain": False}},
+    )  # fmt: skip
+    return replace(rival, recipe={"learning": {"pretrain": True}}, rival=rival)
+
+
+CASES: list[Case] = [
+    Case("column", "number", CALIFORNIA, partial(california, kinds=(pl.Float64, pl.Int64)), PERCEPTRON, MEAN),
+    Case("column", "category", ADULT, partial(adult, kinds=(pl.String,)), PERCEPTRON, FREQUENCIES),
+    Case("column", "boolean", "Titanic", partial(_named, "titanic", "adult_male", "alone"), PERCEPTRON, FREQUENCIES),
+    Case("column", "date", "New York taxi rides", taxi, PERCEPTRON, MEAN),
+    Case("column", "set", "MovieLens", movies, PERCEPTRON, MEAN),
+    Case("column", "text", "AG News", news, PERCEPTRON, FREQUENCIES),
+    _set_aside("identifier", "Tox21", molecules, "mol_id"),
+    _set_aside("ignored", "AAPL daily", shares, "Name"),
+    *(
+        Case("network", name, CALIFORNIA, california, partial(alone, name), MEAN)
+        for name in ("linear", "perceptron", "residual", "tabm", "ft-transformer")
+    ),
+    *(
+        Case("member", name, ADULT, adult, partial(alone, name), FREQUENCIES)
+        for name in ("linear-model", "forest", "extra-trees", "boosting")
+    ),
+    Case("member", "network", ADULT, adult, partial(alone, "tabm"), FREQUENCIES),
+    Case("member", "hybrid", ADULT, adult, hybrid, FREQUENCIES),
+    Case("member", "bagged", "German credit", partial(_named, "german"), bagged, FREQUENCIES),
+    Case(
+        "member", "ensemble", ADULT, adult, ensemble, FREQUENCIES,
+        recipe={"network": ["boosting", "linear-model", "perceptron"]},
+    ),
+    Case("objective", "supervised", "Diamonds", partial(_named, "diamonds"), PERCEPTRON, MEAN),
+    _masked(),
+]  # fmt: skip
