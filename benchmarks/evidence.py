@@ -75,7 +75,9 @@ def measure(case: Case, most_rows: int | None = None) -> Row:
 def learn(case: Case, most_rows: int | None) -> Outcome:
     """Predictions of the held-out rows by what the case learns."""
     rows = case.rows()
-    frame = rows.train if most_rows is None else rows.train.head(most_rows)
+    frame = rows.train
+    if most_rows is not None:
+        frame = frame[np.linspace(0, frame.height - 1, min(most_rows, frame.height), dtype=int)]
     options = make_options(
         target=rows.target, inputs=rows.inputs, types=case.types, valid=rows.valid, test=rows.test, metric=rows.metric,
         recipe=case.recipe, judge=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from mapsto.columns.base import Column
 from mapsto.columns.category import Category
 from mapsto.columns.number import Number
+from mapsto.composition import Composition
 from mapsto.fitted import Fitted
+from mapsto.members.ensemble import Ensemble
+from mapsto.members.network import Network
+from mapsto.metrics import present
 from mapsto.recipe import Recipe
 from mapsto.sample import Sample
 from mapsto.schema import Encoded, Schema
@@ -33,7 +38,7 @@ class Trees:
         for target in schema.targets:
             kind = HistGradientBoostingRegressor if target.task == "regression" else HistGradientBoostingClassifier
             truth = train.truth[target.name]
-            known = np.isfinite(truth) if target.task == "regression" else truth >= 0
+            known = present(target.task, truth)
             self.models[target.name] = kind(max_iter=30, random_state=0).fit(values[known], truth[known])
 
     def predict(self, encoded: Encoded, *, threads: int | None = None) -> dict[str, np.ndarray]:
@@ -47,16 +52,18 @@ class Trees:
         return {"trees": 1.0}
 
 
-class Formula(Trees):
-    """A known function of the encoded rows instead of trees."""
+class Formula:
+    """A known function of the encoded rows, in the place of an ensemble."""
 
-    def __init__(self, schema: Schema, function: Callable[[Encoded], dict[str, np.ndarray]]) -> None:
-        self.schema, self.function = schema, function
-        self.members = [SimpleNamespace(name="formula")]
-        self.names = ["trees"]
+    def __init__(self, function: Callable[[Encoded], dict[str, np.ndarray]]) -> None:
+        self.predict_from = function
+        self.members, self.names = [SimpleNamespace(name="formula")], ["formula"]
 
     def predict(self, encoded: Encoded, *, threads: int | None = None) -> dict[str, np.ndarray]:
-        return self.function(encoded)
+        return self.predict_from(encoded)
+
+    def shares(self, target: str | None = None) -> dict[str, float]:
+        return {"formula": 1.0}
 
 
 def column(series: pl.Series) -> Column:
@@ -64,30 +71,55 @@ def column(series: pl.Series) -> Column:
     return kind(name=series.name, reason="in this test")
 
 
+METRICS = {"regression": "rmse", "multilabel": "log_loss"}
+
+
 def fitted(
     frame: pl.DataFrame,
     targets: list[str],
     function: Callable[[Encoded], dict[str, np.ndarray]] | None = None,
-    *,
-    inputs: dict[str, Column] | None = None,
+    **types: Column,
 ) -> Fitted:
-    """Trained on the first two thirds, held: the last third."""
-    inputs = inputs or {}
-    schema = Schema(
-        [inputs.get(name) or column(frame[name]) for name in frame.columns if name not in targets],
-        [column(frame[name]) for name in targets],
-    )
+    """Trained on the first two thirds, held: the last third. `types` by column name, where not the obvious one."""
+    own = {name: types.get(name) or column(frame[name]) for name in frame.columns}
+    schema = Schema([own[name] for name in frame.columns if name not in targets], [own[name] for name in targets])
     cut = frame.height * 2 // 3
     train, rest = frame.head(cut), frame.slice(cut)
     schema.learn(train)
     encoded, held = schema.encode(train, truth=True), schema.encode(rest, truth=True)
-    ensemble: Any = Trees(schema, encoded) if function is None else Formula(schema, function)
-    tasks = {t.name: "rmse" if t.task == "regression" else "auc" if len(t.classes) == 2 else "log_loss" for t in schema.targets}
-    made = Fitted(schema, ensemble, Recipe(), tasks)
+    ensemble: Any = Trees(schema, encoded) if function is None else Formula(function)
+    metrics = {t.name: METRICS.get(t.task or "", "auc" if len(t.classes) == 2 else "log_loss") for t in schema.targets}
+    made = Fitted(schema, ensemble, Recipe(), metrics)
     made.background = Sample.draw(schema, encoded, train, 300, 0)
     made.held = Sample.draw(schema, held, rest, 500, 0)
     made.held.predictions = made.predictions(made.held.encoded)
     return made
+
+
+def numbers(rows: int = 300, **columns: np.ndarray) -> pl.DataFrame:
+    """A frame of three normal columns a, b, c (or those given) and a target y that is never looked at."""
+    random = np.random.default_rng(0)
+    return pl.DataFrame({name: random.normal(size=rows) for name in "abc"} | columns | {"y": random.normal(size=rows)})
+
+
+def formula(function: Callable[..., np.ndarray], frame: pl.DataFrame | None = None) -> Fitted:
+    """A model of y that is this function of the number columns, each given as an array of encoded numbers."""
+    frame = numbers() if frame is None else frame
+
+    def predict(encoded: Encoded) -> dict[str, np.ndarray]:
+        block = np.asarray(encoded.blocks["numbers"], dtype=np.float64)
+        return {"y": function(*block.T)[:, None]}
+
+    return fitted(frame, ["y"], predict)
+
+
+def network(model: Fitted, name: str) -> Fitted:
+    """The same model with an untrained network of this name as its only member."""
+    member = Network(name)
+    member.composition = Composition.build(model.schema, name, rows=600).eval()
+    member.targets = model.schema.targets
+    weights = {target.name: np.ones(1) for target in model.schema.targets}
+    return replace(model, ensemble=Ensemble([member], weights, [name]))
 
 
 @cache

@@ -23,7 +23,7 @@ def learned(series: pl.Series, **options: object) -> Set:
 
 
 @given(cells=st.lists(st.none() | LABELS, min_size=1, max_size=30).filter(any))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_lists_and_text_encode_the_same_and_come_back(cells: list[list[str] | None]) -> None:
     lists = pl.Series("x", cells, dtype=pl.List(pl.String))
     text = pl.Series("x", [None if cell is None else " | ".join(cell) for cell in cells], dtype=pl.String)

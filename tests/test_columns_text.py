@@ -44,7 +44,7 @@ WORDS = st.lists(st.text(alphabet="abcé1_'", min_size=1, max_size=6), max_size=
 
 
 @given(cells=st.lists(WORDS, min_size=1, max_size=8), gap=st.sampled_from([" ", "  ", ", ", "\n", "!-"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_n_grams_are_those_of_a_plain_implementation(cells: list[list[str]], gap: str) -> None:
     """As many n-grams as words, pairs and character runs; the same ones wherever a text stands; case is ignored."""
     texts = [gap.join(words) for words in cells]

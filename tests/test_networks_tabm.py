@@ -23,7 +23,7 @@ def make(scales: str) -> TabM:
 @pytest.mark.parametrize("scales", ["first", "all"])
 def test_each_view_is_a_perceptron_with_scaled_weights(scales: str) -> None:
     network, x = make(scales), torch.randn(B, F)
-    linears = [layer for layer in network.layers if list(layer.parameters())]
+    linears = [network.entrance, *(layer for layer in network.layers if list(layer.parameters()))]
     for view in range(K):
         h = x
         for layer in linears:
@@ -39,11 +39,20 @@ def test_each_view_is_a_perceptron_with_scaled_weights(scales: str) -> None:
 
 def test_views_start_apart_by_signs_alone() -> None:
     network = TabM(F, TabM.Config(views=8, width=D))
-    signs = network.layers[0].r
+    signs = network.entrance.r
     assert set(signs.unique().tolist()) == {-1.0, 1.0}
     out = network.eval()(torch.randn(2, F))
     assert out.shape == (2, 8, D)
     assert len(out[0].detach().unique(dim=0)) > 1
+
+
+def test_features_of_a_column_begin_with_one_sign() -> None:
+    network = TabM(F, TabM.Config(views=64, width=D))
+    network.know_columns([0, 0, 1, 2, 1])
+    signs = network.entrance.r
+    assert torch.equal(signs[:, 0], signs[:, 1])
+    assert torch.equal(signs[:, 2], signs[:, 4])
+    assert len(signs[:, [0, 2, 3]].unique(dim=0)) == 8
 
 
 def test_a_view_costs_little() -> None:

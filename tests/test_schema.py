@@ -264,9 +264,8 @@ def test_no_other_room_names_a_column_type() -> None:
     types = "|".join(kind.type for kind in TYPES)
     classes = "|".join(kind.__name__ for kind in TYPES)
     forbidden = [
-        rf"""[=!]=\s*["']({types})["']""",
-        rf"""["']({types})["']\s*[=!]=""",
-        r"""\.type\s+(not\s+)?in\b""",
+        rf"""\.type\s*([=!]=|in|not in)\s*.*["']({types})["']""",
+        rf"""["']({types})["']\s*[=!]=.*\.type\b""",
         rf"from mapsto\.columns import .*\b({classes})\b",
         rf"from mapsto\.columns\.({types})\b",
         rf"isinstance\([^)]*\b({classes})\b",

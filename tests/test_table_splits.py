@@ -229,3 +229,18 @@ def test_folds_keep_groups_whole(groups, k):
     for learn, out in folds(len(groups), None, groups, k, 0):
         assert len(out)
         assert not set(groups[learn]) & set(groups[out])
+
+
+def test_a_given_part_that_shares_groups_is_a_warning():
+    frame = pl.DataFrame({"fold": ["a"] * 60 + ["t"] * 40, "g": np.arange(100) % 20})
+    notes = split(frame, strata=None, test="fold:t", how="group:g").notes
+    assert notes[0].kind == "warning"
+    assert "groups that training also has" in notes[0].text
+
+
+@pytest.mark.parametrize(
+    ("name", "suggests"), [("user_id", True), ("groupId", True), ("customer", True), ("paid", False)]
+)
+def test_only_names_of_owners_suggest_groups(name, suggests):
+    notes = split(pl.DataFrame({name: np.arange(100) % 20}), strata=None).notes
+    assert bool(notes) == suggests

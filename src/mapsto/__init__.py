@@ -7,8 +7,13 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# Before torch or scikit-learn load their OpenMP: waiting threads then sleep instead of burning a core. Beside another
+# busy process that is the difference between two threads being useful and being several times slower than one.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from mapsto.api import fit as fit
@@ -49,7 +54,7 @@ _HOMES = {
     "OptionError": "errors",
     "ModelFileError": "errors",
 }
-__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604 - names from the table above
+__all__ = [*_HOMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -133,7 +133,7 @@ def resume(folder: str | os.PathLike[str], *, progress: Any = "auto", **own: Any
 
 def _run(data: Any, options: Options, progress: Any, *, resume: bool) -> Model:
     from mapsto.fitting.pipeline import fit as fit_pipeline
-    from mapsto.reporting.progress import listener
+    from mapsto.reporting.progress import Listener, listener
     from mapsto.training.run import Run
 
     shown = listener(progress)
@@ -146,7 +146,7 @@ def _run(data: Any, options: Options, progress: Any, *, resume: bool) -> Model:
             _write(model, options.output)
     finally:
         run.close()
-        if hasattr(shown, "close"):
+        if isinstance(shown, Listener):
             shown.close()
     return model
 

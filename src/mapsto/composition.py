@@ -25,7 +25,7 @@ from mapsto import networks
 from mapsto.columns.common.parts import Block, Ragged
 from mapsto.errors import DataError, ModelFileError, OptionError
 from mapsto.networks import own
-from mapsto.networks.base import DataSize, Encoder, Encoding, Layout, NetworkConfig
+from mapsto.networks.base import DataSize, Encoder, Encoding, Layout, Network, NetworkConfig
 from mapsto.networks.blocks.heads import Head
 from mapsto.networks.blocks.hide import HideColumns
 from mapsto.networks.blocks.initialization import initialize
@@ -68,8 +68,12 @@ class Composition(nn.Module):
             for _ in range(count)
         ]
         self.in_features = encoding.token_width if layout == "tokens" else len(self.feature_columns)
-        self.hide = HideColumns(self.feature_columns, encoding.column_dropout)
+        position = {column: place for place, column in enumerate(dict.fromkeys(self.feature_columns))}
+        columns = [position[column] for column in self.feature_columns]
+        self.hide = HideColumns(columns, encoding.column_dropout)
         self.network = own.made(network, self.in_features, json["options"])
+        if isinstance(self.network, Network):
+            self.network.know_columns(columns)
         self.views, width = own.views_and_width(self.network, self.in_features)
         self.outputs = {target.name: target.out_features for target in schema.targets}
         self.heads = nn.ModuleList(Head(self.views, width, out) for out in self.outputs.values())

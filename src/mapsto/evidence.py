@@ -1,4 +1,4 @@
-"""What each registered column type, network, member and objective stands on: measured rows, shipped with the package."""
+"""What each registered column type, network, member and objective stands on: measured rows, shipped along."""
 
 from __future__ import annotations
 

@@ -25,8 +25,6 @@ from mapsto.schema import Encoded, Schema
 from mapsto.table import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mapsto.columns.base import Column
 
 CHUNK = 131_072
@@ -136,7 +134,7 @@ class Fitted:
         for position, column in enumerate(self.schema.inputs):
             unread[:, position] = frame[column.name].is_null().to_numpy()
             unread[malformed.get(column.name, np.zeros(0, dtype=np.int64)), position] = True
-        return unread.all(axis=1)
+        return np.asarray(unread.all(axis=1))
 
     # -- judging
 

@@ -122,14 +122,14 @@ class Model:
             A frame of the kind given (polars for dicts and paths), one column per target, same row order and count.
             Rows in which no input can be read are null and listed in `last_problems`.
         """
-        table = read(new)
+        table = read(new, align=True)
         return give_back(self._predict(table, interval, keep), table.kind, like=table.like)
 
     def predict_file(
         self, path: str, *, interval: float | None = None, keep: list[str] | None = None, proba: bool = False
     ) -> pl.DataFrame:
         """`predict` or `predict_proba` of a file, as a polars frame."""
-        table = read(path)
+        table = read(path, align=True)
         if not proba:
             return self._predict(table, interval, keep)
         kept = self._kept(table, keep)
@@ -141,7 +141,7 @@ class Model:
         Columns are named after the class values for one target, `TARGET=CLASS` for several. Raises `VerbError` if no
         target has classes.
         """
-        table = read(new)
+        table = read(new, align=True)
         return give_back(self._proba(table), table.kind, like=table.like)
 
     def _predict(self, table: Table, interval: float | None, keep: list[str] | None) -> pl.DataFrame:
@@ -208,7 +208,7 @@ class Model:
         """
         from mapsto.explaining import explain
 
-        table = read(new)
+        table = read(new, align=True)
         return give_back(explain(self._fitted, table.frame, max_seconds), table.kind, like=table.like)
 
     def importance(self, *, max_seconds: float | None = None) -> pl.DataFrame:
@@ -221,7 +221,7 @@ class Model:
         """How far outside the training data each row lies: 0 in the thick of it, above 1 farther than 99 % of them."""
         from mapsto.explaining import novelty
 
-        table = read(new)
+        table = read(new, align=True)
         found = pl.DataFrame({"novelty": novelty(self._fitted, table.frame)})
         return give_back(found, table.kind, like=table.like)
 

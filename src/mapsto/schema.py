@@ -83,6 +83,15 @@ class Schema:
         found = [_input(frame[name], given.get(name)) for name in inputs]
         return cls([c for c in found if c.is_input], out, [c for c in found if not c.is_input])
 
+    def with_identifiers(self, frame: pl.DataFrame) -> Schema:
+        """The schema in which columns that were left out as identifiers are inputs all the same."""
+        aside = [column for column in self.left_out if column.type == "identifier"]
+        taken = [_claimed(frame[column.name], without="identifier") for column in aside]
+        for column in taken:
+            column.reason += "; an identifier, but there is nothing else to learn from"
+        rest = [column for column in self.left_out if column not in aside]
+        return Schema([*self.inputs, *(c for c in taken if c.is_input)], self.targets, rest)
+
     @property
     def columns(self) -> list[Column]:
         """Inputs, targets and columns left out."""
@@ -246,10 +255,10 @@ def _input(series: pl.Series, given: Any) -> Column:
     return _claimed(series) if given is None else _given(series, given)
 
 
-def _claimed(series: pl.Series, *, target: bool = False) -> Column:
-    """The first type that takes the series."""
+def _claimed(series: pl.Series, *, target: bool = False, without: str = "") -> Column:
+    """The first type that takes the series, other than the one named by `without`."""
     refusals: list[str] = []
-    for kind in TYPES:
+    for kind in (kind for kind in TYPES if kind.type != without):
         try:
             return kind.claim(series, name=series.name, target=target)
         except ColumnRefused as refusal:

@@ -30,16 +30,7 @@ _WEIGHT = "weight "
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]
-    """What classifier and regressor share.
-
-    Args:
-        network: name of a network (`mapsto networks`), or an `nn.Module`.
-        time: seconds or "10m"; None: until validation stops improving.
-        recipe: a `mapsto.Recipe`, a mapping or the path of a YAML file.
-        types: column types by name, for frames.
-        device: "auto", "cpu", "cuda", "mps" or "xpu".
-        random_state: a whole number or a `RandomState`; same seed, same network.
-    """
+    """What classifier and regressor share; arguments are described at `MapstoRegressor`."""
 
     def __init__(
         self,
@@ -149,7 +140,7 @@ class MapstoClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            message = f"y holds the single class {self.classes_[0]!r}; a classifier needs at least two classes"
+            message = f"y holds one class only, {self.classes_[0]!r}; a classifier needs at least two"
             raise ValueError(message)
         return self._fit(x, codes.astype(np.int64), sample_weight, "category")
 
@@ -170,9 +161,15 @@ class MapstoClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
 
 
 class MapstoRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
-    __doc__ = f"""A network that predicts a number.
+    """A network that predicts a number.
 
-    {(_Estimator.__doc__ or "").partition(chr(10))[2].strip()}
+    Args:
+        network: name of a network (`mapsto networks`), or an `nn.Module`.
+        time: seconds or "10m"; None: until validation stops improving.
+        recipe: a `mapsto.Recipe`, a mapping or the path of a YAML file.
+        types: column types by name, for frames.
+        device: "auto", "cpu", "cuda", "mps" or "xpu".
+        random_state: a whole number or a `RandomState`; same seed, same network.
 
     Attributes:
         model_: the `mapsto.Model`.

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+from mapsto.errors import OptionError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -126,6 +128,14 @@ class Column(ABC):
     def classes(self) -> list[Any]:
         """User values of the classes or labels, in code order; empty for regression."""
         return []
+
+    def put_last(self, value: Any) -> None:
+        """Make `value` the last of two classes: the one that metrics and thresholds call positive.
+
+        Raises `OptionError` if it is no class of this target. Called after `learn`, which keeps it.
+        """
+        message = f"positive={value!r}: the target {self.name!r} has no classes"
+        raise OptionError(message)
 
     def encode_target(self, series: pl.Series) -> np.ndarray:
         """Truth in the form of `task` (see `Task`)."""

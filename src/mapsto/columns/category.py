@@ -167,6 +167,11 @@ class Category(ClassTarget):
             raise DataError(message)
         return self._vocabulary.restored(self.name, self.ordered).gather(self._order)
 
+    def _reorder(self, classes: list[Any]) -> None:
+        self.ordered = classes
+        self._vocabulary = self._in_order(self._vocabulary)
+        self._index()
+
     def encode_target(self, series: pl.Series) -> np.ndarray:
         """int64 class codes, -1 where missing or not seen in training."""
         return self._lookup.codes(series, self._classes)

@@ -30,7 +30,7 @@ def run(folder: Path) -> Model:
     predicted = model.predict(clients)["credit_risk"]
     print("\nReasons for three predictions (+ speaks for it, - against it):")
     for row, prediction in enumerate(predicted):
-        reasons = told.filter((told["row"] == row)).sort("attribution", descending=True, maintain_order=True)
+        reasons = told.filter(told["row"] == row).sort("attribution", descending=True, maintain_order=True)
         best = sorted(reasons.to_dicts(), key=lambda r: -abs(r["attribution"]))[:3]
         text = "; ".join(f"{r['column']} = {r['value']} ({r['attribution']:+.3f})" for r in best)
         print(f"  client {row + 1}: {prediction:<5} because {text}")

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 _FOR_FAITHFULNESS = 0.25
 """Share of the time left that goes into faithfulness."""
-_MARGIN = 0.9
-"""Share of the time left that is planned; the rest is for what is slower than measured."""
 
 
 @dataclass(frozen=True)
@@ -71,19 +69,19 @@ def attribute(fitted: Fitted, encoded: Encoded, max_seconds: float | None = None
     game = Game(fitted, encoded, pace)
     seed = fitted.recipe.seed
     sets = len(game.question.targets) + -(-game.columns // top_count(game.columns))
-    fits = _MARGIN * (pace.rows() - min(DRAWS * sets * game.rows, _FOR_FAITHFULNESS * pace.rows())) if pace.limited else np.inf
+    reserve = min(DRAWS * sets * game.rows, _FOR_FAITHFULNESS * pace.rows())
     network = single_network(fitted)
     if network is None:
         method = "Shapley sampling"
-        values, samples = shapley(game, fits, seed)
+        values, samples = shapley(game, reserve, seed)
     else:
         method = "integrated gradients"
-        values, samples = integrated_gradients(fitted, network, game, encoded, fits)
-    ratio = faithfulness(game, values, _MARGIN * pace.rows(), seed)
+        values, samples = integrated_gradients(fitted, network, game, encoded, reserve)
+    ratio = faithfulness(game, values, pace.rows(), seed)
     names = [column.name for column in fitted.schema.inputs]
     question = game.question
     return Attributions(
-        names, question.targets, values, game.base_RT, game.own_RT, question.chosen, ratio, method, samples
+        names, question.targets, values, game.base, game.own_RT, question.chosen, ratio, method, samples
     )
 
 
@@ -116,7 +114,9 @@ def _frame(fitted: Fitted, found: Attributions, frame: pl.DataFrame) -> pl.DataF
     order = np.argsort(-np.abs(found.values), axis=1, kind="stable").transpose(0, 2, 1)
     row, target = np.divmod(np.repeat(np.arange(rows * targets), columns), targets)
     column = order.ravel()
-    shown = [pl.Series([c.show(value) for value in frame[c.name].to_list()], dtype=pl.String) for c in fitted.schema.inputs]
+    shown = [
+        pl.Series([c.show(value) for value in frame[c.name].to_list()], dtype=pl.String) for c in fitted.schema.inputs
+    ]
     cells = pl.concat(shown)
     parts = {
         "row": pl.Series(row, dtype=pl.Int64),

@@ -41,9 +41,7 @@ class _Grid:
     """Where the values lie on a number line; NaN for values without an order."""
 
 
-def partial_dependence(
-    fitted: Fitted, columns: Sequence[str], max_seconds: float | None = None
-) -> pl.DataFrame:
+def partial_dependence(fitted: Fitted, columns: Sequence[str], max_seconds: float | None = None) -> pl.DataFrame:
     """Partial dependence of the predictions on some columns, one at a time.
 
     Args:
@@ -86,7 +84,7 @@ def partial_dependence(
 def _lines(name: str, target: Column, grid: _Grid, shown: list[str], values: np.ndarray) -> list[pl.DataFrame]:
     """One line a class (or one for a number), from values `(points, rows, classes)`."""
     low, high = np.quantile(values, [0.25, 0.75], axis=1)
-    classes = [str(value) for value in target.classes] or [None]
+    classes: list[str | None] = [str(value) for value in target.classes] or [None]
     return [
         pl.DataFrame(
             {

@@ -1,4 +1,4 @@
-"""Faithfulness: do the columns an explanation puts first really move the prediction?
+"""Faithfulness: whether the columns that an explanation puts first really move the prediction.
 
 The columns with the largest attributions (a fifth of all, at least one) are replaced by the values of background rows,
 and the mean absolute change of the figure explained is measured. The same is done with as many random columns: all
@@ -71,4 +71,4 @@ def _change(game: Game, removed: np.ndarray, others: np.ndarray) -> np.ndarray:
     place = np.repeat(np.arange(rows), sets * draws)
     stays = np.repeat(~removed.reshape(rows * sets, columns), draws, axis=0)
     worth = game.worth(place, stays, np.repeat(others, sets, axis=0).ravel())
-    return np.abs(worth - game.own_RT[place]).reshape(rows, sets, draws, -1).mean(axis=2)
+    return np.asarray(np.abs(worth - game.own_RT[place]).reshape(rows, sets, draws, -1).mean(axis=2))

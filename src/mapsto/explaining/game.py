@@ -7,6 +7,7 @@ the figure asked for (see `Question`) in that mixed row.
 from __future__ import annotations
 
 from functools import cached_property
+from math import gcd
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mapsto.schema import Encoded
 
 _FEW_BACKGROUND = 20
+_GOLDEN = (5**0.5 - 1) / 2
 _SHARE = 0.15
 """Share of the time that may go into predicting the background."""
 
@@ -48,23 +50,24 @@ class Game:
         return self.question.answers(self._of_background, rows, others)
 
     @cached_property
-    def base_RT(self) -> np.ndarray:
-        """Mean worth of no column over the whole background: what is predicted when nothing is known."""
+    def base(self) -> np.ndarray:
+        """Mean worth of no column over the background `(rows, targets)`: what is said when nothing is known."""
         means = {name: values.mean(axis=0, keepdims=True) for name, values in self._of_background.items()}
         rows = np.arange(self.rows)
         return self.question.answers(means, rows, np.zeros(self.rows, dtype=np.int64))
 
     def draw(self, draws: int, seed: int) -> np.ndarray:
-        """Background rows `(rows, draws)` for every row: one from each of `draws` equal slices of the background.
+        """Background rows `(rows, draws)` for every row, spread evenly over the background.
 
-        The background is sorted by the figure of the first target, so that a few draws have nearly its mean.
+        The background is sorted by the figure of the first target and cut into `draws` equal slices; one row from each
+        has nearly its mean figure. Slices side by side are drawn far apart in time, in case it runs out.
         """
-        random = np.random.default_rng([seed, 3])
         size = self.background_rows.rows
         order = np.argsort(self._of_background[self.question.targets[0]], axis=0, kind="stable")
-        slices = random.permuted(np.tile(np.arange(draws), (self.rows, 1)), axis=1)
-        place = (slices + random.random((self.rows, draws))) / draws * size
-        return order[np.minimum(place.astype(np.int64), size - 1), self.question.chosen[:, :1]]
+        within = np.random.default_rng([seed, 3]).random((self.rows, draws))
+        step = next(step for step in range(max(1, round(_GOLDEN * draws)), draws + 2) if gcd(step, draws) == 1)
+        place = (np.arange(draws) * step % draws + within) / draws * size
+        return np.asarray(order[np.minimum(place.astype(np.int64), size - 1), self.question.chosen[:, :1]])
 
     def worth(self, rows: np.ndarray, stays_VC: np.ndarray, others: np.ndarray) -> np.ndarray:
         """Worth `(V, T)` of the columns that stay; the others are taken from background rows `others`."""

@@ -42,13 +42,15 @@ def single_network(fitted: Fitted) -> Composition | None:
     if len(shares) != 1:
         return None
     member = fitted.ensemble.members[fitted.ensemble.names.index(next(iter(shares)))]
-    if not isinstance(member, Network) or any(_line(t) is None for t in fitted.schema.targets if t.task == "regression"):
+    if not isinstance(member, Network) or any(
+        _line(t) is None for t in fitted.schema.targets if t.task == "regression"
+    ):
         return None
     return member.composition
 
 
 def integrated_gradients(
-    fitted: Fitted, composition: Composition, game: Game, encoded: Encoded, rows_that_fit: float
+    fitted: Fitted, composition: Composition, game: Game, encoded: Encoded, reserve: float
 ) -> tuple[np.ndarray, int]:
     """Contributions `(rows, columns, targets)` and the number of background rows behind each.
 
@@ -57,13 +59,13 @@ def integrated_gradients(
         composition: its network.
         game: the rows to explain.
         encoded: the same rows.
-        rows_that_fit: rows that may be predicted in the time left.
+        reserve: rows for whose prediction time has to be left.
     """
     import torch
     from captum.attr import IntegratedGradients
 
     points = _COST * STEPS * game.rows * len(game.question.targets)
-    draws = int(np.clip(rows_that_fit / points, 1, DRAWS))
+    draws = int(np.clip(game.pace.rows(reserve) / points, 1, DRAWS))
     others = game.draw(draws, fitted.recipe.seed)
     rows = np.repeat(np.arange(game.rows), draws)
     own, background = (_encode(composition, one) for one in (encoded, game.background_rows))

@@ -71,7 +71,9 @@ def importance(fitted: Fitted, max_seconds: float | None = None) -> pl.DataFrame
     names = {"column": pl.String, "target": pl.String, "loss": pl.Float64, "low": pl.Float64, "high": pl.Float64}
     frame = pl.DataFrame(found, schema=names, orient="row").with_row_index("place")
     order = pl.col("target").replace_strict([t.name for t in fitted.schema.targets], range(len(fitted.schema.targets)))
-    return frame.sort(order, pl.col("loss").fill_nan(None), "place", descending=[False, True, False], nulls_last=True).drop("place")
+    return frame.sort(
+        order, pl.col("loss").fill_nan(None), "place", descending=[False, True, False], nulls_last=True
+    ).drop("place")
 
 
 def _affordable(rows: int, columns: int, pace: Pace) -> tuple[int, int]:
@@ -91,5 +93,7 @@ def _shuffled(fitted: Fitted, mixer: Mixer, pace: Pace, rows: int, repeats: int)
         source = np.tile(order[:, None], (repeats, len(fitted.schema.inputs)))
         source[:, column] = np.concatenate(orders)
         predictions = pace.predict(mixer.mix(source))
-        found += [{name: one[at * rows : (at + 1) * rows] for name, one in predictions.items()} for at in range(repeats)]
+        found += [
+            {name: one[at * rows : (at + 1) * rows] for name, one in predictions.items()} for at in range(repeats)
+        ]
     return found

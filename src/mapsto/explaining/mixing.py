@@ -27,6 +27,8 @@ BATCH_ROWS = 8192
 BATCH_CELLS = 1 << 21
 """Cells of mixed rows held at once: bounds the memory of tables with many columns."""
 _FIRST_ROWS = 64
+_TELLING_ROWS = 512
+"""A batch of so many rows tells what a row takes; smaller ones count only as long as there was no larger one."""
 _GROWTH = 8
 _CHEAP = 0.05
 """Share of the time left that one batch for measuring may take."""
@@ -93,7 +95,7 @@ def _join(first: Block, second: Block) -> Block:
             weights = np.concatenate([first.weights, second.weights])
         offsets = np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]])
         return Ragged(np.concatenate([first.values, second.values]), offsets, weights)
-    return np.concatenate([first, second])  # type: ignore[arg-type]
+    return np.concatenate([first, second])
 
 
 class Pace:
@@ -112,16 +114,14 @@ class Pace:
         """Whether there is a limit of time."""
         return self._end is not None
 
-    @property
-    def over(self) -> bool:
-        """Whether the time is used up."""
-        return self._end is not None and clock.monotonic() >= self._end
+    def rows(self, reserve: float = 0.0) -> float:
+        """Rows that can still be predicted, as measured so far, when time for `reserve` rows is left alone.
 
-    def rows(self) -> float:
-        """Rows that can still be predicted in the time left, as measured so far; infinite without a limit."""
+        Infinite without a limit of time.
+        """
         if self._end is None or self._per_row == 0:
             return float("inf")
-        return max(0.0, self._end - clock.monotonic()) / self._per_row
+        return max(0.0, (self._end - clock.monotonic()) / self._per_row - reserve)
 
     def warm(self, encoded: Encoded) -> None:
         """Have libraries loaded, then measure batches that grow while they are cheap."""
@@ -141,8 +141,8 @@ class Pace:
             batch = encoded if whole else encoded.take(np.arange(at, min(at + BATCH_ROWS, encoded.rows)))
             for name, values in self._fitted.predictions(batch).items():
                 found[name].append(values)
-        if encoded.rows >= min(self._measured, BATCH_ROWS):
-            self._measured = encoded.rows
+        if encoded.rows >= min(self._measured, _TELLING_ROWS):
+            self._measured = max(encoded.rows, self._measured)
             self._per_row = (clock.perf_counter() - start) / encoded.rows
         return {name: np.concatenate(pieces) for name, pieces in found.items()}
 
@@ -172,7 +172,7 @@ class Question:
         return cls([target.name for target in fitted.schema.targets], np.stack(found, axis=1))
 
     def answers(self, predictions: dict[str, np.ndarray], rows: np.ndarray, at: np.ndarray | None = None) -> np.ndarray:
-        """The figures asked for by `rows`, read from the predictions of the same rows (or of rows `at`): `(n, targets)`."""
+        """The figures that `rows` ask for, `(n, targets)`, read from predictions of the same rows, or of rows `at`."""
         place = np.arange(len(rows)) if at is None else at
         return np.stack(
             [

@@ -23,29 +23,35 @@ PAIRS = 16
 """Orders, each with its reverse, when no time is given."""
 MOST_PAIRS = 128
 _PART = 16_384
-"""Mixed rows between two looks at the clock."""
+"""Mixed rows predicted together."""
+_MARGIN = 0.9
+"""Share of the time that is planned; the rest is for what is slower than measured."""
+_LOOKS = 8
+"""How often the clock is looked at, at least, where time is limited."""
 
 
-def shapley(game: Game, rows_that_fit: float, seed: int) -> tuple[np.ndarray, int]:
+def shapley(game: Game, reserve: float, seed: int) -> tuple[np.ndarray, int]:
     """Contributions `(rows, columns, targets)` and the number of pairs of orders behind them.
 
     Args:
         game: the rows to explain.
-        rows_that_fit: mixed rows that may be predicted. Below one pair for every row, columns enter in groups whose
-            members share what the group changes.
+        reserve: rows for whose prediction time has to be left. Where there is no time for one pair of orders for every
+            row, columns enter in groups whose members share what the group changes.
         seed: of orders and background rows.
     """
     orders = 2 * max(1, game.columns - 1)
-    affordable = rows_that_fit / (game.rows * orders)
+    affordable = _MARGIN * game.pace.rows(reserve) / (game.rows * orders)
     pairs = PAIRS if not game.pace.limited else int(np.clip(affordable, 1, MOST_PAIRS))
     steps = game.columns
     if affordable < 1:
-        steps = int(np.clip(1 + rows_that_fit / game.rows / 2, 1, game.columns))
+        steps = int(np.clip(1 + affordable * orders / 2, 1, game.columns))
     others = game.draw(pairs, seed)
     together = max(1, _PART // (game.rows * orders))
+    if game.pace.limited:
+        together = min(together, -(-pairs // _LOOKS))
     total = np.zeros((game.rows, game.columns, len(game.question.targets)))
     done = 0
-    while done < pairs and (done == 0 or not game.pace.over):
+    while done < pairs and (done == 0 or game.pace.rows(reserve) >= together * game.rows * orders):
         now = range(done, min(done + together, pairs))
         total += _contributions(game, others[:, list(now)], steps, [seed, 5, done])
         done += len(now)

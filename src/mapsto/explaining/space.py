@@ -46,7 +46,7 @@ class Space:
             for of_column in _features(schema, encoded)
             for values, category in of_column
         ]
-        rare = {key: (encoded.blocks[key] == _UNSEEN).any(axis=0) for key in _code_blocks(schema)}
+        rare = {key: np.any(encoded.blocks[key] == _UNSEEN, axis=0) for key in _code_blocks(schema)}
         draft = cls(schema, scales, np.empty((0, 0)), rare, 1.0)
         places = draft.place(encoded)
         own = distances(places, places)
@@ -112,7 +112,7 @@ class _Scale:
         at = np.searchsorted(self.categories, known)
         inside = (at < size) & (self.categories[np.minimum(at, size - 1)] == known) if size else np.zeros_like(missing)
         code = np.where(missing, size + 1, np.where(inside, at, size))
-        return np.eye(size + 2)[code] * (self.share / np.sqrt(2))
+        return np.asarray(np.eye(size + 2)[code] * (self.share / np.sqrt(2)))
 
 
 def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from mapsto.recipe import Recipe
 
 if TYPE_CHECKING:
     from mapsto.fitting.prepare import Prepared
-    from mapsto.members.base import Predictions
+    from mapsto.members.base import Member, Predictions
     from mapsto.training.run import Run
 
 NAMES = {"dummy": "dummy", "linear-model": "linear model", "boosting": "boosted trees", "forest": "random forest"}
@@ -71,12 +71,13 @@ def _learn(name: str, title: str, prepared: Prepared, run: Run, seconds: float |
         rows = np.random.default_rng([plain.seed, 13]).choice(work.train.rows, MOST_ROWS, replace=False)
         work.train = work.train.take(np.sort(rows))
     start = clock.perf_counter()
+    fitted: Member
     if prepared.test is None and prepared.out_of_fold:
-        bagged = Bagged(make(name), prepared.folds, stop_rows=np.zeros(0, dtype=np.int64)).fit(work)
-        seconds_used, member, predictions = clock.perf_counter() - start, bagged, bagged.out_of_fold
+        fitted = bagged = Bagged(make(name), prepared.folds, stop_rows=np.zeros(0, dtype=np.int64)).fit(work)
+        seconds_used, predictions = clock.perf_counter() - start, bagged.out_of_fold
     else:
-        member = make(name).fit(work)
+        fitted = make(name).fit(work)
         seconds_used = clock.perf_counter() - start
-        rows = prepared.dev.take(prepared.held) if prepared.test is None else prepared.test
-        predictions = member.predict(rows, threads=work.threads)
-    return Baseline(title, predictions, Cost(seconds_used, microseconds_a_row(member, prepared), note))
+        judged = prepared.dev.take(prepared.held) if prepared.test is None else prepared.test
+        predictions = fitted.predict(judged, threads=work.threads)
+    return Baseline(title, predictions, Cost(seconds_used, microseconds_a_row(fitted, prepared), note))

@@ -62,7 +62,7 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
         if candidate.settings:
             settings = recipe.members.get(candidate.kind, {}) | candidate.settings
             own = recipe.model_copy(update={"members": recipe.members | {candidate.kind: settings}})
-        bag = prepared.out_of_fold and prepared.options.judge or candidate.kind in TREES and len(wanted) > 1
+        bag = (prepared.out_of_fold and prepared.options.judge) or (candidate.kind in TREES and len(wanted) > 1)
         found.append(learn(candidate, prepared, run, own, seconds=seconds, bag=bag))
         prepared.notes += getattr(found[-1].member, "notes", [])
     _fill_in(recipe, found)

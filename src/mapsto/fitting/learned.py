@@ -28,7 +28,9 @@ class Learned:
     """A fitted member, its predictions of `Prepared.held`, and what it took."""
 
     name: str
+    kind: str
     member: Member
+    recipe: Recipe
     held: Predictions
     fit_seconds: float
     predict_us: float
@@ -46,7 +48,7 @@ def learn(
     place = f"members/{name}"
     kept = run.kept(place)
     if kept is not None:
-        return _taken_up(name, kept, prepared)
+        return _taken_up(candidate, recipe, kept, prepared)
     start = clock.perf_counter()
     member = make(candidate.kind, prepared.options.module)
     work = work_of(prepared, run, recipe, seconds, label=f"{name}: ")
@@ -66,15 +68,18 @@ def learn(
     json = {"state": json, "kind": fitted.name, "fit_seconds": seconds_used, "predict_us": cost}
     own = {f"held.{target}": values for target, values in held.items()}
     run.keep(place, json, own | {f"member.{key}": array for key, array in arrays.items()})
-    return Learned(name, fitted, held, seconds_used, cost)
+    return Learned(name, candidate.kind, fitted, recipe, held, seconds_used, cost)
 
 
-def _taken_up(name: str, kept: tuple[dict[str, Any], dict[str, np.ndarray]], prepared: Prepared) -> Learned:
+def _taken_up(
+    candidate: Candidate, recipe: Recipe, kept: tuple[dict[str, Any], dict[str, np.ndarray]], prepared: Prepared
+) -> Learned:
     json, arrays = kept
     held = {key.removeprefix("held."): array for key, array in arrays.items() if key.startswith("held.")}
     own = {key.removeprefix("member."): array for key, array in arrays.items() if key.startswith("member.")}
     member = from_state(json["kind"], json["state"], own, prepared.schema)
-    return Learned(name, member, held, float(json["fit_seconds"]), float(json["predict_us"]))
+    seconds, cost = float(json["fit_seconds"]), float(json["predict_us"])
+    return Learned(candidate.name, candidate.kind, member, recipe, held, seconds, cost)
 
 
 def work_of(prepared: Prepared, run: Run, recipe: Recipe, seconds: float | None, label: str) -> Work:

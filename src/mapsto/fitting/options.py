@@ -106,7 +106,7 @@ def _type_to_json(given: Any) -> Any:
     from dataclasses import fields, is_dataclass
 
     if isinstance(given, type):
-        return {"type": given.type}
+        return {"type": getattr(given, "type", given.__name__)}
     if is_dataclass(given) and hasattr(given, "type"):
         return {"type": given.type} | {f.name: getattr(given, f.name) for f in fields(given) if f.init}
     return given

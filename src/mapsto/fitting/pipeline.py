@@ -131,6 +131,7 @@ def _facts(prepared: Prepared, learned: list[Learned]) -> dict[str, Any]:
         "members": [
             {"name": one.name, "fit_seconds": one.fit_seconds, "predict_us": one.predict_us} for one in learned
         ],
+        "kinds": {one.name: one.kind for one in learned},
         "summaries": {c.name: c.summary(prepared.frame[c.name]) for c in [*schema.inputs, *schema.targets]},
         "versions": {
             "mapsto": mapsto.__version__,

@@ -9,10 +9,11 @@ import numpy as np
 import polars as pl
 
 from mapsto.errors import DataError, OptionError
+from mapsto.judging.checks import check_inputs
 from mapsto.judging.thresholds import cost_matrix
 from mapsto.metrics import Metric, default, get
-from mapsto.schema import Encoded, Schema
-from mapsto.table import Note, Split, Table, check_form, duplicates_across, folds, split
+from mapsto.schema import Encoded, Schema, require
+from mapsto.table import Note, Table, check_form, duplicates_across, folds, read, split
 
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
@@ -53,14 +54,21 @@ class Prepared:
         """Rows of `dev` with predictions that their models did not learn from."""
         return self.choose if self.out_of_fold else np.concatenate([self.choose, self.calibrate])
 
+    def encode(self, frame: pl.DataFrame) -> Encoded:
+        """Other rows of the same table, with truth and weight."""
+        return encode(self.schema, frame, self.options)
+
 
 def prepare(table: Table, options: Options) -> Prepared:
     """Columns claimed, rows split, form checked, columns learned on training rows, all rows encoded once."""
     notes = list(table.notes)
-    frame, parts = _gather(table, options)
-    _require(frame, [*options.targets, *options.keep, *([options.weight] if options.weight else [])], "the table")
+    frame, valid, test_rows, given = _gather(table, options)
+    require(frame, [*options.targets, *options.keep, *([options.weight] if options.weight else [])])
     notes += check_form(frame, options.targets)
     schema = claim(frame, options)
+    notes += check_inputs(schema)
+    if not schema.inputs:
+        schema = _something_to_read(schema, frame)
     notes += [_left_out_note(column) for column in schema.left_out if column.name not in options.keep]
     labelled = _labelled(frame, schema)
     if labelled.sum() < 2:
@@ -68,8 +76,10 @@ def prepare(table: Table, options: Options) -> Prepared:
         raise DataError(message)
     for target in schema.targets:
         target.learn(frame[target.name].filter(pl.Series(labelled)))
+        if options.positive is not None and target.task == "classification":
+            target.put_last(options.positive)
     strata = _strata(frame, schema)
-    cut = parts or _cut(frame, strata, options)
+    cut = split(frame, strata=strata, valid=valid, test=test_rows, how=options.split, seed=options.recipe.seed)
     notes += cut.notes
     dev_rows = np.sort(np.concatenate([cut.train, cut.choose, cut.calibrate]))
     small = options.judge and (options.recipe.folds is not None or len(dev_rows) < SMALL)
@@ -78,8 +88,8 @@ def prepare(table: Table, options: Options) -> Prepared:
     position[dev_rows] = np.arange(len(dev_rows))
     train = position[cut.train]
     schema.learn(dev_frame if small else frame[cut.train], guided=not small)
-    dev = _encode(schema, dev_frame, options)
-    test = _encode(schema, frame[cut.test], options) if len(cut.test) else None
+    dev = encode(schema, dev_frame, options)
+    test = encode(schema, frame[cut.test], options) if len(cut.test) else None
     count = options.recipe.folds or SMALL_FOLDS
     fold_rows = folds(
         len(dev_rows),
@@ -97,7 +107,7 @@ def prepare(table: Table, options: Options) -> Prepared:
         choose=everything if small else position[cut.choose],
         calibrate=everything if small else position[cut.calibrate],
         folds=fold_rows, out_of_fold=small, metrics=deciding_metrics(schema, options), notes=notes,
-        frame=dev_frame, test_frame=frame[cut.test] if len(cut.test) else None, how=cut.how,
+        frame=dev_frame, test_frame=frame[cut.test] if len(cut.test) else None, how=given or cut.how,
     )  # fmt: skip
 
 
@@ -117,14 +127,17 @@ def claim(frame: pl.DataFrame, options: Options) -> Schema:
         message = f"{sorted(overlap)} are named both as inputs and as targets; a column cannot give itself away"
         raise OptionError(message)
     schema = Schema.claim(frame, targets=options.targets, inputs=inputs, types=options.types)
-    if not schema.inputs:
-        why = "; ".join(f"{column.name}: {column.reason}" for column in schema.left_out) or "the table has no others"
-        message = (
-            f"no column is left to learn from ({why}). Give a column a type to use it all the same, "
-            "for example types={'NAME': 'category'}, or add columns that describe the rows."
-        )
-        raise DataError(message)
     return schema
+
+
+def _something_to_read(schema: Schema, frame: pl.DataFrame) -> Schema:
+    """Identifiers are read where there is nothing else (and a warning was given); without any, it is refused."""
+    found = schema.with_identifiers(frame)
+    if found.inputs:
+        return found
+    why = "; ".join(f"{column.name}: {column.reason}" for column in schema.left_out) or "the table has no others"
+    message = f"no column is left to learn from ({why}). Add columns that describe the rows."
+    raise DataError(message)
 
 
 def deciding_metrics(schema: Schema, options: Options) -> dict[str, Metric]:
@@ -153,46 +166,25 @@ def costs_of(target: Column, options: Options) -> np.ndarray | None:
     return cost_matrix(options.costs[target.name] if several else options.costs, target.classes)
 
 
-def _gather(table: Table, options: Options) -> tuple[pl.DataFrame, Split | None]:
-    """One frame of all rows; where test or validation rows came as tables, also the split they imply."""
-    from mapsto.table import read
-
-    frames, given = {"train": table.frame}, {"valid": options.valid, "test": options.test}
-    for role, value in given.items():
+def _gather(table: Table, options: Options) -> tuple[pl.DataFrame, Any, Any, str]:
+    """All rows as one frame; what validation and test rows are in it; and in words where they came from."""
+    found: dict[str, Any] = {"valid": options.valid, "test": options.test}
+    frames = [table.frame]
+    given = []
+    for role, value in found.items():
         if role in table.parts:
-            frames[role] = table.parts[role]
+            frames.append(table.parts[role])
         elif not isinstance(value, float | int) and not (isinstance(value, str) and ":" in value):
-            frames[role] = read(value).frame
-    if len(frames) == 1:
-        return table.frame, None
-    for role, frame in frames.items():
-        _require(frame, options.targets, f"the {role} table")
-    joined = pl.concat(frames.values(), how="diagonal_relaxed")
-    starts = np.cumsum([0, *(frame.height for frame in frames.values())])
-    rows = {role: np.arange(a, b) for role, a, b in zip(frames, starts, starts[1:], strict=False)}
-    return joined, _implied_split(joined, rows, options)
-
-
-def _implied_split(frame: pl.DataFrame, rows: dict[str, np.ndarray], options: Options) -> Split:
-    train, empty = rows["train"], np.zeros(0, dtype=np.int64)
-    test = rows.get("test", empty)
-    how = f"{', '.join(role for role in rows if role != 'train')} given as a table of its own"
-    if "valid" in rows:
-        order = np.random.default_rng([options.recipe.seed, 7]).permutation(rows["valid"])
-        half = len(order) // 2
-        choose, calibrate = np.sort(order[:half]), np.sort(order[half:])
-        if "test" not in rows and options.test:
-            inner = split(frame[train], strata=None, valid=0, test=options.test, how=options.split,
-                          seed=options.recipe.seed)  # fmt: skip
-            return Split(train[inner.train], choose, calibrate, train[inner.test], how, inner.notes)
-        return Split(train, choose, calibrate, test, how, [])
-    inner = split(frame[train], strata=None, valid=options.valid, test=0, how=options.split, seed=options.recipe.seed)
-    return Split(train[inner.train], train[inner.choose], train[inner.calibrate], test, how, inner.notes)
-
-
-def _cut(frame: pl.DataFrame, strata: np.ndarray | None, options: Options) -> Split:
-    return split(frame, strata=strata, valid=options.valid, test=options.test, how=options.split,
-                 seed=options.recipe.seed)  # fmt: skip
+            frames.append(read(value).frame)
+        else:
+            continue
+        require(frames[-1], options.targets)
+        start = sum(frame.height for frame in frames[:-1])
+        found[role] = np.arange(start, start + frames[-1].height)
+        given.append(role)
+    joined = table.frame if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
+    how = f"{' and '.join(given)} rows given as a table of their own" if given else ""
+    return joined, found["valid"], found["test"], how
 
 
 def _strata(frame: pl.DataFrame, schema: Schema) -> np.ndarray | None:
@@ -210,10 +202,12 @@ def _groups(frame: pl.DataFrame, options: Options) -> np.ndarray | None:
     how, _, column = options.split.partition(":")
     if how != "group":
         return None
-    return frame[column].cast(pl.String).fill_null("").rank("dense").to_numpy()
+    codes: np.ndarray = frame[column].cast(pl.String).fill_null("").rank("dense").to_numpy()
+    return codes
 
 
-def _encode(schema: Schema, frame: pl.DataFrame, options: Options) -> Encoded:
+def encode(schema: Schema, frame: pl.DataFrame, options: Options) -> Encoded:
+    """Rows with truth and weight, the weights scaled to a mean of 1."""
     encoded = schema.encode(frame, truth=True)
     if options.weight is not None:
         weight = frame[options.weight].cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
@@ -230,14 +224,3 @@ def _encode(schema: Schema, frame: pl.DataFrame, options: Options) -> Encoded:
 
 def _left_out_note(column: Column) -> Note:
     return Note("info", f"Column {column.name!r} is left out: {column.reason}.", column=column.name)
-
-
-def _require(frame: pl.DataFrame, wanted: list[str], where: str) -> None:
-    from difflib import get_close_matches
-
-    for name in wanted:
-        if name not in frame.columns:
-            near = get_close_matches(name, frame.columns, n=3, cutoff=0.5)
-            hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Its columns are {frame.columns}."
-            message = f"there is no column {name!r} in {where}. {hint}"
-            raise DataError(message)

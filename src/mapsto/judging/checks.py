@@ -179,8 +179,8 @@ def check_inputs(schema: Schema) -> list[Note]:
     named = ", ".join(f"'{column.name}' ({column.type})" for column in schema.left_out[:5])
     text = (
         f"No column is left to learn from: only {named} stands beside the target, and it names rows rather than "
-        "describing them. The best a model can do is the naive guess; give columns that describe the rows, or say "
-        "with types= that one of these does."
+        "describing them. It was learned from all the same; expect little more than the naive guess, and give columns "
+        "that describe the rows."
     )
     return [Note("warning", text)]
 

@@ -176,6 +176,9 @@ class Network(nn.Module):
         """`in_features`: F for the layout "flat", the token width for "tokens"."""
         super().__init__()
 
+    def know_columns(self, columns: list[int]) -> None:
+        """Hear, once and before training, which column each feature (or token) comes from. Few networks need to."""
+
     def forward(self, x: Tensor) -> Tensor:
         """`x_BF -> h_BD`, `x_BTD -> h_BD`, or `-> h_BKD` with K views."""
         raise TypeError(f"{type(self).__name__} defines no forward")

@@ -108,14 +108,23 @@ class TabM(Network):
         super().__init__(in_features, config)
         views, width = config.views, config.width
         self.views, self.out_features = views, width
-        self.layers = nn.Sequential(Scale(views, in_features, width))
+        self.entrance = Scale(views, in_features, width)
+        self.layers = nn.Sequential()
         for layer in range(config.depth):
             if layer > 0:
                 all_own = config.scales == "all"
                 self.layers.append(ScaledLinear(views, width, width) if all_own else nn.Linear(width, width))
             self.layers.extend([activation(config.activation), nn.Dropout(config.dropout)])
 
+    def know_columns(self, columns: list[int]) -> None:
+        """Give all features of a column the same first sign: a view then turns whole columns around."""
+        first: dict[int, int] = {}
+        for feature, column in enumerate(columns):
+            first.setdefault(column, feature)
+        with torch.no_grad():
+            self.entrance.r.copy_(self.entrance.r[:, [first[column] for column in columns]])
+
     def forward(self, x: Tensor) -> Tensor:
         """`x_BF -> h_BKD`."""
-        h_KBD: Tensor = self.layers(x)
+        h_KBD: Tensor = self.layers(self.entrance(x))
         return h_KBD.transpose(0, 1)

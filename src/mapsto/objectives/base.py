@@ -32,7 +32,8 @@ class Source(Protocol):
 
     def batch(self, epoch: int, step: int) -> Any:
         """Batch `step` of `epoch`. A pure function of seed, epoch, step and state, so that a resumed run draws the
-        same."""
+        same.
+        """
 
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to go on: tensors, numbers, strings, lists and dicts."""
@@ -82,7 +83,8 @@ class Objective(ABC):
     @abstractmethod
     def step(self, batch: Any, update: Update) -> dict[str, Tensor]:
         """One step: computes losses, calls `update` once or more, returns detached named losses (no `.item()` here:
-        the loop reads them when it must)."""
+        the loop reads them when it must).
+        """
 
     def validate(self) -> float | None:
         """The validation figure, or None if this objective has none."""

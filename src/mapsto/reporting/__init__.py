@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 
-def write_report(fitted: Fitted, path: str | os.PathLike[str]) -> Path:
+def write_report(fitted: Fitted, path: str | os.PathLike[str], seconds: float = 5.0) -> Path:
     """Write the self-contained HTML report; see `mapsto.reporting.page`. Returns its path."""
     from mapsto.reporting.page import write_report as write
 
-    return write(fitted, path)
+    return write(fitted, path, seconds)

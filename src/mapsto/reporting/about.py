@@ -36,8 +36,8 @@ def _suspects(fitted: Fitted, target: Column) -> Html:
     rows = [[f"{int(one['row']):,}", name(str(one["given"])), name(str(one["suggested"]))] for one in listed]
     heads = ["row", "given", "suggested"]
     note = soft(
-        "Models that did not learn from these rows confidently disagree with their label. The most suspicious come first; "
-        "rows count from 0."
+        "Models that did not learn from these rows confidently disagree with their label. The most suspicious come "
+        "first; rows count from 0."
     )
     rest = rows[_FIRST_SUSPECTS:]
     more = tag("details", tag("summary", f"{len(rest)} more"), table(heads, rest)) if rest else None
@@ -54,9 +54,9 @@ def _novelty(found: Findings) -> Html | None:
                 x_label="novelty", y_label="rows", height=220)  # fmt: skip
     plot.bars(edges[:11].tolist(), counts[:10].tolist(), "one").bars(edges[10:].tolist(), counts[10:].tolist(), "two")
     caption = (
-        f"How far rows lie from the training rows the model keeps; {far:,} of {plural(len(found.novelty), 'row')} held out "
-        "are above 1, farther than 99 % of the training rows are from each other. Have a person look at predictions for "
-        "such rows: model.novelty(rows) finds them."
+        f"How far rows lie from the training rows the model keeps; {far:,} of {plural(len(found.novelty), 'row')} held "
+        "out are above 1, farther than 99 % of the training rows are from each other. Have a person look at "
+        "predictions for such rows: model.novelty(rows) finds them."
     )
     return figure("Rows unlike the training data", plot.render(), caption)
 
@@ -95,14 +95,19 @@ def _limits(fitted: Fitted) -> Html:
         "Decisions about people before the figures were compared by group: model.evaluate(rows, by=COLUMN).",
     ]
     if warnings:
-        points.append(f"Use before its {plural(warnings, 'warning')} above {'is' if warnings == 1 else 'are'} understood.")
+        points.append(
+            f"Use before its {plural(warnings, 'warning')} above {'is' if warnings == 1 else 'are'} understood."
+        )
     return tag("ul", [tag("li", point) for point in points])
 
 
 def _learned_from(fitted: Fitted) -> list[Any]:
     facts = fitted.facts
     rows = facts.get("rows", {}).get("train")
-    parts: list[Any] = [f"{plural(rows, 'training row')}" if rows else "Rows", f", split: {facts.get('split', 'not known')}"]
+    parts: list[Any] = [
+        f"{plural(rows, 'training row')}" if rows else "Rows",
+        f", split: {facts.get('split', 'not known')}",
+    ]
     if facts.get("seconds"):
         parts.append(f", in {seconds(facts['seconds'])} from call to return")
     if facts.get("fingerprint"):
@@ -116,7 +121,9 @@ def _calibrated(fitted: Fitted) -> str:
         entry = fitted.facts.get("calibration", {}).get(target.name, {})
         temperature = fitted.temperatures.get(target.name)
         if temperature is not None:
-            told.append(f"{target.name}: temperature {number(temperature, 3)} from {plural(entry.get('rows', 0), 'row')}")
+            told.append(
+                f"{target.name}: temperature {number(temperature, 3)} from {plural(entry.get('rows', 0), 'row')}"
+            )
         elif target.name in fitted.conformal:
             told.append(f"{target.name}: intervals from {plural(fitted.conformal[target.name].rows, 'row')}")
     return "; ".join(told) + "." if told else "Not calibrated."
@@ -127,8 +134,8 @@ def _explained(found: Findings) -> str:
         return "None could be made: the model keeps no rows."
     faithful = float((found.reasons.faithfulness > 1).mean())
     return (
-        f"{found.reasons.method} over whole columns; better than naming columns at random in {percent(faithful)} of the rows "
-        "explained in this report. Each explanation carries its own faithfulness."
+        f"{found.reasons.method} over whole columns; better than naming columns at random in {percent(faithful)} of "
+        "the rows explained in this report. Each explanation carries its own faithfulness."
     )
 
 
@@ -148,4 +155,3 @@ def _versions(fitted: Fitted) -> Html | None:
         return None
     rows = [[library, str(version)] for library, version in versions.items()]
     return tag("details", tag("summary", "Versions"), table(["library", "version"], rows, class_="narrow"))
-

@@ -14,7 +14,7 @@ import numpy as np
 from mapsto.reporting.figures import number
 from mapsto.reporting.markup import Html, tag
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 12, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 12, 28, 44
 SERIES = ("one", "two", "three", "four")
 """Classes of series, in the order of use."""
 
@@ -99,8 +99,7 @@ class Plot:
         if x_label:
             self._parts.append(tag("text", x_label, x=middle, y=self.height - 6, class_="middle label"))
         if y_label:
-            turned = f"translate(11 {(self.height - _BOTTOM + _TOP) / 2:.0f}) rotate(-90)"
-            self._parts.append(tag("text", y_label, transform=turned, class_="middle label"))
+            self._parts.append(tag("text", y_label, x=0, y=12, class_="label"))
 
     def line(self, x: Sequence[float], y: Sequence[float], series: str = "one", *, dots: bool = False) -> Plot:
         """A line through points; where a value is missing it is left out."""
@@ -182,7 +181,7 @@ def track(
     *,
     zero: bool = False,
 ) -> Html:
-    """A figure with its interval as a dot on a line, for a table cell; `scale` is shared by the rows, `zero` marks 0."""
+    """A figure and its interval on a line, for a table cell; `scale` is shared by the rows, `zero` marks 0."""
     width = (scale[1] - scale[0]) or 1.0
 
     def place(figure: float) -> float:

@@ -51,7 +51,8 @@ def _notes(fitted: Fitted) -> list[Html]:
     if not notes:
         return [tag("h3", "Checks"), tag("p", "All checks passed; nothing was noticed.")]
     items = [
-        tag("li", tag("b", "Warning: ") if note.kind == "warning" else None, note.text, class_=note.kind) for note in notes
+        tag("li", tag("b", "Warning: ") if note.kind == "warning" else None, note.text, class_=note.kind)
+        for note in notes
     ]
     return [tag("h3", "Noticed, and what was done"), tag("ul", items, class_="notes")]
 

@@ -39,7 +39,7 @@ def fixed(value: float | None, places: int) -> str:
 
 
 def percent(share: float | None, places: int = 0) -> str:
-    """A share in percent.
+    r"""A share in percent.
 
     >>> percent(0.256), percent(0.0004), percent(None)
     ('26\xa0%', '0.04\xa0%', '–')

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from mapsto.fitted import Fitted
     from mapsto.sample import Sample
 
-IMPORTANCE_SECONDS = 2.0
-DEPENDENCE_SECONDS = 1.0
-EXAMPLE_SECONDS = 1.5
+SECONDS = 5.0
+"""Wall time for everything here, about; the parts below are shares of it."""
+_IMPORTANCE, _DEPENDENCE, _EXAMPLES = 0.4, 0.2, 0.3
 TOP_COLUMNS = 4
 """Columns whose partial dependence is drawn."""
 _EXPLAINED_TARGETS = 3
@@ -71,19 +71,20 @@ class Findings:
     """Of the rows held out."""
 
 
-def find(fitted: Fitted) -> Findings:
-    """Compute what the report shows, in about five seconds."""
+def find(fitted: Fitted, seconds: float = SECONDS) -> Findings:
+    """Compute what the report shows, in about this time."""
     found = Findings()
     if fitted.held is None or len(fitted.held) == 0:
         return found
     found.metrics = {target.name: _metrics(fitted, target, fitted.held) for target in fitted.schema.targets}
     if fitted.background is None or len(fitted.background) == 0:
         return found
-    found.importance = importance(fitted, IMPORTANCE_SECONDS)
+    found.importance = importance(fitted, _IMPORTANCE * seconds)
     top = found.importance.group_by("target", maintain_order=True).head(TOP_COLUMNS)
-    found.dependence = partial_dependence(fitted, top["column"].unique(maintain_order=True), DEPENDENCE_SECONDS)
+    columns = top["column"].unique(maintain_order=True).to_list()
+    found.dependence = partial_dependence(fitted, columns, _DEPENDENCE * seconds)
     found.novelty = novelty_of(fitted, fitted.held.encoded)
-    _explain_examples(fitted, fitted.held, found)
+    _explain_examples(fitted, fitted.held, found, _EXAMPLES * seconds)
     return found
 
 
@@ -109,7 +110,7 @@ def _metrics(fitted: Fitted, target: Column, sample: Sample) -> list[Scored]:
     return found
 
 
-def _explain_examples(fitted: Fitted, sample: Sample, found: Findings) -> None:
+def _explain_examples(fitted: Fitted, sample: Sample, found: Findings, seconds: float) -> None:
     """Choose rows of the first targets, and explain all of them at once."""
     chosen: dict[str, list[Example]] = {}
     for target in fitted.schema.targets[:_EXPLAINED_TARGETS]:
@@ -118,7 +119,7 @@ def _explain_examples(fitted: Fitted, sample: Sample, found: Findings) -> None:
     if not rows:
         return
     encoded = sample.encoded.take(np.array(rows))
-    found.reasons = attribute(fitted, encoded, EXAMPLE_SECONDS)
+    found.reasons = attribute(fitted, encoded, seconds)
     near = similar_to(fitted, encoded, _NEIGHBOURS)
     for name, examples in chosen.items():
         target = fitted.schema.target(name)
@@ -143,12 +144,20 @@ def _examples(fitted: Fitted, target: Column, sample: Sample) -> list[Example]:
     known = np.flatnonzero(present(target.task or "regression", truth))
     if len(known) == 0:
         return []
-    picked = _numbers(truth, prediction, known) if target.task == "regression" else _classes(fitted, target, sample, known)
+    picked = (
+        _numbers(truth, prediction, known) if target.task == "regression" else _classes(fitted, target, sample, known)
+    )
     rows = np.array(list(picked))
     shown = target.decode(prediction[rows], threshold=fitted.thresholds.get(target.name))
     sure = None if target.task == "regression" else _sureness(fitted, target, sample)
     return [
-        Example(row, kind, number(value) if isinstance(value, float) else target.show(value), sample.shown[target.name][row], None if sure is None else float(sure[row]))
+        Example(
+            row,
+            kind,
+            number(value) if isinstance(value, float) else target.show(value),
+            sample.shown[target.name][row],
+            None if sure is None else float(sure[row]),
+        )
         for (row, kind), value in zip(picked.items(), shown.to_list(), strict=True)
     ]
 

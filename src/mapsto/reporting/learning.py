@@ -1,10 +1,10 @@
-"""How it learned: loss and figure over the epochs, and what more rows would bring."""
+"""How it learned: loss and figure over the update steps, and what more rows would bring."""
 
 from __future__ import annotations
 
 import math
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _MOST_POINTS = 200
 Curve = tuple[list[float], list[float]]
-"""Epochs and figures."""
+"""Steps and figures."""
 
 
 def learning_section(fitted: Fitted) -> Html:
@@ -30,11 +30,13 @@ def learning_section(fitted: Fitted) -> Html:
 def _training(fitted: Fitted) -> Html:
     losses, figures = _curves(fitted.history, _loss), _curves(fitted.history, lambda event: event.get("figure"))
     drawn = [
-        _over_epochs("Training loss", "loss on the rows learned from", losses),
-        _over_epochs("Validation figure", "figure that decides when to stop", figures),
+        _over_steps("Training loss", "loss on training rows", losses),
+        _over_steps("Validation figure", "decides when to stop", figures),
     ]
     if not any(drawn):
-        return soft("No member of this model learned by epochs (trees and linear models do not), so there is no curve.")
+        return soft(
+            "No member of this model learned by epochs (trees and linear models do not), so there is no training curve."
+        )
     return tag("div", drawn, class_="pair")
 
 
@@ -51,7 +53,7 @@ def _curves(history: list[dict[str, Any]], figure_of: Any) -> dict[str, list[Cur
     found: dict[str, list[Curve]] = {}
     ordered = sorted(history, key=lambda event: str(event.get("name", "")))
     for full, events in groupby(ordered, key=lambda event: str(event.get("name", "network"))):
-        points = [(event.get("epoch", event.get("step")), figure_of(event)) for event in events]
+        points = [(event.get("step", event.get("epoch")), figure_of(event)) for event in events]
         known = [(float(x), float(y)) for x, y in points if _is_number(x) and _is_number(y)]
         if len(known) > 1:
             picked = np.unique(np.linspace(0, len(known) - 1, min(len(known), _MOST_POINTS)).astype(np.int64))
@@ -60,17 +62,17 @@ def _curves(history: list[dict[str, Any]], figure_of: Any) -> dict[str, list[Cur
     return found
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _over_epochs(title: str, label: str, curves: dict[str, list[Curve]]) -> Html | None:
+def _over_steps(title: str, label: str, curves: dict[str, list[Curve]]) -> Html | None:
     if not curves:
         return None
     every = [curve for runs in curves.values() for curve in runs]
     x, y = (np.concatenate([np.array(curve[axis]) for curve in every]) for axis in (0, 1))
     middle = np.quantile(y, [0.0, 0.98]) if len(y) > 20 else y
-    plot = Plot(span(x, 0.0), span(middle), title=f"{title} over epochs", x_label="epoch", y_label=label)
+    plot = Plot(span(x, 0.0), span(middle), title=f"{title} over update steps", x_label="update step", y_label=label)
     for runs, series in zip(curves.values(), SERIES, strict=False):
         for place, (xs, ys) in enumerate(runs):
             plot.line(xs, ys, series if place == 0 and len(runs) == 1 else f"{series} thin")
@@ -112,7 +114,8 @@ def _took(fitted: Fitted) -> Html | None:
         return None
     shares = fitted.ensemble.shares()
     rows = [
-        [name(str(one["name"])), "yes" if one["name"] in shares else "no", seconds(one.get("fit_seconds"))] for one in members
+        [name(str(one["name"])), "yes" if one["name"] in shares else "no", seconds(one.get("fit_seconds"))]
+        for one in members
     ]
-    return table(["member", "kept", "fit"], rows, figures=(2,), caption="What was learned, and what the model keeps of it.",
-                 class_="narrow")  # fmt: skip
+    caption = "What was learned, and what the model keeps of it."
+    return table(["member", "kept", "fit"], rows, figures=(2,), caption=caption, class_="narrow")

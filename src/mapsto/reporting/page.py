@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mapsto.reporting.about import card_section, rows_section
 from mapsto.reporting.data import data_section
 from mapsto.reporting.figures import fixed, interval_places, percent, plural, seconds
-from mapsto.reporting.findings import Findings, find
+from mapsto.reporting.findings import SECONDS, Findings, find
 from mapsto.reporting.learning import learning_section
 from mapsto.reporting.markup import Html, tag
 from mapsto.reporting.parts import name
@@ -39,18 +39,19 @@ _LINKS = (
 )
 
 
-def write_report(fitted: Fitted, path: str | os.PathLike[str]) -> Path:
-    """Write the report; takes about five seconds.
+def write_report(fitted: Fitted, path: str | os.PathLike[str], seconds: float = SECONDS) -> Path:
+    """Write the report.
 
     Args:
         fitted: the model.
         path: of the HTML file; written aside and renamed, folders are made.
+        seconds: wall time, about; in less time importance and reasons rest on fewer samples.
 
     Returns:
         The path.
     """
     place = Path(path)
-    text = page(fitted, find(fitted))
+    text = page(fitted, find(fitted, seconds))
     place.parent.mkdir(parents=True, exist_ok=True)
     aside = place.with_name(f".{place.name}.{os.getpid()}")
     aside.write_text(text, encoding="utf-8")
@@ -71,7 +72,11 @@ def page(fitted: Fitted, found: Findings) -> str:
         "card": card_section(fitted, found),
     }
     there = [(anchor, title) for anchor, title in _LINKS if sections[anchor] is not None]
-    links = tag("nav", tag("ul", [tag("li", tag("a", title, href=f"#{anchor}")) for anchor, title in there]), aria_label="Contents")
+    links = tag(
+        "nav",
+        tag("ul", [tag("li", tag("a", title, href=f"#{anchor}")) for anchor, title in there]),
+        aria_label="Contents",
+    )
     body = tag("body", _header(fitted, found), links, tag("main", list(sections.values())), _footer(fitted))
     return "<!doctype html>\n" + tag("html", _head(fitted), body, lang="en")
 
@@ -124,7 +129,9 @@ def _tiles(fitted: Fitted, found: Findings) -> Html:
                 low, high = scored.interval.low, scored.interval.high
                 places = interval_places(low, high)
                 bounds = f"{fixed(low, places)} to {fixed(high, places)}"
-                tiles.append(([scored.metric.label, " of ", name(target.name)], fixed(scored.interval.value, places), bounds))
+                tiles.append(
+                    ([scored.metric.label, " of ", name(target.name)], fixed(scored.interval.value, places), bounds)
+                )
     rows = fitted.facts.get("rows", {})
     if rows:
         total = rows.get("development", rows.get("train", 0)) + rows.get("test", 0)
@@ -144,5 +151,5 @@ def _footer(fitted: Fitted) -> Html:
     version = fitted.facts.get("versions", {}).get("mapsto", "")
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     held = plural(len(fitted.held), "row") if fitted.held is not None else "no rows"
-    text = f"Written by mapsto {version} on {today} from the model and the {held} held out in it. Nothing in this page is loaded from elsewhere."
-    return tag("footer", tag("p", text.replace("  ", " ")))
+    text = f"Written by mapsto {version} on {today} from the model and the {held} held out in it."
+    return tag("footer", tag("p", text, " Nothing in this page is loaded from elsewhere."))

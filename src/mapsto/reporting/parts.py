@@ -19,7 +19,9 @@ LONGEST = 80
 
 def section(anchor: str, title: str, *content: Any) -> Html:
     """A section with its heading."""
-    return tag("section", tag("h2", title, id=f"{anchor}-title"), *content, id=anchor, aria_labelledby=f"{anchor}-title")
+    return tag(
+        "section", tag("h2", title, id=f"{anchor}-title"), *content, id=anchor, aria_labelledby=f"{anchor}-title"
+    )
 
 
 def soft(*content: Any) -> Html:
@@ -53,7 +55,11 @@ def table(
         tag(
             "tr",
             [
-                tag("th", cell, scope="row") if i == 0 else cell if _is_cell(cell) else tag("td", cell, class_=_side(i, figures))
+                tag("th", cell, scope="row")
+                if i == 0
+                else cell
+                if _is_cell(cell)
+                else tag("td", cell, class_=_side(i, figures))
                 for i, cell in enumerate(row)
             ],
             class_="own" if place in own else None,

@@ -57,8 +57,8 @@ def verdict_section(fitted: Fitted) -> Html:
     if not fitted.verdicts:
         return section("verdict", "Verdict", soft("This model was not judged against baselines."))
     note = soft(
-        "All contenders learned from the same data and are judged on the same rows. The bar is the 95 % interval, found "
-        "by drawing these rows anew a thousand times; the difference is paired, so what makes a row hard cancels out."
+        "All contenders learned from the same data and are judged on the same rows. The bar is the 95 % interval, "
+        "found by drawing these rows anew a thousand times; the difference is paired, so what makes a row hard cancels."
     )
     return section("verdict", "Verdict", note, per_target(fitted, lambda target: _verdict(fitted, target)))
 
@@ -75,7 +75,15 @@ def _contenders(verdict: Verdict, target: Column) -> Html:
     values = [v for c in verdict.contenders for v in (c.value, c.low, c.high) if v is not None]
     scale = span(np.array(values), 0.02)
     places = max(interval_places(c.low, c.high) for c in verdict.contenders[:2])
-    heads = ["", label + better, label, "95 % interval", f"{verdict.contenders[0].name} ahead by", "fit", "predict a row"]
+    heads = [
+        "",
+        label + better,
+        label,
+        "95 % interval",
+        f"{verdict.contenders[0].name} ahead by",
+        "fit",
+        "predict a row",
+    ]
     first, *others = verdict.contenders
     others.sort(key=lambda c: math.inf if c.ahead is None else c.ahead)
     rows = [_contender(c, places, scale, first=c is first) for c in (first, *others)]
@@ -106,7 +114,9 @@ def _members(fitted: Fitted, verdict: Verdict) -> Html | None:
         for m in sorted(verdict.members, key=lambda member: -member.weight)
     ]
     heads = ["member", "", "weight", f"{verdict.contenders[0].metric} without it", "lost without it"]
-    caption = "The model is a weighted mean of these members. A loss below zero means it would do better without it here."
+    caption = (
+        "The model is a weighted mean of these members. A loss below zero means it would do better without it here."
+    )
     return table(heads, rows, caption=caption, figures=(2, 3, 4), class_="narrow")
 
 
@@ -117,7 +127,9 @@ def quality_section(fitted: Fitted, found: Findings) -> Html:
     """Metrics with intervals, then where the errors are."""
     judged = fitted.facts.get("judged_on", "the rows that the model keeps")
     lead = soft(f"Measured on {judged}. Intervals hold 95 % of the figures that rows drawn anew would give.")
-    return section("quality", "How good it is", lead, per_target(fitted, lambda target: _quality(fitted, target, found)))
+    return section(
+        "quality", "How good it is", lead, per_target(fitted, lambda target: _quality(fitted, target, found))
+    )
 
 
 def _quality(fitted: Fitted, target: Column, found: Findings) -> list[Any]:
@@ -176,7 +188,9 @@ def _confusion(fitted: Fitted, target: Column, truth: np.ndarray, prediction: np
 def _cell(count: int, share: float, *, right: bool) -> Html:
     colour = "31 111 139" if right else "194 102 45"
     content = [f"{count:,}", tag("small", percent(share))]
-    return tag("td", content, style=f"background: rgb({colour} / {share:.2f})", class_="deep" if share > _DEEP else None)
+    return tag(
+        "td", content, style=f"background: rgb({colour} / {share:.2f})", class_="deep" if share > _DEEP else None
+    )
 
 
 def _mix_ups(counts: np.ndarray, classes: list[str]) -> Html:
@@ -197,7 +211,9 @@ def _residuals(fitted: Fitted, target: Column, truth: np.ndarray, prediction: np
     guess = prediction[:, 0]
     some = np.linspace(0, len(truth) - 1, min(len(truth), _MOST_POINTS)).astype(np.int64)
     ends = span(np.concatenate([truth, guess]))
-    plot = Plot(ends, ends, title=f"Truth against prediction of {target.name}", x_label="predicted", y_label="truth", height=340)
+    plot = Plot(
+        ends, ends, title=f"Truth against prediction of {target.name}", x_label="predicted", y_label="truth", height=340
+    )
     plot.points(guess[some].tolist(), truth[some].tolist(), "one cloud", size=5)
     plot.line(list(ends), list(ends), "faint")
     half, most = np.quantile(np.abs(truth - guess), [0.5, 0.9])
@@ -217,8 +233,8 @@ def _reliability(fitted: Fitted, target: Column, truth: np.ndarray, prediction: 
     after = reliability(task, truth, prediction, bins=10)
     before = reliability(task, truth, apply_temperature(task, prediction, 1 / temperature), bins=10)
     ends = (0.0, 1.0)
-    what = f"of “{target.classes[1]}”" if task == "classification" and len(target.classes) == 2 else ""
-    plot = Plot(ends, ends, title=f"Calibration of {target.name}", x_label=f"probability {what} that was said".replace("  ", " "),
+    what = f" of “{target.classes[1]}”" if task == "classification" and len(target.classes) == 2 else ""
+    plot = Plot(ends, ends, title=f"Calibration of {target.name}", x_label=f"probability{what} that was said",
                 y_label="share that came true", height=300)  # fmt: skip
     plot.line([0, 1], [0, 1], "faint")
     if temperature != 1.0:
@@ -234,7 +250,9 @@ def _reliability(fitted: Fitted, target: Column, truth: np.ndarray, prediction: 
         f"(temperature {number(temperature, 3)}). {_told(after)}"
     )
     names = [("one", "as given out"), *([("two", "before calibration")] if temperature != 1.0 else [])]
-    return tag("figure", tag("h4", "Do probabilities come true?"), legend(names), plot.render(), tag("figcaption", caption))
+    return tag(
+        "figure", tag("h4", "Do probabilities come true?"), legend(names), plot.render(), tag("figcaption", caption)
+    )
 
 
 def _error(value: float) -> str:
@@ -242,7 +260,9 @@ def _error(value: float) -> str:
 
 
 def _told(after: Reliability) -> str:
-    return f"Points hold {plural(int(np.median(after.rows)), 'row')} each, with 95 % intervals." if len(after.rows) else ""
+    return (
+        f"Points hold {plural(int(np.median(after.rows)), 'row')} each, with 95 % intervals." if len(after.rows) else ""
+    )
 
 
 def _coverage(fitted: Fitted, target: Column, truth: np.ndarray, prediction: np.ndarray) -> Html | None:
@@ -259,7 +279,7 @@ def _coverage(fitted: Fitted, target: Column, truth: np.ndarray, prediction: np.
         sets = state.sets(prediction, _LEVEL)
         inside, what = sets[np.arange(len(truth)), truth], number(float(sets.sum(axis=1).mean()), 3)
         label, kind = "classes in a set", "set"
-    rows = [
+    rows: list[list[Any]] = [
         ["promised", percent(_LEVEL)],
         ["held the truth", [percent(float(inside.mean()), 1), tag("small", f"of {plural(len(truth), 'row')}")]],
         [label, what],

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from mapsto.explaining.importance import deciding_metric
 from mapsto.reporting.charts import SERIES, Plot, legend, span, track
-from mapsto.reporting.findings import TOP_COLUMNS
 from mapsto.reporting.figures import fixed, number, percent, places_for, plural, signed
+from mapsto.reporting.findings import TOP_COLUMNS
 from mapsto.reporting.markup import Html, join, tag
 from mapsto.reporting.parts import figure, name, per_target, section, soft, table
 
@@ -38,15 +38,19 @@ def importance_section(fitted: Fitted, found: Findings) -> Html:
         "Each column's values are shuffled among the rows held out; what the model loses by that is the column's "
         "importance. Columns that tell the same share their importance, or hide it."
     )
-    return section("columns-matter", "What matters", lead, per_target(fitted, lambda target: _matters(fitted, target, found)))
+    return section(
+        "columns-matter", "What matters", lead, per_target(fitted, lambda target: _matters(fitted, target, found))
+    )
 
 
 def _matters(fitted: Fitted, target: Column, found: Findings) -> list[Html]:
-    frame = (found.importance if found.importance is not None else pl.DataFrame()).filter(pl.col("target") == target.name)
+    frame = (found.importance if found.importance is not None else pl.DataFrame()).filter(
+        pl.col("target") == target.name
+    )
     label = deciding_metric(fitted, target).label
     bounds = frame.select("loss", "low", "high").to_numpy()
     scale = span(np.append(bounds, 0.0), 0.02)
-    places = places_for(float(np.nanmax(np.abs(bounds))) if np.isfinite(bounds).any() else 0.0)
+    places = places_for(float(np.nanmax(np.abs(bounds))) if np.isfinite(bounds).any() else 0.0, 3)
     rows = [
         [name(column), track(loss, low, high, scale, zero=True), fixed(loss, places),
          f"{fixed(low, places)} to {fixed(high, places)}"]
@@ -71,10 +75,7 @@ def _dependence(target: Column, columns: list[str], found: Findings) -> Html | N
     shown = _shown_classes(target, frame)
     if shown:
         frame = frame.filter(pl.col("class").is_in(shown))
-    figures = [
-        _along(column, target, frame.filter(pl.col("column") == column), shown)
-        for column in columns
-    ]
+    figures = [_along(column, target, frame.filter(pl.col("column") == column), shown) for column in columns]
     note = soft(
         "Mean prediction when the column is set to a value in every row, the others left as they are. "
         "The shaded part holds the middle half of the rows."
@@ -156,12 +157,14 @@ def examples_section(fitted: Fitted, found: Findings) -> Html | None:
     gap = float(np.abs(reasons.gap).mean() / max(float(np.abs(reasons.figure - reasons.base).mean()), 1e-12))
     samples = "pairs of column orders" if reasons.method.startswith("Shapley") else "background rows"
     lead = soft(
-        f"Rows held out, and what moved each prediction ({reasons.method}, {reasons.samples} {samples}). Replacing a row's "
-        f"top columns moves its prediction {number(faith, 2)} times as much as replacing random ones (its faithfulness; above "
-        f"1 in {percent(better)} of these rows). Mean and effects together miss the prediction by {percent(gap, 1)} of the way "
-        "between them. Effects describe the model, not causes in the world."
+        f"Rows held out, and what moved each prediction ({reasons.method}, {reasons.samples} {samples}). Replacing a "
+        f"row's top columns moves its prediction {number(faith, 2)} times as much as replacing random ones (its "
+        f"faithfulness; above 1 in {percent(better)} of these rows). Mean and effects together miss the prediction by "
+        f"{percent(gap, 1)} of the way between them. Effects describe the model, not causes in the world."
     )
-    return section("examples", "Right and wrong, with reasons", lead, per_target(fitted, lambda t: _cards(fitted, t, found)))
+    return section(
+        "examples", "Right and wrong, with reasons", lead, per_target(fitted, lambda t: _cards(fitted, t, found))
+    )
 
 
 def _cards(fitted: Fitted, target: Column, found: Findings) -> Html | None:
@@ -177,21 +180,33 @@ def _card(fitted: Fitted, target: Column, example: Example, reasons: Attribution
     values = reasons.values[example.place, :, index]
     order = np.argsort(-np.abs(values), kind="stable")[:_SHOWN_REASONS]
     base, end = (float(each[example.place, index]) for each in (reasons.base, reasons.figure))
-    places = places_for(max(float(np.abs(values).max()), 1e-4), 3)
+    places = 3 if target.task != "regression" else places_for(float(np.abs(values).max()), 3)
     scale = min(0.0, float(values.min())), max(0.0, float(values.max()))
     rows = [_reason(fitted, example.row, int(at), float(values[at]), scale, places, reasons) for at in order]
     others = len(values) - len(order)
     if others:
         rest = float(values.sum() - values[order].sum())
-        rows.append(_line([tag("th", f"the other {plural(others, 'column')}", scope="row", colspan=2, class_="soft")], rest, scale, places))
+        rows.append(
+            _line(
+                [tag("th", f"the other {plural(others, 'column')}", scope="row", colspan=2, class_="soft")],
+                rest,
+                scale,
+                places,
+            )
+        )
     sure = "" if example.probability is None else f" with {percent(example.probability)}"
-    head = tag("h4", tag("span", example.kind, class_=f"badge {_KINDS[example.kind]}"), "predicted ", name(example.predicted),
-               sure, ", truth ", name(example.truth))  # fmt: skip
-    what = [_explained(target, int(reasons.chosen[example.place, index])), f": {fixed(base, places)} for the mean training row, "]
+    badge = tag("span", example.kind, class_=f"badge {_KINDS[example.kind]}")
+    head = tag("h4", badge, "predicted ", name(example.predicted), sure, ", truth ", name(example.truth))
+    what = [
+        _explained(target, int(reasons.chosen[example.place, index])),
+        f": {fixed(base, places)} for the mean training row, ",
+    ]
     caption = tag("caption", what, f"{fixed(end, places)} here, because of")
     grid = tag("table", caption, _heads(), tag("tbody", rows))
     faithful = number(float(reasons.faithfulness[example.place, index]), 2)
-    near = tag("p", "Most similar training rows: ", name(example.neighbours), f". Faithfulness {faithful}.", class_="soft")
+    near = tag(
+        "p", "Most similar training rows: ", name(example.neighbours), f". Faithfulness {faithful}.", class_="soft"
+    )
     return tag("article", head, grid, near, class_="card")
 
 

@@ -16,8 +16,14 @@ def codes_of(series: pl.Series) -> np.ndarray:
     """A code a row for a column's values, in the order of the values as text, so that no type or memory layout matters;
     missing values are one group.
     """
-    texts = series.hash().cast(pl.String) if series.dtype.is_nested() else series.cast(pl.String)
-    return texts.rank("dense").fill_null(0).to_numpy().astype(np.int64)
+    if series.dtype.is_nested():
+        series = series.hash()
+    elif not series.dtype.is_integer():
+        series = series.cast(pl.String)
+    values = series.drop_nulls().unique()
+    ranks = values.cast(pl.String).rank("dense").cast(pl.Int64)
+    codes: np.ndarray = series.replace_strict(values, ranks, default=0, return_dtype=pl.Int64).to_numpy()
+    return codes
 
 
 def take_strata(strata: np.ndarray, count: int, rng: np.random.Generator, *, protect: bool) -> np.ndarray:
@@ -75,23 +81,23 @@ def _shares(sizes: np.ndarray, most: np.ndarray, count: int, rng: np.random.Gene
 
 
 def take_groups(
-    groups: np.ndarray, strata: np.ndarray, count: int, rng: np.random.Generator, *, least: int = 1
+    groups: np.ndarray, strata: np.ndarray, count: int, rng: np.random.Generator, *, least: int = 1, leave: int = 1
 ) -> np.ndarray:
-    """Mask of whole groups with about `count` rows together, at least `least` groups and never all; of some random
-    orders the one that keeps the shares of classes best.
+    """Mask of whole groups with about `count` rows together; of some random orders the one that keeps the shares of
+    classes best. At least `least` groups are taken and, where there are enough, `leave` are left.
 
     Raises:
         DataError: fewer than two groups.
     """
     codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
     if len(sizes) < 2:
-        message = "split by group: the rows to cut are all of one group; expected at least two groups"
+        message = "split by group: the rows to cut are all of one group; expected at least two groups for each cut"
         raise DataError(message)
     classes = _class_counts(codes.ravel(), compact(strata)[0], len(sizes))
     overall = classes.sum(axis=0) / len(groups)
     best, best_error = np.zeros(len(sizes), dtype=bool), np.inf
     for _ in range(_TRIES):
-        mask = _some_groups(sizes, count, rng, least)
+        mask = _some_groups(sizes, count, rng, least, leave)
         rows = sizes[mask].sum()
         error = np.abs(classes[mask].sum(axis=0) / rows - overall).sum() + abs(rows - count) / count
         if error < best_error:
@@ -110,7 +116,7 @@ def _class_counts(groups: np.ndarray, classes: np.ndarray, number: int) -> np.nd
     return np.bincount(groups * kinds + classes, minlength=number * kinds).reshape(number, kinds)
 
 
-def _some_groups(sizes: np.ndarray, count: int, rng: np.random.Generator, least: int) -> np.ndarray:
+def _some_groups(sizes: np.ndarray, count: int, rng: np.random.Generator, least: int, leave: int) -> np.ndarray:
     """Mask of groups: in random order, as many as come closest to `count` rows."""
     order = rng.permutation(len(sizes))
     order = np.concatenate([order[sizes[order] <= count], order[sizes[order] > count]])
@@ -119,5 +125,5 @@ def _some_groups(sizes: np.ndarray, count: int, rng: np.random.Generator, least:
     filled = np.cumsum(sizes[order])
     number = max(int(np.argmin(np.abs(filled - count))) + 1, least)
     mask = np.zeros(len(sizes), dtype=bool)
-    mask[order[: min(number, len(sizes) - 1)]] = True
+    mask[order[: max(min(number, len(sizes) - leave), 1)]] = True
     return mask

@@ -110,8 +110,11 @@ def _read_source(source: Source, sheet: str | int | None, *, align: bool) -> Tab
     elif suffix in DELIMITED or not suffix:
         frame, notes = read_delimited(source, align=align)
     else:
-        message = f"{source.name}: {suffix!r} is no kind of table mapsto reads; expected one of {', '.join(FORMS)}"
-        raise DataError(f"{message}, plain or as {' or '.join(PACKED)}.")
+        message = (
+            f"{source.name}: {suffix!r} is no kind of table mapsto reads; expected one of {', '.join(FORMS)}, plain or "
+            f"as {' or '.join(PACKED)}"
+        )
+        raise DataError(message)
     return Table(kinds.tidy(frame), notes=notes)
 
 
@@ -131,7 +134,7 @@ def _folder(path: Path, *, sheet: str | int | None, align: bool) -> tuple[dict[s
         elif entry.is_file() and _table_suffix(entry):
             found, more = sources(entry)
             read = {name: _read_source(s, sheet, align=align) for name, s in found.items() if _is_table(s, found)}
-            tables |= {f"{name}" if name not in tables else entry.name: table for name, table in read.items()}
+            tables |= {name if name not in tables else entry.name: table for name, table in read.items()}
             notes += more
     return tables, notes
 

@@ -16,7 +16,7 @@ import polars as pl
 from mapsto.errors import DataError, OptionError
 from mapsto.table.groups import codes_of, compact, shuffled, take_groups, take_strata
 from mapsto.table.instants import instants
-from mapsto.table.notes import Note, plural
+from mapsto.table.notes import Note, examples, plural
 from mapsto.table.suggestions import suggestions
 
 Share = float | int | str | np.ndarray
@@ -88,6 +88,9 @@ def split(
     if not len(train):
         message = f"no row of {frame.height} is left to learn from with valid={valid!r}, test={test!r}, split={how!r}"
         raise DataError(message)
+    for part, rows in rows_of.items():
+        if kind == "group" and given[part] is not None:
+            cutter.warn_shared(rows, train, part)
     choose, calibrate = cutter.halves(rows_of["valid"])
     cut = Split(train, choose, calibrate, rows_of["test"], how, [*cutter.notes, *_sizes(rows_of, valid, test, frame)])
     if kind == "random":
@@ -197,17 +200,28 @@ class _Cutter:
                 self.notes.append(Note("info", text, column, tuple(unknown[:5].tolist()), len(unknown)))
 
     def take(self, free: np.ndarray, count: int, part: str) -> np.ndarray:
-        """About `count` of the free rows, rising; of groups at least two for validation, which is halved."""
+        """About `count` of the free rows, rising; of groups, validation gets two at least, as it is halved."""
         if not count or not len(free):
             return np.zeros(0, dtype=np.int64)
         rng = np.random.default_rng([self.seed, _STREAMS[part]])
         if self.kind == "time":
             mask = _latest(self.times[free], count)
         elif self.kind == "group":
-            mask = take_groups(self.groups[free], self.strata[free], count, rng, least=1 + (part == "valid"))
+            least, leave = (1, 3) if part == "test" else (2, 1)
+            mask = take_groups(self.groups[free], self.strata[free], count, rng, least=least, leave=leave)
         else:
             mask = take_strata(self.strata[free], count, rng, protect=True)
         return np.compress(mask, free)
+
+    def warn_shared(self, rows: np.ndarray, train: np.ndarray, part: str) -> None:
+        """A warning where a part that was given shares groups with training."""
+        shared = rows[np.isin(self.groups[rows], self.groups[train])]
+        if len(shared):
+            text = (
+                f"{len(shared):,} of {plural(len(rows), f'{part} row')} are of groups that training also has: the part "
+                "was given, so they stayed. Scores on them may flatter."
+            )
+            self.notes.append(Note("warning", text, rows=examples(shared), count=len(shared)))
 
     def halves(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Validation rows in two halves, by class or by group; of an odd number the first has one more."""

@@ -10,8 +10,11 @@ from mapsto.table.instants import LIKE_TIME
 from mapsto.table.notes import Note
 
 _SAMPLE = 10_000
-_OWNER = re.compile(r"(?i)(?:^|[_\s])(?:user|customer|client|patient|subject|person|household|session|group)"
-                    r"(?:[_\s]?(?:id|no|number))?$|(?i:[a-z]_?id)$")  # fmt: skip
+_OWNER = re.compile(
+    r"(?i:(?:^|[_\s])(?:user|customer|client|patient|subject|person|household|session|group)(?:[_\s]?(?:id|no|number))?$)"
+    r"|(?i:[_\s]id$)|(?<=[a-z])I[dD]$"
+)
+"""Names of columns that say whose row it is."""
 
 
 def suggestions(frame: pl.DataFrame) -> list[Note]:

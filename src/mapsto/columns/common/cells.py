@@ -89,7 +89,7 @@ def as_text(series: pl.Series) -> pl.Series:
 def missing(series: pl.Series) -> np.ndarray:
     """Boolean `(rows,)`: cells that are null or NaN."""
     if series.dtype.is_float():
-        return np.isnan(series.to_numpy())
+        return np.asarray(np.isnan(series.to_numpy()))
     if series.null_count() == 0:
         return np.zeros(len(series), dtype=bool)
     return series.is_null().to_numpy()

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from mapsto.columns.base import Column, Task
+from mapsto.errors import OptionError
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +33,23 @@ class ClassTarget(Column):
     def classes(self) -> list[Any]:
         """User values of the classes, in code order."""
         return self.class_values.to_list()
+
+    def put_last(self, value: Any) -> None:
+        """Check that `value` is a class, and put it last where it is not."""
+        found = [one for one in self.classes if one == value or str(one) == str(value)]
+        if not found:
+            message = f"positive={value!r} is no class of the target {self.name!r}; its classes are {self.classes}"
+            raise OptionError(message)
+        if self.classes[-1] != found[0]:
+            self._reorder([one for one in self.classes if one != found[0]] + found[:1])
+
+    def _reorder(self, classes: list[Any]) -> None:
+        """Take on this order of classes; a type whose order is fixed refuses."""
+        message = (
+            f"positive={classes[-1]!r}: the classes of a {self.type} target have a fixed order, {self.classes}. "
+            f"Give it as a category to choose: types={{{self.name!r}: 'category'}}"
+        )
+        raise OptionError(message)
 
     @property
     def out_features(self) -> int:

@@ -18,7 +18,8 @@ MARKS = ("", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "--", ".", "#n
 
 def _pattern(decimal: str, thousands: str) -> str:
     whole = rf"(?:\d{{1,3}}(?:[{thousands}\s'’]\d{{3}})+|\d+)"
-    return rf"^\s*[+-]?\s*[$€£¥₹]?\s*[+-]?(?:(?i:inf|infinity)|{whole}(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d+)?\s*[$€£¥₹%]?\s*$"
+    number = rf"(?:{whole}(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d+)?"
+    return rf"^\s*[+-]?\s*[$€£¥₹]?\s*[+-]?(?:(?i:inf|infinity)|{number})\s*[$€£¥₹%]?\s*$"
 
 
 _PATTERNS: dict[str, str] = {".": _pattern(r"\.", ","), ",": _pattern(",", r"\.")}

@@ -54,7 +54,7 @@ class Scaling:
         """float64 in user units to float32 in scaled units; NaN stays."""
         if self.how == "quantile":
             if not self.knots.shape[1]:
-                return np.clip(x, -_FAR, _FAR).astype(np.float32)
+                return np.asarray(np.clip(x, -_FAR, _FAR), dtype=np.float32)
             return np.where(np.isnan(x), np.nan, np.interp(x, *self.knots)).astype(np.float32)
         z = np.clip((x - self.center) / self.scale, -_FAR, _FAR)
         if self.how == "robust":

@@ -34,9 +34,9 @@ class BoostingSettings(Settings):
     """Share of the columns that each split may look at."""
     n_iter_no_change: int = Field(20, ge=1)
     """Rounds without a lower validation loss before it stops."""
-    logarithm: list[str] = []
+    logarithm: list[str] = Field(default_factory=list)
     """Targets (numbers above 0) learned on a logarithmic scale; predictions keep the mean."""
-    crosses: dict[str, list[Spec]] = {}
+    crosses: dict[str, list[Spec]] = Field(default_factory=dict)
     """Columns made of other columns, by target (`members/common/crosses.py`)."""
 
     def rounds(self, *, stopping: bool) -> int:

@@ -18,13 +18,12 @@ class HideColumns(nn.Module):
 
     owner: Tensor
 
-    def __init__(self, columns: Sequence[str], drop: float) -> None:
-        """`columns`: name of the column that each feature (or token) comes from."""
+    def __init__(self, columns: Sequence[int], drop: float) -> None:
+        """`columns`: number of the column that each feature (or token) comes from."""
         super().__init__()
         self.drop = drop
-        position = {column: place for place, column in enumerate(dict.fromkeys(columns))}
-        self.count = len(position)
-        self.register_buffer("owner", torch.tensor([position[column] for column in columns]), persistent=False)
+        self.count = max(columns) + 1
+        self.register_buffer("owner", torch.tensor(columns), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Same shape in and out."""

@@ -1,0 +1,54 @@
+"""`refit=True`: after judging, the same recipe is learned again from all rows, test rows included.
+
+Weights, temperatures, intervals and the verdict stay those of the judged model: they were found honestly, and rows that
+could find them anew are now being learned from.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from mapsto.members import make
+from mapsto.members.bagged import Bagged
+from mapsto.members.base import Member, Work
+from mapsto.table import Note, folds
+
+if TYPE_CHECKING:
+    from mapsto.fitted import Fitted
+    from mapsto.fitting.learned import Learned
+    from mapsto.fitting.prepare import Prepared
+    from mapsto.training.run import Run
+
+
+def refit(fitted: Fitted, prepared: Prepared, learned: list[Learned], run: Run) -> None:
+    """Replace every member that counts by one learned from all rows."""
+    frames = [prepared.frame] if prepared.test_frame is None else [prepared.frame, prepared.test_frame]
+    frame = pl.concat(frames)
+    work = Work(
+        prepared.schema,
+        prepared.encode(frame),
+        None,
+        prepared.metrics,
+        fitted.recipe,
+        run,
+        seed=fitted.recipe.seed,
+        threads=prepared.options.threads,
+        device=prepared.options.device,
+    )
+    used = fitted.ensemble.shares()
+    fitted.ensemble.members = [_again(one, work, prepared, run) if one.name in used else one.member for one in learned]
+    text = f"Retrained on all {frame.height:,} rows after judging; the figures are those of the model judged before."
+    fitted.notes.append(Note("info", text))
+
+
+def _again(one: Learned, work: Work, prepared: Prepared, run: Run) -> Member:
+    work.label = f"refit {one.name}: "
+    work.recipe = one.recipe
+    work.seconds = None if run.time is None else one.fit_seconds
+    fresh = make(one.kind, prepared.options.module)
+    if not isinstance(one.member, Bagged):
+        return fresh.fit(work)
+    count = len(one.member.members)
+    return Bagged(fresh, folds(work.train.rows, None, None, count, work.seed)).fit(work)
