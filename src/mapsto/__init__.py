@@ -11,6 +11,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mapsto.version import __version__
+
 # Before torch or scikit-learn load their OpenMP: waiting threads then sleep instead of burning a core. Beside another
 # busy process that is the difference between two threads being useful and being several times slower than one.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from mapsto.model import Model as Model
     from mapsto.model import load as load
     from mapsto.recipe import Recipe as Recipe
-
-__version__ = "0.1.0"
 
 # Imported when first used: `import mapsto` costs milliseconds and touches neither torch nor scikit-learn.
 _HOMES = {

@@ -21,6 +21,7 @@ from mapsto.judging.checks import check_target, column_features, leaks, shift
 from mapsto.judging.labels import suspected_labels
 from mapsto.sample import Sample, draw_rows
 from mapsto.table import Note, fingerprint, read
+from mapsto.version import __version__
 
 if TYPE_CHECKING:
     from mapsto.fitting.learned import Learned
@@ -114,8 +115,6 @@ def _facts(prepared: Prepared, learned: list[Learned]) -> dict[str, Any]:
     import polars
     import sklearn
 
-    import mapsto
-
     schema = prepared.schema
     test_rows = 0 if prepared.test is None else prepared.test.rows
     return {
@@ -134,7 +133,7 @@ def _facts(prepared: Prepared, learned: list[Learned]) -> dict[str, Any]:
         "kinds": {one.name: one.kind for one in learned},
         "summaries": {c.name: c.summary(prepared.frame[c.name]) for c in [*schema.inputs, *schema.targets]},
         "versions": {
-            "mapsto": mapsto.__version__,
+            "mapsto": __version__,
             "python": platform.python_version(),
             "numpy": np.__version__,
             "polars": polars.__version__,

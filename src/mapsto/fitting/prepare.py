@@ -195,7 +195,7 @@ def _strata(frame: pl.DataFrame, schema: Schema) -> np.ndarray | None:
 
 def _labelled(frame: pl.DataFrame, schema: Schema) -> np.ndarray:
     """Rows in which at least one target is there."""
-    return np.any([frame[target.name].is_not_null().to_numpy() for target in schema.targets], axis=0)
+    return np.asarray(np.any([frame[target.name].is_not_null().to_numpy() for target in schema.targets], axis=0))
 
 
 def _groups(frame: pl.DataFrame, options: Options) -> np.ndarray | None:
