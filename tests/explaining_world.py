@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from conftest import shared_data
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from conftest import shared_data
 from mapsto.columns.base import Column
 from mapsto.columns.category import Category
 from mapsto.columns.number import Number

@@ -7,10 +7,10 @@ from itertools import permutations
 import numpy as np
 import polars as pl
 import pytest
-from explaining_world import california, fitted, formula, german, network, numbers, titanic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from explaining_world import california, fitted, formula, german, network, numbers, titanic
 from mapsto.columns.category import Category
 from mapsto.columns.set import Set
 from mapsto.columns.text import Text
@@ -53,8 +53,7 @@ def test_sampled_values_approach_the_exact_ones(function, monkeypatch):
 
 
 def test_a_column_that_is_not_read_gets_nothing():
-    found = attribute(formula(lambda a, b, c: 3 * a - c), formula_rows := numbers_encoded(20))
-    assert formula_rows.rows == 20
+    found = attribute(formula(lambda a, b, c: 3 * a - c), numbers_encoded(20))
     assert (found.values[:, 1] == 0).all()
     assert np.abs(found.values[:, 0]).mean() > 0.5
 
@@ -203,7 +202,11 @@ def test_labels_texts_and_sets_can_be_explained():
             "labels": ["|".join(sorted(set(random.choice(["m", "n"], 2)))) for _ in range(120)],
         }
     )
-    types = {"text": Text(name="text"), "tags": Set(name="tags", separator="|"), "labels": Set(name="labels", separator="|")}
+    types = {
+        "text": Text(name="text"),
+        "tags": Set(name="tags", separator="|"),
+        "labels": Set(name="labels", separator="|"),
+    }
     model = fitted(frame, ["labels"], lambda encoded: labels_from_tags(encoded), kind=Category(name="kind"), **types)
     told = explain(model, frame.head(6))
     first = told.group_by("row", maintain_order=True).first()

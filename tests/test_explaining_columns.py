@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from explaining_world import california, fitted, formula, german, numbers, titanic
 
+from explaining_world import california, fitted, formula, german, numbers, titanic
 from mapsto.errors import DataError
 from mapsto.explaining import importance, partial_dependence
 from mapsto.explaining.importance import deciding_metric
@@ -104,7 +104,7 @@ def test_short_time_averages_fewer_rows_but_tries_every_value():
 
 
 def test_an_unknown_column_is_named():
-    with pytest.raises(DataError, match="'agee'.*age_years"):
+    with pytest.raises(DataError, match=r"'agee'.*age_years"):
         partial_dependence(german()[0], ["agee"])
 
 

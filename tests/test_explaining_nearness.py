@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from explaining_world import california, fitted, german, titanic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from explaining_world import california, fitted, german, titanic
 from mapsto.columns.text import Text
 from mapsto.explaining import novelty, similar
 from mapsto.explaining.mixing import Mixer, Pace, join

@@ -66,11 +66,11 @@ class Model:
     def network(self) -> Any:
         """The trained network as an ordinary `nn.Module` (the first, if the ensemble holds several)."""
         for member in self._fitted.ensemble.members:
-            module = getattr(member, "module", None)
-            if module is not None:
-                return module
+            for one in getattr(member, "members", [member]):
+                if hasattr(one, "composition"):
+                    return one.composition
         message = "this model holds no network: its ensemble chose other members (see model.verdict)"
-        raise VerbError(message)
+        raise OptionError(message)
 
     @property
     def history(self) -> pl.DataFrame:

@@ -121,7 +121,7 @@ def _files(manifest: dict[str, Any], parts: dict[str, State]) -> dict[str, bytes
     files: dict[str, bytes] = {}
     for name, (json_part, arrays) in parts.items():
         if json_part:
-            files[f"{name}.json"] = json.dumps(json_part, allow_nan=True, sort_keys=True).encode()
+            files[f"{name}.json"] = json.dumps(json_part, allow_nan=True).encode()
         if arrays:
             import numpy as np
 

@@ -70,12 +70,12 @@ def _contributions(game: Game, others: np.ndarray, steps: int, seed: list[int]) 
 
 def _walk(game: Game, rows: np.ndarray, others: np.ndarray, enters: np.ndarray, steps: int) -> np.ndarray:
     """What each column changes `(walks, columns, targets)` when it enters at step `enters` of `steps`."""
-    walks, columns = enters.shape
+    (walks, columns), targets = enters.shape, len(game.question.targets)
     stays = enters[:, None, :] < np.arange(1, steps)[:, None]
-    worth = np.empty((walks, steps + 1, len(game.question.targets)))
+    worth = np.empty((walks, steps + 1, targets))
     worth[:, 0], worth[:, -1] = game.empty(rows, others), game.own_RT[rows]
     between = [np.repeat(values, steps - 1) for values in (rows, others)]
-    worth[:, 1:-1] = game.worth(between[0], stays.reshape(-1, columns), between[1]).reshape(walks, steps - 1, -1)
+    worth[:, 1:-1] = game.worth(between[0], stays.reshape(-1, columns), between[1]).reshape(walks, steps - 1, targets)
     sizes = np.bincount(np.arange(columns) * steps // columns, minlength=steps)
     share = np.diff(worth, axis=1) / sizes[:, None]
     return np.take_along_axis(share, enters[:, :, None], axis=1)

@@ -125,6 +125,7 @@ def make_options(**given: Any) -> Options:
     recipe = _recipe(given)
     network = given.get("network")
     module = None if network is None or isinstance(network, str | list | tuple) else network
+    _check_objective(recipe.objective)
     targets = names(given["target"], "target")
     if not targets:
         message = "target is missing: name the column to predict, for example target='price'"
@@ -150,6 +151,16 @@ def make_options(**given: Any) -> Options:
             if given.get(key) is not None
         },
     )
+
+
+def _check_objective(name: str) -> None:
+    from mapsto.objectives import OBJECTIVES
+
+    able = ["auto", "supervised"]
+    if name not in able:
+        known = "known, but not one that predicts a target" if name in OBJECTIVES else "not known"
+        message = f"objective={name!r} is {known}; expected one of {able}"
+        raise OptionError(message)
 
 
 def available_threads() -> int:
