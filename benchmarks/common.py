@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine in words, dated Markdown tables, a busy neighbour, memory seen from outside."""
+"""What the benchmarks share: the machine in words, dated tables, a busy neighbour, memory seen from outside."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ import argparse
 import datetime
 import json
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +37,27 @@ def main(arguments: list[str]) -> None:
     given = parser.parse_args(arguments)
     if unknown := set(given.names) - {case.name for case in CASES}:
         parser.error(f"no case is named {', '.join(sorted(unknown))}; there are {', '.join(c.name for c in CASES)}")
-    found = []
     for case in CASES:
         if case.name in given.names or not given.names:
-            found.append(measure(case, given.rows))
-            print(json.dumps(found[-1]), flush=True)
+            row = measure(case, given.rows)
+            print(json.dumps(row), flush=True)
+            if given.rows is None:
+                keep(row)
     if given.rows is None:
-        kept = merge(json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else [], found)
-        lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in kept)
-        FILE.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-        publish("evidence", arguments, (__doc__ or "").partition("\n\n")[2].strip(), [shown(kept)])
+        publish("evidence", arguments, (__doc__ or "").partition("\n\n")[2].strip(), [shown(rows())])
+
+
+def rows() -> list[Row]:
+    """The rows of the file."""
+    found: list[Row] = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else []
+    return found
+
+
+def keep(row: Row) -> None:
+    """Put a row in its place, in the order of the cases; rows without a case are dropped."""
+    found = {one["name"]: one for one in [*rows(), row]}
+    lines = ",\n".join(json.dumps(found[case.name], ensure_ascii=False) for case in CASES if case.name in found)
+    FILE.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
 def measure(case: Case, most_rows: int | None = None) -> Row:
@@ -64,9 +74,10 @@ def measure(case: Case, most_rows: int | None = None) -> Row:
         "value": value.value, "low": value.low, "high": value.high, "naive": metric(truth, rival),
         "gain": metric.sign * gain.value, "gain_low": low, "gain_high": high,
     }  # fmt: skip
+    rounded = {key: float(f"{figure:.6g}") + 0.0 for key, figure in figures.items()}  # + 0.0: no -0.0
     return {
         "name": case.name, "kind": case.kind, "dataset": case.dataset, "metric": metric.name,
-        "higher_is_better": metric.higher_is_better, **{key: float(f"{figure:.6g}") for key, figure in figures.items()},
+        "higher_is_better": metric.higher_is_better, **rounded,
         "beat": case.beat, "seconds": round(seconds, 1), "date": str(datetime.date.today()),
         "command": f"python -m benchmarks evidence {case.name}",
     }  # fmt: skip
@@ -105,13 +116,7 @@ def _require_type(case: Case, prepared: Prepared) -> None:
         raise SystemExit(f"the case of column type {case.name!r} has no such column; it has {sorted(set(names))}")
 
 
-def merge(old: list[Row], new: Iterable[Row]) -> list[Row]:
-    """Old rows with the new in their places, in the order of the cases; names without a case are dropped."""
-    found = {row["name"]: row for row in [*old, *new]}
-    return [found[case.name] for case in CASES if case.name in found]
-
-
-def shown(rows: list[Row]) -> str:
+def shown(found: list[Row]) -> str:
     """The rows as a Markdown table."""
     header = ["kind", "name", "data", "metric", "figure (95 % interval)", "to beat", "what", "gain (95 %, paired)", "s"]
     lines = [
@@ -120,6 +125,6 @@ def shown(rows: list[Row]) -> str:
             f"{row['value']:.4g} ({row['low']:.4g} to {row['high']:.4g})", f"{row['naive']:.4g}", row["beat"],
             f"{row['gain']:.3g} ({row['gain_low']:.3g} to {row['gain_high']:.3g})", f"{row['seconds']:.0f}",
         ]
-        for row in rows
+        for row in found
     ]  # fmt: skip
     return table(header, lines)

@@ -44,8 +44,8 @@ def main(arguments: list[str]) -> None:
     lines = [[stage, f"{value / 1024:.2f}", f"{seconds.get(stage, 0.0):.1f}"] for stage, value in peaks.items()]
     size = path.stat().st_size / 2**30
     about = (
-        f"{given.rows:,} rows, 20 columns (13 numbers, {len(_SIZES)} categories, a yes/no, the target), a Parquet file of "
-        f"{size:.2f} GiB; one pass with a perceptron of width 64, no baselines. Goal at 5,000,000 rows: {_LIMIT} GB."
+        f"{given.rows:,} rows, 20 columns (13 numbers, {len(_SIZES)} categories, a yes/no, the target), a Parquet file "
+        f"of {size:.2f} GiB; one pass with a perceptron of width 64, no baselines. Goal at 5,000,000 rows: {_LIMIT} GB."
     )
     whole = f"Peak anonymous memory: **{peak / 1024:.2f} GiB** ({peak * 2**20 / 1e9:.2f} GB)."
     publish("memory", arguments, about, [whole, table(["stage", "peak GiB in it", "seconds"], lines)])
@@ -68,7 +68,7 @@ def write(path: Path, rows: int) -> None:
 
 
 def chunk(generator: np.random.Generator, rows: int) -> pl.DataFrame:
-    """Some rows: numbers of several shapes, categories of several sizes, missing cells, a target that depends on them."""
+    """Some rows: numbers of several shapes, categories of several sizes, missing cells, a target that follows some."""
     signal = generator.normal(size=rows)
     columns: dict[str, object] = {}
     for j in range(11):

@@ -38,10 +38,15 @@ def main(arguments: list[str]) -> None:
         many(given.rows).write_parquet(rows)
     if not given.model.exists():
         fit(given.model)
-    sections = ["## From a file", whole(given.model, rows, given.repetitions), "## One row", single(given.model, given.calls)]
+    sections = [
+        "## From a file",
+        whole(given.model, rows, given.repetitions),
+        "## One row",
+        single(given.model, given.calls),
+    ]
     about = (
-        f"`{describe(given.model)}` fitted on Adult. Goals: {given.rows:,} rows in at most 20 s; one row in at most 5 ms "
-        "median, 15 ms beside a busy process."
+        f"`{describe(given.model)}` fitted on Adult. Goals: {given.rows:,} rows in at most 20 s; one row in at most "
+        "5 ms median, 15 ms beside a busy process."
     )
     publish("predict", arguments, about, sections)
 

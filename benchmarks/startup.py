@@ -1,4 +1,4 @@
-"""How long `mapsto --help` and `import mapsto` take, and what they import: `python -m benchmarks startup [--runs N]`."""
+"""How long `mapsto --help` and `import mapsto` take, and what they import: `python -m benchmarks startup`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> None:
         lines = [_line(*row, runs=runs) for row in rows]
     about = (
         f"Wall seconds of whole processes, interpreter included: median of {runs} and slowest. The last column names "
-        f"what is in `sys.modules` afterwards of {', '.join(HEAVY)}. The model is the demo's (German credit, one `tabm`)."
+        f"what is in `sys.modules` afterwards of {', '.join(HEAVY)}. The model is a `tabm` on German credit."
     )
     header = ["process", "median s", "slowest s", "goal", "imported"]
     publish("startup", arguments, about, [table(header, lines)])

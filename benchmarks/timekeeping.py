@@ -41,11 +41,13 @@ def main(arguments: list[str]) -> None:
                 beside = f"busy, {threads} threads" if threads else "alone"
                 early = wall < budget and not kept
                 verdict = "kept" if kept else "ended early" if early else "LATE"
-                lines.append([dataset.name, f"{budget:g}", beside, f"{wall:.1f}", f"{wall - budget:+.1f}", verdict, model])
+                lines.append(
+                    [dataset.name, f"{budget:g}", beside, f"{wall:.1f}", f"{wall - budget:+.1f}", verdict, model]
+                )
                 print(*lines[-1], flush=True)
     about = (
-        "Wall seconds of `mapsto.fit(..., time=)`, from call to return, in a fresh process each. Kept: within 5 % or 3 s. "
-        "An early end is no fault where validation stopped improving; a late one is."
+        "Wall seconds of `mapsto.fit(..., time=)`, from call to return, in a fresh process each. Kept: within 5 % or "
+        "3 s. An early end is no fault where validation stopped improving; a late one is."
     )
     header = ["table", "time=", "beside", "wall s", "over", "verdict", "model"]
     publish("timekeeping", arguments, about, [table(header, lines)])
@@ -53,7 +55,9 @@ def main(arguments: list[str]) -> None:
 
 def fit(path: str, target: str, seconds: float, network: str) -> tuple[float, str]:
     """Wall seconds of one fit, and what came of it."""
-    done = subprocess.run(python(_FIT, path, target, str(seconds), network), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        python(_FIT, path, target, str(seconds), network), capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(done.stderr)
     found = json.loads(done.stdout.strip().splitlines()[-1])

@@ -117,14 +117,33 @@ def test_saved_model_predicts_the_same_without_training_code(model, clients, tmp
 
 
 def test_import_touches_no_torch():
-    code = "import sys, mapsto; bad = [n for n in ('torch', 'sklearn', 'polars') if n in sys.modules]; assert not bad, bad"
+    code = (
+        "import sys, mapsto; bad = [n for n in ('torch', 'sklearn', 'polars') if n in sys.modules]; assert not bad, bad"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_public_names():
     assert sorted(mapsto.__all__) == sorted(
-        "fit resume load Model Recipe Number Category Boolean Date Set Text Identifier MapstoError DataError "
-        "OptionError ModelFileError __version__".split()
+        [
+            "fit",
+            "resume",
+            "load",
+            "Model",
+            "Recipe",
+            "Number",
+            "Category",
+            "Boolean",
+            "Date",
+            "Set",
+            "Text",
+            "Identifier",
+            "MapstoError",
+            "DataError",
+            "OptionError",
+            "ModelFileError",
+            "__version__",
+        ]
     )
     assert all(getattr(mapsto, name) is not None for name in mapsto.__all__)
 
@@ -188,7 +207,9 @@ def test_own_module_is_accepted(clients):
 
 
 def test_refit_and_update(clients):
-    model = mapsto.fit(clients.head(800), "credit_risk", network=["boosting", "linear-model"], refit=True, progress=False)
+    model = mapsto.fit(
+        clients.head(800), "credit_risk", network=["boosting", "linear-model"], refit=True, progress=False
+    )
     assert any("Retrained on all 800 rows" in note.text for note in model.notes)
     updated = model.update(clients.tail(200), progress=False)
     assert updated.predict(clients.head(3)).height == 3

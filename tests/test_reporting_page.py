@@ -74,8 +74,9 @@ def judged(world):
         truth, prediction = model.held.encoded.truth[target.name], model.held.predictions[target.name]
         metric = get(model.metrics[target.name], target.task)
         others = {"dummy": np.tile(prediction.mean(axis=0), (len(truth), 1)), "forest": prediction * 0.9}
-        made = judge(metric, truth, {"mapsto": prediction} | others, costs={"mapsto": Cost(9.0, 80.0)}, target=target.name,
-                     members=worths(metric, truth, {"a": prediction, "b": others["forest"]}, {"a": 0.7, "b": 0.3}))  # fmt: skip
+        members = worths(metric, truth, {"a": prediction, "b": others["forest"]}, {"a": 0.7, "b": 0.3})
+        costs = {"mapsto": Cost(9.0, 80.0)}
+        made = judge(metric, truth, {"mapsto": prediction} | others, costs=costs, target=target.name, members=members)
         model.verdicts[target.name] = made
         model.conformal[target.name] = Conformal.fit(target.task, truth, prediction)
         if target.task == "classification":

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mapsto.fitting.options import Options
     from mapsto.training.run import Run
 
+REPORT_SECONDS = 5.0
 DATA_COPY = "data.arrow"
 """A frame given from Python is kept under this name in the run folder, so that the run can be resumed without it."""
 
@@ -143,7 +144,7 @@ def _run(data: Any, options: Options, progress: Any, *, resume: bool) -> Model:
             _record(data, options, run)
         model = Model(fit_pipeline(data, options, run))
         if options.output is not None:
-            _write(model, options.output)
+            _write(model, options.output, run.left)
     finally:
         run.close()
         if isinstance(shown, Listener):
@@ -163,11 +164,17 @@ def _record(data: Any, options: Options, run: Run) -> None:
     run.event("start", data=path, options=options.to_json())
 
 
-def _write(model: Model, folder: Path) -> None:
-    """The files of a finished run."""
+def _write(model: Model, folder: Path, left: float | None) -> None:
+    """The files of a finished run; the report's explanations are as long as the time left allows."""
+    from mapsto.reporting import write_report
+
     (folder / "recipe.yaml").write_text(model.recipe.to_yaml(), encoding="utf-8")
     model.save(folder / "model.mapsto")
-    model.report(folder / "report.html")
+    write_report(
+        model._fitted,
+        folder / "report.html",
+        seconds=REPORT_SECONDS if left is None else min(REPORT_SECONDS, 0.5 * left),
+    )
 
 
 def _start_event(folder: Path) -> dict[str, Any]:

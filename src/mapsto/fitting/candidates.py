@@ -29,7 +29,8 @@ TREES = ("boosting", "forest", "extra-trees")
 FEW_ROWS = 10_000
 """Up to this many rows a linear model is worth its weight in the ensemble."""
 RESERVE = 0.1
-"""Share of the time left that weighing, judging, report and saving take."""
+RESERVE_SECONDS = 5.0
+"""What weighing, judging, report and saving take: this share of the time left, and at least so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
     """Learn the members one after another; returns them with the recipe as it was used."""
     recipe = prepared.options.recipe.model_copy(deep=True)
     wanted = _wanted(prepared)
-    end = None if run.left is None else clock.monotonic() + run.left * (1 - RESERVE)
+    end = None if run.left is None else clock.monotonic() + _seconds_to_learn(run.left, prepared)
     if any(candidate.kind == "boosting" for candidate in wanted) and "boosting" not in recipe.members:
         _tune(prepared, run, recipe, None if end is None else 0.25 * (end - clock.monotonic()))
     found: list[Learned] = []
@@ -67,6 +68,12 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
         prepared.notes += getattr(found[-1].member, "notes", [])
     _fill_in(recipe, found)
     return found, recipe
+
+
+def _seconds_to_learn(left: float, prepared: Prepared) -> float:
+    """What is left for learning after judging and report; half of it where all is to be learned again."""
+    rest = left - max(RESERVE * left, RESERVE_SECONDS)
+    return max(1.0, rest / 2 if prepared.options.refit else rest)
 
 
 def _wanted(prepared: Prepared) -> list[Candidate]:

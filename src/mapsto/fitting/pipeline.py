@@ -15,6 +15,7 @@ from mapsto.errors import DataError, RunError
 from mapsto.fitted import Fitted
 from mapsto.fitting.baselines import learn_baselines
 from mapsto.fitting.candidates import learn_candidates
+from mapsto.fitting.curve import curves
 from mapsto.fitting.judge import calibrate, choose_thresholds, combine, judge_once
 from mapsto.fitting.prepare import Prepared, prepare
 from mapsto.judging.checks import check_target, column_features, leaks, shift
@@ -32,7 +33,11 @@ if TYPE_CHECKING:
 
 BACKGROUND_ROWS = 500
 HELD_ROWS = 2000
-CHECK_SECONDS_SHARE = 0.05
+CURVE_SECONDS = 15.0
+"""With less time left than this, no learning curve over rows is drawn."""
+MANY_ROWS = 200_000
+MOST_SECONDS = 600.0
+"""A fit of many rows without a given time takes at most this long; with fewer rows nothing looks at a clock."""
 
 
 def fit(data: Any, options: Options, run: Run) -> Fitted:
@@ -40,6 +45,8 @@ def fit(data: Any, options: Options, run: Run) -> Fitted:
     with run.interrupt():
         _stage(run, "reading", 0.0)
         table = read(data)
+        if run.time is None and table.frame.height > MANY_ROWS:
+            run.time = MOST_SECONDS
         found = fingerprint(table.frame)
         if run.decide("data", lambda: found) != found:
             message = (
@@ -50,6 +57,7 @@ def fit(data: Any, options: Options, run: Run) -> Fitted:
         fitted = _fit(table, options, run)
         fitted.facts["fingerprint"] = found
         fitted.facts["seconds"] = round(run.elapsed, 1)
+        run.tidy()
         _stage(run, "done", 1.0)
     return fitted
 
@@ -82,6 +90,8 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
     choose_thresholds(fitted, prepared)
     if options.judge:
         judge_once(fitted, prepared, learned, baselines, held)
+        if run.left is None or run.left > CURVE_SECONDS:
+            fitted.facts["curve"] = curves(prepared, run)
     fitted.facts |= _facts(prepared, learned)
     _samples(fitted, prepared, held)
     if options.refit:
@@ -171,7 +181,11 @@ def _suspects(fitted: Fitted, name: str, prepared: Prepared, held: Predictions) 
         return str(target.classes[int(code)])
 
     return [
-        {"row": int(prepared.held[row]), "given": value(given, label), "suggested": value(suggested, label)}
+        {
+            "row": int(prepared.rows[prepared.held[row]]),
+            "given": value(given, label),
+            "suggested": value(suggested, label),
+        }
         for row, given, suggested, label in zip(
             found.rows.tolist(), found.given.tolist(), found.suggested.tolist(), found.label.tolist(), strict=True
         )

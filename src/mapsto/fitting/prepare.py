@@ -43,6 +43,8 @@ class Prepared:
     """Whether `choose` and `calibrate` are all of `dev`, predicted out of fold."""
     metrics: dict[str, Metric]
     notes: list[Note]
+    rows: np.ndarray
+    """For each row of `dev`, its number in the user's table."""
     frame: pl.DataFrame
     """Development rows as the user gave them (shared memory, no copy), for examples and similar rows."""
     test_frame: pl.DataFrame | None = None
@@ -106,7 +108,7 @@ def prepare(table: Table, options: Options) -> Prepared:
         train=everything if small else train,
         choose=everything if small else position[cut.choose],
         calibrate=everything if small else position[cut.calibrate],
-        folds=fold_rows, out_of_fold=small, metrics=deciding_metrics(schema, options), notes=notes,
+        folds=fold_rows, out_of_fold=small, metrics=deciding_metrics(schema, options), notes=notes, rows=dev_rows,
         frame=dev_frame, test_frame=frame[cut.test] if len(cut.test) else None, how=given or cut.how,
     )  # fmt: skip
 

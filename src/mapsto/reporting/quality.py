@@ -10,7 +10,7 @@ import numpy as np
 from mapsto.judging.calibration import Reliability, apply_temperature, reliability
 from mapsto.metrics import METRICS, present
 from mapsto.reporting.charts import Plot, bar, legend, span, track
-from mapsto.reporting.figures import fixed, interval_places, number, percent, plural, seconds
+from mapsto.reporting.figures import fixed, interval_places, number, percent, places_for, plural, seconds
 from mapsto.reporting.markup import Html, tag
 from mapsto.reporting.parts import figure, name, per_target, section, soft, table
 
@@ -65,12 +65,18 @@ def verdict_section(fitted: Fitted) -> Html:
 
 def _verdict(fitted: Fitted, target: Column) -> Any:
     verdict = fitted.verdicts.get(target.name)
-    return None if verdict is None else [_contenders(verdict, target), _members(fitted, verdict)]
+    return None if verdict is None else [_contenders(verdict, target), _members(verdict, _label(verdict, target))]
+
+
+def _label(verdict: Verdict, target: Column) -> str:
+    """How a person reads the metric that judges."""
+    metric = METRICS.get((target.task or "regression", verdict.contenders[0].metric))
+    return verdict.contenders[0].metric if metric is None else metric.label
 
 
 def _contenders(verdict: Verdict, target: Column) -> Html:
     metric = METRICS.get((target.task or "regression", verdict.contenders[0].metric))
-    label = verdict.contenders[0].metric if metric is None else metric.label
+    label = _label(verdict, target)
     better = "" if metric is None else f" ({'higher' if metric.higher_is_better else 'lower'} is better)"
     values = [v for c in verdict.contenders for v in (c.value, c.low, c.high) if v is not None]
     scale = span(np.array(values), 0.02)
@@ -103,17 +109,18 @@ def _contender(c: Contender, places: int, scale: tuple[float, float], *, first: 
     return [title, drawn, fixed(c.value, places), interval, ahead, seconds(c.fit_seconds), speed]
 
 
-def _members(fitted: Fitted, verdict: Verdict) -> Html | None:
+def _members(verdict: Verdict, label: str) -> Html | None:
     if not verdict.members:
         return None
     if len(verdict.members) == 1:
         return tag("p", "The model is a single member: ", name(verdict.members[0].name), ".")
     most = max(member.weight for member in verdict.members)
+    places = places_for(max(abs(member.without or 0.0) for member in verdict.members), 4)
     rows = [
-        [name(m.name), bar(m.weight, most), percent(m.weight), number(m.without), number(m.loss, 2)]
+        [name(m.name), bar(m.weight, most), percent(m.weight), fixed(m.without, places), fixed(m.loss, places)]
         for m in sorted(verdict.members, key=lambda member: -member.weight)
     ]
-    heads = ["member", "", "weight", f"{verdict.contenders[0].metric} without it", "lost without it"]
+    heads = ["member", "", "weight", f"{label} without it", "lost without it"]
     caption = (
         "The model is a weighted mean of these members. A loss below zero means it would do better without it here."
     )

@@ -55,11 +55,11 @@ def learn_edges(
     bins = bin_count(len(x), most)
     distinct = np.unique(x)
     few = len(distinct) <= FEW_VALUES
-    if guide is None or how == "quantile" or not (few or how == "target"):
+    if guide is None or not len(x) or how == "quantile" or not (few or how == "target"):
         few_enough = len(distinct) <= bins + 1
         return _rising(distinct if few_enough else np.quantile(x, np.linspace(0, 1, bins + 1))), False
     splits = _splits(x, guide.task == "classification", guide.truth[rows][known], bins)
-    return _rising(np.concatenate([[x.min()], splits, [x.max()]])) if len(x) else (), few
+    return _rising(np.concatenate([[x.min()], splits, [x.max()]])), few
 
 
 def _some(rows: int) -> np.ndarray:
