@@ -54,7 +54,7 @@ def machine() -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "polars", "scikit-learn"))
     load = f"; load average at the start {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return (
-        f"{cores()} cores, {platform.machine()} ({sets}), {platform.system()}; "
+        f"{cores()} core{'s' * (cores() > 1)}, {platform.machine()} ({sets}), {platform.system()}; "
         f"Python {platform.python_version()}, {packages}{load}"
     )
 

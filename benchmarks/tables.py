@@ -161,6 +161,5 @@ def _ranks(found: dict[str, dict[str, list[dict[str, object]]]], names: list[str
         for place, name in enumerate(sorted(everywhere, key=lambda n: -means[n]), start=1):
             ranks[name].append(place)
     lines = ["## Mean rank", "", "| contender | mean rank | ranks |", "|---|---|---|"]
-    for name in sorted(everywhere, key=lambda n: float(np.mean(ranks[n]))):
-        lines.append(f"| {name} | {np.mean(ranks[name]):.2f} | {' '.join(map(str, ranks[name]))} |")
-    return lines
+    order = sorted(everywhere, key=lambda n: float(np.mean(ranks[n])))
+    return [*lines, *(f"| {n} | {np.mean(ranks[n]):.2f} | {' '.join(map(str, ranks[n]))} |" for n in order)]

@@ -151,7 +151,7 @@ def test_public_names():
 def test_verdict_speaks(model):
     verdict = model.verdict
     assert verdict.answer in {"worth it", "not worth it", "undecided"}
-    assert [c.name for c in verdict.contenders][0] == "mapsto"
+    assert verdict.contenders[0].name == "mapsto"
     assert {c.name for c in verdict.contenders} >= {"dummy", "linear model", "random forest", "boosted trees"}
     assert "200 held-out rows" in verdict.sentence
 

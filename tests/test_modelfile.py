@@ -103,7 +103,7 @@ def test_newer_format_says_what_to_do(monkeypatch):
     monkeypatch.setattr(modelfile, "FORMAT", 99)
     newer = modelfile.to_bytes({}, PARTS)
     monkeypatch.setattr(modelfile, "FORMAT", 1)
-    with pytest.raises(ModelFileError, match="format 99.*newer mapsto"):
+    with pytest.raises(ModelFileError, match=r"format 99.*newer mapsto"):
         modelfile.from_bytes(newer)
 
 

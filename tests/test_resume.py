@@ -20,16 +20,16 @@ from mapsto.demo import DATA
 from mapsto.errors import RunError
 
 RECIPE = {"learning": {"epochs": 12, "batch_size": 16}, "networks": {"perceptron": {"width": 64}}}
-CODE = """
+CODE = f"""
 import sys, mapsto
 from mapsto.demo import DATA
 folder = sys.argv[1]
 if sys.argv[2] == "fit":
     mapsto.fit(DATA, "credit_risk", network=["boosting", "perceptron"], folds=3, threads=1, progress=False,
-               recipe=%r, output=folder)
+               recipe={RECIPE!r}, output=folder)
 else:
     mapsto.resume(folder, progress=False)
-""" % (RECIPE,)  # fmt: skip
+"""
 
 
 def weights(folder):

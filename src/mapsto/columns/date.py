@@ -141,7 +141,7 @@ class Date(Column):
     def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
         """The trend, linear in years, and the position in each cycle, read back from its waves."""
         dense = [np.asarray(array, dtype=np.float32) for array in arrays]
-        columns = [self._scaling.straight(dense.pop(0))] if self._trend else []
+        columns = [self._scaling.backward(dense.pop(0))] if self._trend else []
         names = ["years"] if self._trend else []
         for cycle, sine, cosine in zip(self._cycles, dense[::2], dense[1::2], strict=True):
             period = _CYCLES[cycle].period

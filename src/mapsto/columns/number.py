@@ -128,9 +128,9 @@ class Number(Column):
         return [self._scaling.forward(self._values(series))]
 
     def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
-        """The number, linear in user units (the smooth clipping is undone)."""
+        """The number in user units, so that ratios and differences mean something."""
         (scaled,) = arrays
-        return Features(self._scaling.straight(scaled)[:, None], [self.name], [False])  # type: ignore[arg-type]
+        return Features(self._scaling.backward(scaled)[:, None], [self.name], [False])  # type: ignore[arg-type]
 
     def malformed(self, series: pl.Series) -> np.ndarray:
         """Text that is no number, and infinities."""

@@ -117,7 +117,7 @@ def _skewed(target: Column, truth: np.ndarray) -> bool:
     if len(known) < 10 or known.min() <= 0:
         return False
     centred = known - known.mean()
-    return bool((centred**3).mean() > 0.5 * (centred**2).mean() ** 1.5)
+    return bool((centred**3).mean() > (centred**2).mean() ** 1.5)
 
 
 def _tune(prepared: Prepared, run: Run, recipe: Recipe, seconds: float | None) -> None:

@@ -32,8 +32,8 @@ _FEW = 2000
 _MANY = 6000
 """Rows from which one fold of the three tells enough."""
 _FOLDS = 3
-_TRIAL: Entries = {"learning_rate": 0.1, "max_iter": 500, "n_iter_no_change": 15}
-_FINAL: Entries = {"learning_rate": 0.1, "max_iter": 1000, "n_iter_no_change": 40}
+_TRIAL: Entries = {"learning_rate": 0.2, "max_iter": 250, "n_iter_no_change": 10}
+_FINAL: Entries = {"learning_rate": 0.15, "max_iter": 1000, "n_iter_no_change": 30}
 _SHAPES: tuple[Entries, ...] = (
     {"max_depth": 3, "max_leaf_nodes": 8, "max_features": 0.5},
     {"max_depth": 4, "max_leaf_nodes": 16, "max_features": 0.5},

@@ -61,13 +61,16 @@ class Scaling:
             z /= np.sqrt(1 + (z / _BEND) ** 2)
         return z.astype(np.float32)
 
-    def straight(self, z: np.ndarray) -> np.ndarray:
-        """Scaled units without the smooth clipping: linear in user units, float32."""
-        if self.how != "robust":
-            return z
-        edge = np.float32(_BEND * (1 - 1e-7))
-        y = np.clip(z, -edge, edge).astype(np.float64) / _BEND
-        return np.asarray(_BEND * y / np.sqrt(1 - y * y), dtype=np.float32)
+    def backward(self, z: np.ndarray) -> np.ndarray:
+        """Scaled units back to user units, float32: the inverse of `forward` but for what rounding took."""
+        if self.how == "quantile":
+            return np.interp(z, self.knots[1], self.knots[0]).astype(np.float32) if self.knots.shape[1] else z
+        x = z.astype(np.float64)
+        if self.how == "robust":
+            edge = np.float32(_BEND * (1 - 1e-7))
+            y = np.clip(x, -edge, edge) / _BEND
+            x = _BEND * y / np.sqrt(1 - y * y)
+        return np.asarray(x * self.scale + self.center, dtype=np.float32)
 
     def to_json(self) -> dict[str, Any]:
         """All but the knots."""
