@@ -178,8 +178,8 @@ def main(arguments: list[str]) -> None:
     about = (
         f"Adult ({encoded.rows:,} rows), perceptron of depth {NETWORK['depth']}, batch {given.batch}, Adam, "
         f"{given.steps} steps a repetition, {given.repetitions} interleaved repetitions, {given.threads} threads. "
-        f"mapsto and the loop by hand compute in {half}, the tutorial loop in float32. Goals: at most 1.05 times the loop "
-        "by hand; with matrix units at least 1.9 times (width 256) and 3.5 times (width 1024) faster than the tutorial."
+        f"mapsto and the loop by hand compute in {half}, the tutorial loop in float32. Goals: at most 1.05 times the "
+        "loop by hand; with matrix units at least 1.9 (width 256) and 3.5 times (width 1024) faster than the tutorial."
     )
     header = ["width", "loop", "median ms a step", "fastest", "loss afterwards"]
     publish("loop", arguments, about, [table(header, lines), "\n".join(sentences)])

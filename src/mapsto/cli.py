@@ -7,6 +7,7 @@ Progress and messages go to standard error; `--json` prints one object on standa
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -50,7 +51,16 @@ def _fail(error: Exception, status: int) -> None:
 
 
 def _print_json(found: Any) -> None:
-    print(json.dumps(found, ensure_ascii=False, default=str))
+    print(json.dumps(_finite(found), ensure_ascii=False, default=str, allow_nan=False))
+
+
+def _finite(found: Any) -> Any:
+    """JSON knows no NaN: figures that are undefined become null."""
+    if isinstance(found, dict):
+        return {key: _finite(value) for key, value in found.items()}
+    if isinstance(found, list | tuple):
+        return [_finite(value) for value in found]
+    return None if isinstance(found, float) and not math.isfinite(found) else found
 
 
 @app.command()
@@ -188,7 +198,7 @@ def predict(
     if proba and interval is not None:
         message = "--proba and --interval exclude each other: an interval belongs to predicted values"
         raise OptionError(message)
-    found = loaded.predict_file(data, interval=interval, keep=keep or [], proba=proba)
+    found = loaded.predict_file(data, interval=interval, keep=keep or None, proba=proba)
     for problem in loaded.last_problems:
         print(f"mapsto: {problem.text}", file=sys.stderr)
     if output is not None:
