@@ -33,7 +33,9 @@ def command(monkeypatch, capsys):
 
 @pytest.fixture(scope="module")
 def clients():
-    return pl.read_csv(DATA).head(200).with_row_index("id").with_columns(pl.format("C{}", pl.col("id") + 1000).alias("id"))
+    return (
+        pl.read_csv(DATA).head(200).with_row_index("id").with_columns(pl.format("C{}", pl.col("id") + 1000).alias("id"))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +99,7 @@ def test_predict_to_a_file(command, model, rows, tmp_path, suffix):
         "csv": pl.read_csv,
         "tsv": lambda p: pl.read_csv(p, separator="\t"),
         "parquet": pl.read_parquet,
-        "arrow": pl.read_ipc_stream,
+        "arrow": pl.read_ipc,
         "jsonl": pl.read_ndjson,
     }
     found = read[suffix](path)
@@ -156,7 +158,7 @@ def test_columns(command, rows):
     types = {entry["column"]: entry["type"] for entry in said["columns"]}
     assert types["age_years"] == "number"
     assert types["id"] == "identifier"
-    assert list(types) == pl.read_csv(rows).columns
+    assert set(types) == set(pl.read_csv(rows).columns)
     text = command("columns", rows)
     assert text.status == 0
     assert len(text.out.splitlines()) == len(types)

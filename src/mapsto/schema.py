@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+_FEW_ROWS = 150_000
+"""Up to so many rows the flat features are kept; of more they would take as much memory as the table."""
+
+
 @dataclass
 class Encoded:
     """Rows of a table, encoded: one block per key (see `Part.key`), and the truth of each target if it was there."""
@@ -30,6 +34,8 @@ class Encoded:
     blocks: dict[str, Block]
     truth: dict[str, np.ndarray] = field(default_factory=dict)
     weight: np.ndarray | None = None
+    features: tuple[Schema, Features] | None = field(default=None, repr=False, compare=False)
+    """What `Schema.features` made of few rows, kept because every member of an ensemble asks for it."""
 
     def take(self, rows: np.ndarray) -> Encoded:
         """The rows of these indices, in this order."""
@@ -101,20 +107,24 @@ class Schema:
         """The target of this name."""
         return next(column for column in self.targets if column.name == name)
 
-    def learn(self, frame: pl.DataFrame, *, guided: bool = True) -> None:
+    def learn(self, frame: pl.DataFrame, rows: np.ndarray | None = None, *, guided: bool = True) -> None:
         """Learn every column from training rows: targets first, since they guide the inputs.
 
+        `rows`: the training rows of `frame`; None: all. One column is gathered at a time, so no table is copied.
         `guided=False`: inputs do not look at the target, as they must not where these rows are later predicted out of
         fold.
         """
+
+        def training(name: str) -> pl.Series:
+            return frame[name] if rows is None else frame[name].gather(rows)
+
         for target in self.targets:
-            target.learn(frame[target.name])
-        guide = None
-        for first in self.targets[:1]:
-            if first.task is not None:
-                guide = Guide(first.task, first.encode_target(frame[first.name]))
+            target.learn(training(target.name))
+        guide, first = None, self.targets[0] if guided and self.targets else None
+        if first is not None and first.task is not None:
+            guide = Guide(first.task, first.encode_target(training(first.name)))
         for column in self.inputs:
-            column.learn(frame[column.name], guide)
+            column.learn(training(column.name), guide)
         for cached in ("parts", "_places"):
             self.__dict__.pop(cached, None)
 
@@ -179,10 +189,12 @@ class Schema:
                     blocks[key] = blocks[key].copy()  # type: ignore[union-attr]
                     copied.add(key)
                 blocks[key][:, position] = array  # type: ignore[index]
-        return replace(encoded, blocks=blocks)
+        return replace(encoded, blocks=blocks, features=None)
 
     def features(self, encoded: Encoded) -> Features:
         """All inputs as flat numbers for classical learners."""
+        if encoded.features is not None and encoded.features[0] is self:
+            return encoded.features[1]
         found = [column.features(self.arrays(encoded, column)) for column in self.inputs]
         values = np.empty((encoded.rows, sum(f.values.shape[1] for f in found)), dtype=np.float32)
         at = 0
@@ -190,7 +202,10 @@ class Schema:
             width = features.values.shape[1]
             values[:, at : at + width] = features.values
             at += width
-        return Features(values, [n for f in found for n in f.names], [c for f in found for c in f.categorical])
+        joined = Features(values, [n for f in found for n in f.names], [c for f in found for c in f.categorical])
+        if encoded.rows <= _FEW_ROWS:
+            encoded.features = (self, joined)
+        return joined
 
     def malformed(self, frame: pl.DataFrame) -> dict[str, np.ndarray]:
         """For each input with cells that cannot be read: the row numbers (from 0)."""

@@ -88,11 +88,11 @@ def prepare(table: Table, options: Options) -> Prepared:
     notes += cut.notes
     dev_rows = np.sort(np.concatenate([cut.train, cut.choose, cut.calibrate]))
     small = options.judge and (options.recipe.folds is not None or len(dev_rows) < SMALL)
-    dev_frame = frame[dev_rows]
+    dev_frame = frame[dev_rows] if len(cut.test) else frame
     position = np.full(frame.height, -1)
     position[dev_rows] = np.arange(len(dev_rows))
     train = position[cut.train]
-    schema.learn(dev_frame if small else frame[cut.train], guided=not small)
+    schema.learn(frame, dev_rows if small else cut.train, guided=not small)
     dev = encode(schema, dev_frame, options)
     test = encode(schema, frame[cut.test], options) if len(cut.test) else None
     count = options.recipe.folds or (MANY_FOLDS if len(dev_rows) > MANY else SMALL_FOLDS)

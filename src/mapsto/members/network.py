@@ -65,6 +65,18 @@ class Network(Member):
         with _threads(threads):
             return predict(self.composition, encoded, self.targets)
 
+    def embed(self, encoded: Encoded) -> np.ndarray:
+        """What the network sees in each row before its heads, the mean of its views: `(rows, D)` float32."""
+        import torch
+
+        from mapsto.composition import to_tensors
+
+        with torch.inference_mode():
+            composition = self.composition
+            h_BKD = composition.features(composition.encode(to_tensors(encoded)))
+            found: np.ndarray = h_BKD.mean(dim=1).numpy()
+        return found
+
     def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """The composition and its weights."""
         learning = self.learning.model_dump()

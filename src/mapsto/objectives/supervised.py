@@ -64,7 +64,8 @@ class Supervised(Objective):
             name: mean_loss(goal.loss, outputs[name], batch.truth[name], batch.weight.get(name))
             for name, goal in ((goal.column.name, goal) for goal in self.goals)
         }
-        update(sum(losses.values()) / len(losses))  # type: ignore[arg-type]
+        first, *others = losses.values()
+        update(sum(others, start=first) / len(losses) if others else first)
         return {name: loss.detach() for name, loss in losses.items()}
 
     def validate(self) -> float | None:
@@ -99,11 +100,15 @@ class Supervised(Objective):
 def mean_loss(loss: nn.Module, outputs_BKO: Tensor, truth: Tensor, weight: Tensor | None) -> Tensor:
     """The loss of a batch: every view judged by itself, rows averaged by weight."""
     views = outputs_BKO.shape[1]
-    repeated = truth.repeat(views, *[1] * (truth.ndim - 1))
-    each_KB: Tensor = loss(outputs_BKO.transpose(0, 1).flatten(0, 1), repeated).view(views, -1)
+    if views == 1:  # the common case, without the operations that only several views need
+        outputs = outputs_BKO.squeeze(1)
+    else:
+        outputs = outputs_BKO.transpose(0, 1).flatten(0, 1)
+        truth = truth.repeat(views, *[1] * (truth.ndim - 1))
+    each: Tensor = loss(outputs, truth)
     if weight is None:
-        return each_KB.mean()
-    return (each_KB.mean(0) * weight).sum() / weight.sum().clamp_min(1e-12)
+        return each.mean()
+    return (each.view(views, -1).mean(0) * weight).sum() / weight.sum().clamp_min(1e-12)
 
 
 def predict(modules: Composition, encoded: Encoded, targets: list[Column]) -> dict[str, np.ndarray]:

@@ -37,12 +37,17 @@ class Updater:
     def __call__(self, loss: Tensor, group: str = "main") -> None:
         """Descend `loss` for the parameters of `group`; those of other groups get no gradient."""
         parameters = self.parameters[group]
-        with torch.autocast(self.device.type, enabled=False):
-            loss.backward(inputs=parameters if len(self.parameters) > 1 else None)  # type: ignore[no-untyped-call]
+        inputs = parameters if len(self.parameters) > 1 else None
+        if torch.is_autocast_enabled(self.device.type):
+            with torch.autocast(self.device.type, enabled=False):
+                loss.backward(inputs=inputs)  # type: ignore[no-untyped-call]
+        else:
+            loss.backward(inputs=inputs)  # type: ignore[no-untyped-call]
         self.clip(parameters)
         for optimizer in self.optimizers[group]:
             optimizer.step()
-            optimizer.zero_grad()
+        for parameter in parameters:  # what zero_grad does, without its hooks and checks
+            parameter.grad = None
 
     def clip(self, parameters: list[nn.Parameter]) -> None:
         """Limit each gradient entry, then the norm of all together, as the recipe says."""

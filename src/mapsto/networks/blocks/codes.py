@@ -9,6 +9,7 @@ Shape legend: B batch, C columns, D width.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,8 +53,10 @@ class Embedding(nn.Module):
     def __init__(self, sizes: Sequence[int], width: int) -> None:
         super().__init__()
         self.register_buffer("starts", _starts(sizes), persistent=False)
-        table = torch.randn(sum(sizes), width)
-        self.vectors = nn.Parameter(table.index_fill(0, _reserved(sizes), 0.0))
+        self.vectors = nn.Parameter(torch.randn(sum(sizes), width))
+        with torch.no_grad():
+            for first in _first_places(sizes):
+                self.vectors[first : first + RESERVED].zero_()
 
     def forward(self, codes: Tensor) -> Tensor:
         """`codes_BC -> x_BCD`."""
@@ -129,9 +132,14 @@ class CodeEncoder(Encoder):
 
 def _starts(sizes: Sequence[int]) -> Tensor:
     """Where each column's codes begin when all columns share one row of codes."""
-    return torch.tensor([0, *sizes[:-1]]).cumsum(0)
+    return torch.tensor(_first_places(sizes))
 
 
 def _reserved(sizes: Sequence[int]) -> Tensor:
     """Places of "missing" and "unseen" of every column in that row."""
-    return (_starts(sizes).unsqueeze(1) + torch.arange(RESERVED)).flatten()
+    return torch.tensor([first + place for first in _first_places(sizes) for place in range(RESERVED)])
+
+
+def _first_places(sizes: Sequence[int]) -> list[int]:
+    # Plain numbers, not tensor operations: on the meta device these import PyTorch's compiler, which takes seconds.
+    return [0, *itertools.accumulate(sizes[:-1])] if sizes else []

@@ -18,6 +18,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -71,19 +72,20 @@ class Piecewise(nn.Module):
     def __init__(self, edges: Sequence[Sequence[float]], jumps: Sequence[bool], width: int) -> None:
         super().__init__()
         bins = max(1, *(len(each) - 1 for each in edges))
-        left_NT, per_width_NT = torch.zeros(len(edges), bins), torch.zeros(len(edges), bins)
-        inner_NT = torch.full((len(edges), bins - 1), math.inf)
+        # numpy, not tensor operations: on the meta device these import PyTorch's compiler, which takes seconds.
+        left_NT, per_width_NT = np.zeros((len(edges), bins), np.float32), np.zeros((len(edges), bins), np.float32)
+        inner_NT = np.full((len(edges), bins - 1), np.inf, np.float32)
         for number, each in enumerate(edges):
             if len(each) > 1:
-                known = torch.tensor(each, dtype=torch.float32)
-                gaps = known.diff()
+                known = np.array(each, np.float32)
+                gaps = np.diff(known)
                 left_NT[number, : len(gaps)] = known[:-1]
-                per_width_NT[number, : len(gaps)] = torch.where(gaps > 0, 1 / gaps, 0.0)
+                per_width_NT[number, : len(gaps)] = np.divide(1, gaps, out=np.zeros_like(gaps), where=gaps > 0)
                 inner_NT[number, : len(gaps) - 1] = known[1:-1]
-        self.register_buffer("inner", inner_NT, persistent=False)
-        self.register_buffer("left", left_NT.flatten(), persistent=False)
-        self.register_buffer("per_width", per_width_NT.flatten(), persistent=False)
-        self.register_buffer("first_bin", torch.arange(len(edges)) * bins, persistent=False)
+        self.register_buffer("inner", torch.tensor(inner_NT.tolist()).view(inner_NT.shape), persistent=False)
+        self.register_buffer("left", torch.tensor(left_NT.ravel().tolist()), persistent=False)
+        self.register_buffer("per_width", torch.tensor(per_width_NT.ravel().tolist()), persistent=False)
+        self.register_buffer("first_bin", torch.tensor(list(range(0, len(edges) * bins, bins))), persistent=False)
         self.line = Line(len(edges), width)
         jumping = [number for number, jump in enumerate(jumps) if jump]
         self.register_buffer("jumping", torch.tensor(jumping, dtype=torch.long), persistent=False)
