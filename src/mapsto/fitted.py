@@ -126,6 +126,8 @@ class Fitted:
         return next(column.type for column in self.schema.inputs if column.name == name)
 
     def _empty(self, frame: pl.DataFrame, malformed: dict[str, np.ndarray]) -> np.ndarray:
+        if not malformed and any(frame[column.name].null_count() == 0 for column in self.schema.inputs):
+            return np.zeros(frame.height, dtype=bool)
         nulls = frame.select(pl.all_horizontal(pl.col(c.name).is_null() for c in self.schema.inputs)).to_series()
         empty = nulls.to_numpy().copy()
         if len(malformed) == 0:

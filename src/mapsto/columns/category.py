@@ -52,6 +52,7 @@ class Category(ClassTarget):
     """All values in their order; networks then also read the rank as a number."""
 
     _vocabulary: Vocabulary = field(default_factory=Vocabulary, init=False)
+    _class_values: pl.Series | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.max_size < 1 or self.min_count < 1:
@@ -119,6 +120,7 @@ class Category(ClassTarget):
 
     def _index(self) -> None:
         """What encoding looks up: places to codes, to ranks and to classes."""
+        self._class_values = None
         vocabulary = self._vocabulary
         size = len(vocabulary.values)
         self._kept = size if self.ordered is not None else sum(count >= self.min_count for count in vocabulary.counts)
@@ -158,6 +160,11 @@ class Category(ClassTarget):
     @property
     def class_values(self) -> pl.Series:
         """Every value seen in training, sorted."""
+        if self._class_values is None:
+            self._class_values = self._restored_classes()
+        return self._class_values
+
+    def _restored_classes(self) -> pl.Series:
         if self._vocabulary.dropped:
             count = self._vocabulary.dropped + len(self._vocabulary.values)
             message = (
