@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mapsto.errors import RunError
+from mapsto.errors import DataError, OptionError, RunError
 from mapsto.model import Model
 
 if TYPE_CHECKING:
@@ -113,6 +113,9 @@ def resume(folder: str | os.PathLike[str], *, progress: Any = "auto", **own: Any
     from mapsto.fitting.options import make_options
 
     folder = Path(folder)
+    if unknown := sorted(own.keys() - {"network", "metric", "valid", "test"}):
+        message = f"resume got {unknown}: a run goes on with the options it began with; start a new one to change them"
+        raise OptionError(message)
     start = _start_event(folder)
     recorded = start["options"]
     for key, what in (("own_network", "network"), ("own_metric", "metric")):
@@ -145,11 +148,22 @@ def _run(data: Any, options: Options, progress: Any, *, resume: bool) -> Model:
         model = Model(fit_pipeline(data, options, run))
         if options.output is not None:
             _write(model, options.output, run.left)
+    except (DataError, OptionError):
+        if not resume and options.output is not None:
+            _forget(options.output)
+        raise
     finally:
         run.close()
         if isinstance(shown, Listener):
             shown.close()
     return model
+
+
+def _forget(folder: Path) -> None:
+    """Let the folder be used again: data or options were refused, and nothing was learned."""
+    if not (folder / "kept").exists():
+        for name in ("events.jsonl", DATA_COPY):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _record(data: Any, options: Options, run: Run) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from mapsto import modelfile
-from mapsto.errors import DataError, ModelFileError
+from mapsto.errors import DataError, ModelFileError, VerbError
 from mapsto.judging.calibration import apply_temperature
 from mapsto.judging.conformal import Conformal
 from mapsto.judging.verdict import Verdict
@@ -94,8 +94,26 @@ class Fitted:
             problems.append(Note("warning", text, rows=tuple(rows[:5].tolist()), count=len(rows)))
         return joined, problems, empty
 
+    def decided(self, target: Column, prediction: np.ndarray) -> np.ndarray:
+        """What the decision is the largest of, `(rows, classes)`: probabilities, or with costs for more than two
+        classes the expected costs turned round (two classes have a threshold instead).
+        """
+        matrix = self.facts.get("costs", {}).get(target.name)
+        if matrix is None or len(target.classes) == 2:
+            return prediction
+        return np.asarray(-(prediction.astype(np.float64) @ np.asarray(matrix, dtype=np.float64)))
+
+    def decode(self, target: Column, prediction: np.ndarray) -> pl.Series:
+        """Predictions as values of the user: the cheapest where costs are known, from the threshold on where one is."""
+        return target.decode(self.decided(target, prediction), threshold=self.thresholds.get(target.name))
+
     def intervals(self, target: Column, prediction: np.ndarray, coverage: float) -> list[pl.Series]:
-        """`TARGET_low` and `TARGET_high` for numbers, `TARGET_set` for classes."""
+        """`TARGET_low` and `TARGET_high` for numbers, `TARGET_set` for classes, nothing for sets of labels."""
+        if target.task == "multilabel":
+            if len(self.schema.targets) > 1:
+                return []
+            message = f"target {target.name!r} is a set of labels, which has no interval; see predict_proba()"
+            raise VerbError(message)
         state = self.conformal.get(target.name)
         if state is None:
             message = f"no rows were left to calibrate intervals for {target.name!r}; fit again with valid= above 0"

@@ -153,7 +153,7 @@ class Model:
         found = [table.frame[name] for name in self._kept(table, keep)]
         for target in fitted.schema.targets:
             prediction = predictions[target.name]
-            series = [target.decode(prediction, threshold=fitted.thresholds.get(target.name))]
+            series = [fitted.decode(target, prediction)]
             if interval is not None:
                 series += fitted.intervals(target, prediction, interval)
             found += [_null_where(one, empty) for one in series]

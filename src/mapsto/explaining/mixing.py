@@ -165,7 +165,7 @@ class Question:
         found = []
         for target in fitted.schema.targets:
             prediction, threshold = predictions[target.name], fitted.thresholds.get(target.name)
-            best = prediction.argmax(axis=1)
+            best = fitted.decided(target, prediction).argmax(axis=1)
             if target.task == "classification" and threshold is not None and prediction.shape[1] == 2:
                 best = (prediction[:, 1] >= threshold).astype(np.int64)
             found.append(best)

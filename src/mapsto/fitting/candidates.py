@@ -13,19 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mapsto.errors import OptionError
 from mapsto.fitting.learned import Learned, learn, work_of
+from mapsto.fitting.options import OWN, TREES
 from mapsto.table import Note
 
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
     from mapsto.fitting.prepare import Prepared
     from mapsto.recipe import Recipe
+    from mapsto.schema import Encoded
     from mapsto.training.run import Run
 
-OWN = "own"
-"""Name of a network that the user brought."""
-TREES = ("boosting", "forest", "extra-trees")
 FEW_ROWS = 10_000
 """Up to this many rows a linear model is worth its weight in the ensemble."""
 RESERVE = 0.1
@@ -84,7 +82,6 @@ def _wanted(prepared: Prepared) -> list[Candidate]:
     given = options.recipe.network
     if given != "auto":
         names = [given] if isinstance(given, str) else given
-        _check(names)
         return [Candidate(name, name, 1.0) for name in names]
     found = [Candidate("boosting", "boosting", 1.0)]
     if logarithmic := [t.name for t in prepared.schema.targets if _skewed(t, prepared.dev.truth[t.name])]:
@@ -92,21 +89,6 @@ def _wanted(prepared: Prepared) -> list[Candidate]:
     if prepared.dev.rows <= FEW_ROWS:
         found.append(Candidate("linear-model", "linear-model", 0.2))
     return [*found, Candidate("tabm", "tabm", 2.0)]
-
-
-def _check(names: list[str]) -> None:
-    from difflib import get_close_matches
-
-    from mapsto.members import MEMBERS
-    from mapsto.networks import NETWORKS
-
-    known = ["auto", *NETWORKS, *(name for name in MEMBERS if name in (*TREES, "linear-model", "dummy"))]
-    for name in names:
-        if name not in known or (name == "auto" and len(names) > 1):
-            near = get_close_matches(name, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            message = f"network={name!r} is not known.{hint} Known: {', '.join(known)}."
-            raise OptionError(message)
 
 
 def _skewed(target: Column, truth: np.ndarray) -> bool:
@@ -121,17 +103,24 @@ def _skewed(target: Column, truth: np.ndarray) -> bool:
 
 
 def _tune(prepared: Prepared, run: Run, recipe: Recipe, seconds: float | None) -> None:
-    """Settings and crosses of boosted trees, tried out of fold on the training rows; kept over a kill."""
+    """Settings and crosses of boosted trees, tried out of fold, on rows that do not calibrate; kept over a kill."""
     from mapsto.members.tuning import tune
 
     kept = run.kept("tuning/boosting")
     if kept is None:
         run.event("stage", text="trying settings of boosted trees", share=0.12, left=run.left)
         work = work_of(prepared, run, recipe, seconds, label="tuning: ")
-        work.train, work.valid = prepared.dev, None
+        work.train, work.valid = _choosing(prepared), None
         kept = (tune(work), {})
         run.keep("tuning/boosting", *kept)
     recipe.members["boosting"] = kept[0]
+
+
+def _choosing(prepared: Prepared) -> Encoded:
+    """Development rows without those that only calibrate."""
+    if prepared.out_of_fold:
+        return prepared.dev
+    return prepared.dev.take(np.setdiff1d(np.arange(prepared.dev.rows), prepared.calibrate))
 
 
 def _note_left_out(prepared: Prepared, rest: list[Candidate]) -> None:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+OWN = "own"
+"""Name of a network that the user brought."""
+TREES = ("boosting", "forest", "extra-trees")
+PREDICTORS = (*TREES, "linear-model", "dummy")
+"""Members beside networks that may be asked for by name."""
 _DURATION = re.compile(r"\s*(?:(\d+(?:\.\d+)?)\s*h)?\s*(?:(\d+(?:\.\d+)?)\s*m(?:in)?)?\s*(?:(\d+(?:\.\d+)?)\s*s?)?\s*")
 
 
@@ -93,8 +98,8 @@ class Options:
             "split": self.split,
             "device": self.device,
             "weight": self.weight,
-            "positive": self.positive,
-            "costs": self.costs,
+            "positive": _plain(self.positive),
+            "costs": _plain(self.costs),
             "keep": self.keep,
             "threads": self.threads,
             "refit": self.refit,
@@ -110,6 +115,19 @@ def _type_to_json(given: Any) -> Any:
     if is_dataclass(given) and hasattr(given, "type"):
         return {"type": given.type} | {f.name: getattr(given, f.name) for f in fields(given) if f.init}
     return given
+
+
+def _plain(given: Any) -> Any:
+    """As JSON: classes that are keys as text, pairs of them nested, numpy's values as Python's."""
+    if isinstance(given, dict):
+        found: dict[str, Any] = {}
+        for key, value in given.items():
+            if isinstance(key, tuple) and len(key) == 2:
+                found.setdefault(str(key[0]), {})[str(key[1])] = _plain(value)
+            else:
+                found[str(key)] = _plain(value)
+        return found
+    return given.tolist() if hasattr(given, "tolist") else given
 
 
 def _path_or_value(given: Any, what: str) -> Any:
@@ -135,6 +153,7 @@ def make_options(**given: Any) -> Options:
         message = f"threads={threads!r}: expected a whole number of at least 1"
         raise OptionError(message)
     metric = given.get("metric")
+    _check_recipe(recipe, targets)
     inputs = given.get("inputs")
     return Options(
         targets=targets,
@@ -160,6 +179,37 @@ def _check_objective(name: str) -> None:
     if name not in able:
         known = "known, but not one that predicts a target" if name in OBJECTIVES else "not known"
         message = f"objective={name!r} is {known}; expected one of {able}"
+        raise OptionError(message)
+
+
+def _check_recipe(recipe: Recipe, targets: list[str]) -> None:
+    """Networks, members and targets that the recipe names must be known: a misspelt one would have no effect."""
+    from mapsto.members import MEMBERS
+    from mapsto.networks import NETWORKS
+
+    given = [recipe.network] if isinstance(recipe.network, str) else recipe.network
+    members = [name for name in MEMBERS if name in PREDICTORS]
+    for name in given:
+        _check_name(name, ["auto", *NETWORKS, *members], "network=")
+    if not given or len(set(given)) != len(given) or (len(given) > 1 and "auto" in given):
+        message = f"network={recipe.network!r}: expected 'auto', a name, or different names"
+        raise OptionError(message)
+    for name in recipe.networks:
+        _check_name(name, [*NETWORKS, OWN], "recipe entry networks.")
+    for name in recipe.members:
+        _check_name(name, members, "recipe entry members.")
+    for entry, by_target in (("metric=", recipe.metric), ("recipe entry learning.loss.", recipe.learning.loss)):
+        for name in by_target if isinstance(by_target, dict) else ():
+            _check_name(name, targets, entry)
+
+
+def _check_name(name: str, known: list[str], what: str) -> None:
+    from difflib import get_close_matches
+
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        message = f"{what}{name!r} is not known.{hint} Known: {', '.join(known)}."
         raise OptionError(message)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mapsto.errors import DataError, RunError
+from mapsto.errors import RunError
 from mapsto.fitted import Fitted
 from mapsto.fitting.baselines import learn_baselines
 from mapsto.fitting.candidates import learn_candidates
@@ -47,7 +47,7 @@ def fit(data: Any, options: Options, run: Run) -> Fitted:
         table = read(data)
         if run.time is None and table.frame.height > MANY_ROWS:
             run.time = MOST_SECONDS
-        found = fingerprint(table.frame)
+        found = "-".join(fingerprint(frame) for frame in [table.frame, *table.parts.values()])
         if run.decide("data", lambda: found) != found:
             message = (
                 f"the data changed since this run began (fingerprint {found}, was {run.decided('data')}). "
@@ -73,9 +73,9 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
         _stage(run, "learning the baselines", 0.05)
         baselines = learn_baselines(prepared, run, None if run.left is None else 0.18 * run.left)
     learned, recipe = learn_candidates(prepared, run)
-    if not learned:
-        message = "the time was up before any model was learned; give more time, or time=None"
-        raise DataError(message)
+    if run.interrupted:
+        text = "Learning was interrupted: members and baselines may be less than whole ones would have been."
+        prepared.notes.append(Note("warning", text))
     _stage(run, "weighing, calibrating and judging", 0.92)
     ensemble, held = combine(learned, prepared)
     metrics = {name: metric.name for name, metric in prepared.metrics.items()}
@@ -90,11 +90,13 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
     choose_thresholds(fitted, prepared)
     if options.judge:
         judge_once(fitted, prepared, learned, baselines, held)
-        if run.left is None or run.left > CURVE_SECONDS:
+        if not run.interrupted and (run.left is None or run.left > CURVE_SECONDS):
             fitted.facts["curve"] = curves(prepared, run)
     fitted.facts |= _facts(prepared, learned)
     _samples(fitted, prepared, held)
-    if options.refit:
+    if options.refit and run.stopping:
+        fitted.notes.append(Note("warning", f"{_why(run)} before retraining on all rows: this is the model judged."))
+    elif options.refit:
         from mapsto.fitting.refit import refit
 
         _stage(run, "retraining on all rows", 0.95)
@@ -190,6 +192,10 @@ def _suspects(fitted: Fitted, name: str, prepared: Prepared, held: Predictions) 
             found.rows.tolist(), found.given.tolist(), found.suggested.tolist(), found.label.tolist(), strict=True
         )
     ]
+
+
+def _why(run: Run) -> str:
+    return "Learning was interrupted" if run.interrupted else "The time was up"
 
 
 def _stage(run: Run, text: str, share: float) -> None:

@@ -69,6 +69,8 @@ def prepare(table: Table, options: Options) -> Prepared:
     notes = list(table.notes)
     frame, valid, test_rows, given = _gather(table, options)
     require(frame, [*options.targets, *options.keep, *([options.weight] if options.weight else [])])
+    if options.weight is not None:
+        _weights(frame, options.weight)
     notes += check_form(frame, options.targets)
     schema = claim(frame, options)
     notes += check_inputs(schema)
@@ -81,13 +83,14 @@ def prepare(table: Table, options: Options) -> Prepared:
         raise DataError(message)
     for target in schema.targets:
         target.learn(frame[target.name].filter(pl.Series(labelled)))
-        if options.positive is not None and target.task == "classification":
-            target.put_last(options.positive)
+    _put_positive_last(schema, options.positive)
+    _check_costs(schema, options)
     strata = _strata(frame, schema)
     cut = split(frame, strata=strata, valid=valid, test=test_rows, how=options.split, seed=options.recipe.seed)
     notes += cut.notes
     dev_rows = np.sort(np.concatenate([cut.train, cut.choose, cut.calibrate]))
-    small = options.judge and (options.recipe.folds is not None or len(dev_rows) < SMALL)
+    few = len(dev_rows) < SMALL and isinstance(valid, float | int)  # rows given for validation are used as that
+    small = options.judge and (options.recipe.folds is not None or few)
     dev_frame = frame[dev_rows] if len(cut.test) else frame
     position = np.full(frame.height, -1)
     position[dev_rows] = np.arange(len(dev_rows))
@@ -167,8 +170,28 @@ def costs_of(target: Column, options: Options) -> np.ndarray | None:
     """The cost matrix of a target with classes, if the caller gave costs."""
     if options.costs is None or target.task != "classification":
         return None
-    several = isinstance(options.costs, dict) and target.name in options.costs
-    return cost_matrix(options.costs[target.name] if several else options.costs, target.classes)
+    if isinstance(options.costs, dict) and any(name in options.costs for name in options.targets):
+        own = options.costs.get(target.name)
+        return None if own is None else cost_matrix(own, target.classes)
+    return cost_matrix(options.costs, target.classes)
+
+
+def _check_costs(schema: Schema, options: Options) -> None:
+    """Costs are those of some target with classes, and name its classes."""
+    if options.costs is not None and all([costs_of(target, options) is None for target in schema.targets]):
+        kinds = ", ".join(f"{target.name} ({target.type})" for target in schema.targets)
+        message = f"costs= needs a target with classes; the targets are {kinds}"
+        raise OptionError(message)
+
+
+def _put_positive_last(schema: Schema, positive: Any) -> None:
+    """The positive class goes last in every target that has it; one at least must."""
+    if positive is None:
+        return
+    able = [target for target in schema.targets if target.task == "classification"] or schema.targets
+    having = [target for target in able if str(positive) in map(str, target.classes)]
+    for target in having or able[:1]:
+        target.put_last(positive)
 
 
 def _gather(table: Table, options: Options) -> tuple[pl.DataFrame, Any, Any, str]:
@@ -184,6 +207,9 @@ def _gather(table: Table, options: Options) -> tuple[pl.DataFrame, Any, Any, str
         else:
             continue
         require(frames[-1], options.targets)
+        if not frames[-1].height:
+            message = f"the {role} table has no rows; give some, a fraction, or {role}=0"
+            raise DataError(message)
         start = sum(frame.height for frame in frames[:-1])
         found[role] = np.arange(start, start + frames[-1].height)
         given.append(role)
@@ -215,16 +241,28 @@ def encode(schema: Schema, frame: pl.DataFrame, options: Options) -> Encoded:
     """Rows with truth and weight, the weights scaled to a mean of 1."""
     encoded = schema.encode(frame, truth=True)
     if options.weight is not None:
-        weight = frame[options.weight].cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
-        bad = np.flatnonzero(~(weight >= 0) | np.isinf(weight))
-        if len(bad):
+        weight = _weights(frame, options.weight)
+        if not weight.any():
             message = (
-                f"weight column {options.weight!r} holds {frame[options.weight][int(bad[0])]!r} in row {int(bad[0])}; "
-                "expected finite numbers of at least 0 and none missing"
+                f"weight column {options.weight!r} is 0 in all {frame.height:,} rows of a part of the table (those to "
+                "learn from, or those to test on); expected some above 0 in each"
             )
             raise DataError(message)
         encoded.weight = (weight / weight.mean()).astype(np.float32)
     return encoded
+
+
+def _weights(frame: pl.DataFrame, name: str) -> np.ndarray:
+    """The weight column as finite numbers of at least 0; anything else is refused with its row."""
+    weight: np.ndarray = frame[name].cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
+    bad = np.flatnonzero(~(weight >= 0) | np.isinf(weight))
+    if len(bad):
+        message = (
+            f"weight column {name!r} holds {frame[name][int(bad[0])]!r} in row {int(bad[0])}; "
+            "expected finite numbers of at least 0 and none missing"
+        )
+        raise DataError(message)
+    return weight
 
 
 def _left_out_note(column: Column) -> Note:

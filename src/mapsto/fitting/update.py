@@ -11,6 +11,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from mapsto.errors import DataError
+from mapsto.explaining.importance import deciding_metric
 from mapsto.fitted import Fitted
 from mapsto.fitting.options import available_threads, parse_time
 from mapsto.judging.calibration import fit_temperature
@@ -18,7 +19,7 @@ from mapsto.judging.conformal import Conformal
 from mapsto.members import make
 from mapsto.members.base import Work
 from mapsto.members.ensemble import Ensemble, greedy_weights
-from mapsto.metrics import get, present
+from mapsto.metrics import present
 from mapsto.schema import require
 from mapsto.table import Note, split
 from mapsto.training.run import Run
@@ -42,7 +43,7 @@ def update(old: Fitted, table: Table, *, time: str | float | None, progress: Any
     run = Run(time=parse_time(time), progress=listener(progress))
     cut = split(frame, strata=None, valid=0.3, test=0, seed=old.recipe.seed)
     rows = schema.encode(frame, truth=True)
-    metrics = {target.name: get(old.metrics[target.name], target.task or "regression") for target in schema.targets}
+    metrics = {target.name: deciding_metric(old, target) for target in schema.targets}
     choose, calibrate = rows.take(cut.choose), rows.take(cut.calibrate)
     work = Work(schema, rows.take(cut.train), choose, metrics, old.recipe, run, seed=old.recipe.seed,
                 threads=available_threads())  # fmt: skip

@@ -148,7 +148,7 @@ def _examples(fitted: Fitted, target: Column, sample: Sample) -> list[Example]:
         _numbers(truth, prediction, known) if target.task == "regression" else _classes(fitted, target, sample, known)
     )
     rows = np.array(list(picked))
-    shown = target.decode(prediction[rows], threshold=fitted.thresholds.get(target.name))
+    shown = fitted.decode(target, prediction[rows])
     sure = None if target.task == "regression" else _sureness(fitted, target, sample)
     return [
         Example(

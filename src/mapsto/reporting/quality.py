@@ -174,7 +174,7 @@ def _confusion(fitted: Fitted, target: Column, truth: np.ndarray, prediction: np
     """Which classes are taken for which."""
     classes = [str(value) for value in target.classes]
     threshold = fitted.thresholds.get(target.name)
-    decided = prediction.argmax(axis=1)
+    decided = fitted.decided(target, prediction).argmax(axis=1)
     if threshold is not None and len(classes) == 2:
         decided = (prediction[:, 1] >= threshold).astype(np.int64)
     counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
