@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import mapsto  # noqa: F401 - first, so that it can set how OpenMP threads wait
+
 DATA = Path(os.environ.get("MAPSTO_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
 

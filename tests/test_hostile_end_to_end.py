@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
-from conftest import shared_data
 
 import mapsto
+from conftest import shared_data
 from mapsto import cli
 from mapsto.errors import DataError
 

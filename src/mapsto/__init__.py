@@ -2,7 +2,7 @@
 
 >>> import mapsto
 >>> sorted(mapsto.__all__)[:3]
-['DataError', 'MapstoError', 'Model']
+['Boolean', 'Category', 'DataError']
 """
 
 from __future__ import annotations

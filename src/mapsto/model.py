@@ -185,6 +185,9 @@ class Model:
             if name not in table.frame.columns:
                 message = f"keep={name!r}: no such column; the rows given have {table.frame.columns}"
                 raise DataError(message)
+            if name in {target.name for target in self._fitted.schema.targets}:
+                message = f"keep={name!r} is a target, and predictions have a column of this name; rename one of them"
+                raise OptionError(message)
         return keep
 
     # -- judging

@@ -95,13 +95,13 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         array = np.asarray(x)
         return pl.DataFrame({f"x{j}": array[:, j] for j in range(array.shape[1])})
 
-    def _validated(self, x: Any, *, reset: bool, y: Any = None) -> Any:
+    def _validated(self, x: Any, *, reset: bool, y: Any = "no_validation") -> Any:
         """Checked as scikit-learn does; frames keep their columns, so that categories and dates stay what they are."""
         if hasattr(x, "columns") and not hasattr(x, "toarray"):
             validate_data(self, x, reset=reset, skip_check_array=True)
-            return x if y is None else (x, _target(y, x))
+            return x if isinstance(y, str) else (x, _target(y, x))
         options = {"ensure_all_finite": "allow-nan", "dtype": "numeric"}
-        if y is None:
+        if isinstance(y, str):
             return validate_data(self, x, reset=reset, **options)
         return validate_data(self, x, y, reset=reset, y_numeric=isinstance(self, RegressorMixin), **options)
 

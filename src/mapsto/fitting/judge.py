@@ -13,6 +13,7 @@ from mapsto.judging.thresholds import cost_threshold
 from mapsto.judging.verdict import Cost, Verdict, judge, worths
 from mapsto.members.ensemble import Ensemble, greedy_weights
 from mapsto.metrics import present
+from mapsto.table import Note
 
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
@@ -93,6 +94,8 @@ def judge_once(
         metric, truth = prepared.metrics[target.name], truths[target.name]
         own = None if weight is None else weight
         if not present(metric.task, truth).any():
+            text = f"No {kind} row has a value of {target.name!r} that training knows: the model could not be judged."
+            fitted.notes.append(Note("warning", text, column=target.name))
             continue
         scores = {m.name: m(truth, model[target.name], own) for m in fitted.shown_metrics(target)}
         fitted.facts["metrics"][target.name] = {k: v for k, v in scores.items() if np.isfinite(v)}

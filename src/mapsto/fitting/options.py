@@ -154,6 +154,10 @@ def make_options(**given: Any) -> Options:
         raise OptionError(message)
     metric = given.get("metric")
     _check_recipe(recipe, targets)
+    keep = names(given.get("keep"), "keep")
+    if kept := sorted(set(keep) & set(targets)):
+        message = f"keep= names {kept}, which are targets: predictions have columns of these names"
+        raise OptionError(message)
     inputs = given.get("inputs")
     return Options(
         targets=targets,
@@ -162,7 +166,7 @@ def make_options(**given: Any) -> Options:
         types=dict(given.get("types") or {}),
         module=module,
         metric=metric if callable(metric) else None,
-        keep=names(given.get("keep"), "keep"),
+        keep=keep,
         threads=threads or available_threads(),
         **{
             key: given[key]

@@ -89,7 +89,8 @@ def prepare(table: Table, options: Options) -> Prepared:
     cut = split(frame, strata=strata, valid=valid, test=test_rows, how=options.split, seed=options.recipe.seed)
     notes += cut.notes
     dev_rows = np.sort(np.concatenate([cut.train, cut.choose, cut.calibrate]))
-    few = len(dev_rows) < SMALL and isinstance(valid, float | int)  # rows given for validation are used as that
+    # Rows given for validation are used as that; with none wanted, out-of-fold predictions are all there is.
+    few = isinstance(valid, float | int) and (len(dev_rows) < SMALL or not valid)
     small = options.judge and (options.recipe.folds is not None or few)
     dev_frame = frame[dev_rows] if len(cut.test) else frame
     position = np.full(frame.height, -1)
@@ -178,7 +179,8 @@ def costs_of(target: Column, options: Options) -> np.ndarray | None:
 
 def _check_costs(schema: Schema, options: Options) -> None:
     """Costs are those of some target with classes, and name its classes."""
-    if options.costs is not None and all([costs_of(target, options) is None for target in schema.targets]):
+    found = [costs_of(target, options) for target in schema.targets]
+    if options.costs is not None and all(matrix is None for matrix in found):
         kinds = ", ".join(f"{target.name} ({target.type})" for target in schema.targets)
         message = f"costs= needs a target with classes; the targets are {kinds}"
         raise OptionError(message)

@@ -46,7 +46,7 @@ def refit(fitted: Fitted, prepared: Prepared, learned: list[Learned], run: Run) 
 def _again(one: Learned, work: Work, prepared: Prepared, run: Run) -> Member:
     work.label = f"refit {one.name}: "
     work.recipe = one.recipe
-    work.seconds = None if run.time is None else one.fit_seconds
+    work.seconds = None if run.left is None else min(one.fit_seconds, run.left)
     fresh = make(one.kind, prepared.options.module)
     if not isinstance(one.member, Bagged):
         return fresh.fit(work)

@@ -8,12 +8,13 @@ keeps it. Temperatures and intervals are found again on new rows as well; the ol
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mapsto.errors import DataError
+from mapsto.errors import DataError, OptionError
 from mapsto.explaining.importance import deciding_metric
 from mapsto.fitted import Fitted
-from mapsto.fitting.options import available_threads, parse_time
+from mapsto.fitting.options import OWN, available_threads, parse_time
 from mapsto.judging.calibration import fit_temperature
 from mapsto.judging.conformal import Conformal
 from mapsto.members import make
@@ -52,6 +53,9 @@ def update(old: Fitted, table: Table, *, time: str | float | None, progress: Any
     for position, kind in enumerate(kinds):
         work.label = f"update {kind}: "
         work.seconds = None if run.left is None else run.left / (len(kinds) - position)
+        if kind == OWN:
+            message = "this model holds a network of your own, which update cannot build anew; fit again with all rows"
+            raise OptionError(message)
         members.append(make(kind).fit(work))
         names.append(_free(f"{kind}, updated", names))
     new = copy.copy(old)
@@ -69,6 +73,8 @@ def update(old: Fitted, table: Table, *, time: str | float | None, progress: Any
         task, truth = target.task or "regression", calibrate.truth[target.name]
         if task != "multilabel" and present(task, truth).any():
             new.conformal[target.name] = Conformal.fit(task, truth, found[target.name])
+    if old.held is not None:
+        new.held = replace(old.held, predictions=new.predictions(old.held.encoded))
     text = f"Updated with {frame.height:,} rows; the verdict of the first fit no longer holds, see evaluate()."
     new.notes = [*old.notes, Note("info", text)]
     return new

@@ -64,13 +64,13 @@ class Scaling:
     def backward(self, z: np.ndarray) -> np.ndarray:
         """Scaled units back to user units, float32: the inverse of `forward` but for what rounding took."""
         if self.how == "quantile":
-            return np.interp(z, self.knots[1], self.knots[0]).astype(np.float32) if self.knots.shape[1] else z
+            return _float32(np.interp(z, self.knots[1], self.knots[0])) if self.knots.shape[1] else z
         x = z.astype(np.float64)
         if self.how == "robust":
             edge = np.float32(_BEND * (1 - 1e-7))
             y = np.clip(x, -edge, edge) / _BEND
             x = _BEND * y / np.sqrt(1 - y * y)
-        return np.asarray(x * self.scale + self.center, dtype=np.float32)
+        return _float32(x * self.scale + self.center)
 
     def to_json(self) -> dict[str, Any]:
         """All but the knots."""
@@ -87,6 +87,12 @@ class Scaling:
                 raise state.refusal("knots", "knots that fall", "rising knots")
         scale = state.number("scale", low=1 / LIMIT, high=10 * LIMIT)
         return cls(how, state.number("center", low=-LIMIT, high=LIMIT), scale, knots)  # type: ignore[arg-type]
+
+
+def _float32(x: np.ndarray) -> np.ndarray:
+    """As float32; what is too large for it becomes its largest."""
+    most = float(np.finfo(np.float32).max)
+    return np.asarray(np.clip(x, -most, most), dtype=np.float32)
 
 
 def _width(found: float) -> float:
