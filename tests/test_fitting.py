@@ -231,3 +231,10 @@ def test_tiny_tables_give_a_model(count):
     assert model.predict(frame).height == count
     with pytest.raises(OptionError, match="target"):
         model.predict(frame, keep=["y"])
+
+
+def test_a_class_of_two_rows_may_be_missing_in_folds():
+    rare = pl.when(pl.int_range(200) < 2).then(pl.lit("rare")).otherwise("k")
+    frame = rows(200).select("x", "c", "k").with_columns(k=rare)
+    model = fit(frame, "k", network=["boosting", "linear-model"])
+    assert model.predict_proba(frame.head(1)).columns == ["high", "low", "middle", "rare"]

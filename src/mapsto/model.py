@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from mapsto.errors import DataError, OptionError, VerbError
+from mapsto.errors import DataError, ModelFileError, OptionError, VerbError
 from mapsto.fitted import Fitted
 from mapsto.table import Note, give_back, read
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from mapsto.judging.verdict import Verdict
@@ -99,13 +101,15 @@ class Model:
         """Column types with reasons, held-out metrics, verdict: what a person wants to see first."""
         from mapsto.reporting.text import describe
 
-        return describe(self._fitted)
+        with _readable():
+            return describe(self._fitted)
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON."""
         from mapsto.reporting.text import summary
 
-        return summary(self._fitted)
+        with _readable():
+            return summary(self._fitted)
 
     # -- prediction
 
@@ -232,7 +236,8 @@ class Model:
         """Write the self-contained HTML report; returns its path."""
         from mapsto.reporting import write_report
 
-        return write_report(self._fitted, path)
+        with _readable():
+            return write_report(self._fitted, path)
 
     # -- life
 
@@ -257,6 +262,16 @@ class Model:
 def load(path: str | os.PathLike[str]) -> Model:
     """Open a `.mapsto` file. Safe with a stranger's file: nothing in it is run, everything is checked."""
     return Model(Fitted.load(path))
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """What a file says about its model is not needed to predict, so it is checked only when it is shown."""
+    try:
+        yield
+    except (TypeError, AttributeError, KeyError, IndexError) as error:
+        message = f"what the file says about its model is garbled ({type(error).__name__}: {error}); it was altered"
+        raise ModelFileError(message) from error
 
 
 def _null_where(series: pl.Series, empty: np.ndarray) -> pl.Series:

@@ -187,14 +187,20 @@ class _Trials:
 
 
 def _fold(lesson: Lesson, inside: np.ndarray, outside: np.ndarray) -> Lesson:
-    weight = lesson.weight
+    """Learn inside, stop outside. A class of few rows may be missing inside: codes then count those that are there."""
+    weight, truth, present = lesson.weight, lesson.truth, lesson.present
+    if lesson.problem.classes:
+        found = np.unique(truth[inside])
+        outside = outside[np.isin(truth[outside], found)]
+        truth, present = np.searchsorted(found, truth), present[found]
     return replace(
         lesson,
         values=lesson.values[inside],
-        truth=lesson.truth[inside],
+        truth=truth[inside],
         weight=None if weight is None else weight[inside],
-        valid=lesson.values[outside],
-        valid_truth=lesson.truth[outside],
+        present=present,
+        valid=lesson.values[outside] if len(outside) else None,
+        valid_truth=truth[outside] if len(outside) else None,
         valid_weight=None if weight is None else weight[outside],
     )
 
