@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -238,3 +240,11 @@ def test_a_class_of_two_rows_may_be_missing_in_folds():
     frame = rows(200).select("x", "c", "k").with_columns(k=rare)
     model = fit(frame, "k", network=["boosting", "linear-model"])
     assert model.predict_proba(frame.head(1)).columns == ["high", "low", "middle", "rare"]
+
+
+def test_options_are_checked_before_torch_is_imported():
+    code = (
+        "import sys; from mapsto.fitting.options import make_options; make_options(target='y', network='tabm'); "
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -177,10 +177,10 @@ def make_options(**given: Any) -> Options:
 
 
 def _check_objective(name: str) -> None:
-    from mapsto.objectives import OBJECTIVES
-
     able = ["auto", "supervised"]
     if name not in able:
+        from mapsto.objectives import OBJECTIVES  # here, so that torch is imported on the clock of the run
+
         known = "known, but not one that predicts a target" if name in OBJECTIVES else "not known"
         message = f"objective={name!r} is {known}; expected one of {able}"
         raise OptionError(message)
