@@ -68,6 +68,13 @@ def test_positive_class_and_costs_set_the_threshold(model, clients):
     np.testing.assert_array_equal(said, probability >= threshold)
 
 
+def test_a_metric_that_chooses_gets_a_threshold(clients):
+    options = {"network": "linear", "positive": "bad", "progress": False}
+    model = mapsto.fit(clients, "credit_risk", metric="f1", **options)
+    assert 0 < model._fitted.thresholds["credit_risk"] < 0.5  # the bad ones are the rarer ones
+    assert not mapsto.fit(clients, "credit_risk", **options)._fitted.thresholds
+
+
 def test_rows_do_not_depend_on_their_batch(model, clients):
     together = model.predict_proba(clients.head(40))["bad"].to_numpy()
     apart = [model.predict_proba(clients[i])["bad"][0] for i in range(40)]

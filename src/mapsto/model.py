@@ -76,7 +76,7 @@ class Model:
 
     @property
     def history(self) -> pl.DataFrame:
-        """One row an epoch: member, epoch, training loss, validation figure, seconds."""
+        """One row a validation: name of the training, epoch, step, losses by target, figure, rate, seconds, best."""
         return pl.DataFrame(self._fitted.history, infer_schema_length=None)
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 from mapsto.fitting.prepare import costs_of
 from mapsto.judging.calibration import apply_temperature, calibration_error, fit_temperature
 from mapsto.judging.conformal import Conformal
-from mapsto.judging.thresholds import cost_threshold
+from mapsto.judging.thresholds import best_threshold, cost_threshold
 from mapsto.judging.verdict import Cost, Verdict, judge, worths
 from mapsto.members.ensemble import Ensemble, greedy_weights
 from mapsto.metrics import present
@@ -60,9 +60,19 @@ def calibrate(fitted: Fitted, held: Predictions, prepared: Prepared) -> Predicti
     return found
 
 
-def choose_thresholds(fitted: Fitted, prepared: Prepared) -> None:
-    """With costs for two classes: the probability from which the second class is the cheaper answer."""
+def choose_thresholds(fitted: Fitted, prepared: Prepared, held: Predictions) -> None:
+    """The probability from which the second of two classes is the better answer.
+
+    With costs it follows from them; where the deciding metric looks at the class chosen (F1, balanced accuracy, ...) it
+    is the one that metric likes best on the choosing rows; otherwise the more probable class is chosen.
+    """
+    chooses = np.isin(prepared.held, prepared.choose)
     for target in fitted.schema.targets:
+        metric = prepared.metrics[target.name]
+        if metric.chooses and len(target.classes) == 2 and metric.task == "classification":
+            truth = prepared.dev.truth[target.name][prepared.held][chooses]
+            weight = None if prepared.dev.weight is None else prepared.dev.weight[prepared.held][chooses]
+            fitted.thresholds[target.name] = best_threshold(metric, truth, held[target.name][chooses], weight)
         matrix = costs_of(target, prepared.options)
         if matrix is not None:
             fitted.facts.setdefault("costs", {})[target.name] = matrix.tolist()

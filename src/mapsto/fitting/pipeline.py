@@ -87,7 +87,7 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
     ]
     if options.judge:
         held = calibrate(fitted, held, prepared)
-    choose_thresholds(fitted, prepared)
+    choose_thresholds(fitted, prepared, held)
     if options.judge:
         judge_once(fitted, prepared, learned, baselines, held)
         if not run.interrupted and (run.left is None or run.left > CURVE_SECONDS):
