@@ -94,7 +94,9 @@ def write(work: Path) -> str:
 
 def _collect(work: Path, dataset: Dataset) -> dict[str, list[dict[str, object]]]:
     found: dict[str, list[dict[str, object]]] = {}
-    for folder in sorted((work / dataset.name).glob("*-*")):
+    folders = sorted((work / dataset.name).glob("*-*"))
+    ours = [folder for folder in folders if (folder / "mapsto.npy").exists()]
+    for folder in ours or folders:  # where ours has run, all are compared on those splits only
         truth = pl.read_parquet(folder / "test.parquet", columns=[dataset.target])[dataset.target]
         for path in folder.glob("*.npy"):
             figures = json.loads(path.with_suffix(".json").read_text())
