@@ -251,7 +251,7 @@ class _Look:
         return gains
 
     def spiky(self) -> list[int]:
-        """Columns whose exact values explain something: held-out gain more than two standard errors above 0. The trial decides."""
+        """Columns whose exact values explain something: held-out gain over two standard errors; the trial decides."""
         found = []
         for j, size in self.sizes.items():
             if size <= MAX_CODES:
