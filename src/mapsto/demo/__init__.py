@@ -23,7 +23,7 @@ def run(folder: Path) -> Model:
     from mapsto.table import read
 
     print("mapsto demo: which bank clients repay? 1,000 real clients, column `credit_risk` is good or bad.\n")
-    model = mapsto.fit(DATA, target="credit_risk", positive="bad", costs=COSTS, seed=0, output=_fresh(folder))
+    model = mapsto.fit(DATA, target="credit_risk", positive="bad", costs=COSTS, seed=0, time=40, output=_fresh(folder))
     print(model.describe())
     clients = read(DATA).frame.head(3)
     told = model.explain(clients, max_seconds=5)
