@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from mapsto.version import __version__
 
-# Before torch or scikit-learn load their OpenMP: waiting threads then sleep instead of burning a core. Beside another
-# busy process that is the difference between two threads being useful and being several times slower than one.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Before torch or scikit-learn load their OpenMP: waiting threads spin for microseconds, then sleep. Spinning on as they
+# do otherwise makes two threads several times slower than one beside a busy process; sleeping at once makes them slower
+# than one alone (dev/LOG.md, "Threads that wait").
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 if TYPE_CHECKING:
     from mapsto.api import fit as fit

@@ -275,7 +275,7 @@ def _complete(
     if chosen.layout == "tokens":
         options = {"token_width": encoding["token_width"]} | options if "token_width" in encoding else options
     else:
-        with torch.device("meta"):
+        with _seeded(0):  # for their widths only; the meta device would do, but imports two seconds of PyTorch
             encoders = _encoders(schema, chosen.layout, read_as)
         size = replace(size, features=sum(encoder.out_features for encoder in encoders.values()))
     final = chosen.Config.for_data(size, **options).to_json()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from mapsto.members.common.boosted import BoostingSettings, learn
+from mapsto.members.common.boosted import BoostingSettings, learn, threads
 from mapsto.members.common.lessons import lessons
 from mapsto.members.common.preparation import Preparation
 from mapsto.members.common.treemodel import TreeMember
@@ -32,8 +32,6 @@ class Boosting(TreeMember):
 
     def fit(self, work: Work) -> Self:
         """Learn every target, each with an equal share of `work.seconds`."""
-        from threadpoolctl import threadpool_limits
-
         settings = BoostingSettings.parse(work.recipe.members.get(self.name, {}) | self.settings, "members.boosting")
         features = work.schema.features(work.train)
         self.schema = work.schema
@@ -41,7 +39,7 @@ class Boosting(TreeMember):
         self.names = [features.names[j] for j in self.preparation.order]
         taught = lessons(work, self.preparation)
         self.models = {}
-        with threadpool_limits(limits=work.threads, user_api="openmp"):
+        with threads(work, work.train.rows):
             for lesson in taught:
                 seconds = None if work.seconds is None else work.seconds / len(taught)
                 self.models[lesson.problem.key] = learn(lesson, settings, self.names, work, seconds)

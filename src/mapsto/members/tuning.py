@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mapsto.members.common.boosted import BoostingSettings, learn
+from mapsto.members.common.boosted import BoostingSettings, learn, threads
 from mapsto.members.common.lessons import Lesson, lessons
 from mapsto.members.common.preparation import MAX_CODES, Preparation
 from mapsto.training.run import Run
@@ -62,15 +62,16 @@ def _tune(work: Work) -> Entries:
     quiet = replace(work, run=Run(), seconds=None, valid=None)
     shape: Entries | None = None
     made: dict[str, list[Spec]] = {}
-    for lesson in lessons(quiet, preparation):
-        target = lesson.problem.target.name
-        trials = _Trials(_some_rows(lesson), names, quiet, sorted(preparation.ranks), end)
-        if shape is None:
-            shape = trials.best_shape()
-        trials.settings |= shape
-        crosses = trials.crosses() if trials.useful else []
-        if crosses:
-            made[target] = crosses
+    with threads(work, _ROWS):
+        for lesson in lessons(quiet, preparation):
+            target = lesson.problem.target.name
+            trials = _Trials(_some_rows(lesson), names, quiet, sorted(preparation.ranks), end)
+            if shape is None:
+                shape = trials.best_shape()
+            trials.settings |= shape
+            crosses = trials.crosses() if trials.useful else []
+            if crosses:
+                made[target] = crosses
     return {**_FINAL, **(shape or {}), "crosses": made}
 
 

@@ -16,8 +16,14 @@ from mapsto.members.common.treemodel import Link, TreeModel
 from mapsto.members.common.trees import Trees, not_above
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from mapsto.members.base import Work
     from mapsto.members.common.lessons import Lesson
+
+
+FEW_ROWS = 80_000
+"""With fewer rows, one thread grows trees as fast as two (dev/LOG.md)."""
 
 
 class BoostingSettings(Settings):
@@ -47,6 +53,17 @@ class BoostingSettings(Settings):
     def growing(self) -> dict[str, Any]:
         """The options that scikit-learn takes by the same name."""
         return self.model_dump(exclude={"max_iter", "logarithm", "crosses"})
+
+
+def threads(work: Work, rows: int) -> AbstractContextManager[Any]:
+    """Limits OpenMP to what helps: one thread for few rows.
+
+    Growing forks and joins threads for every split: beside a busy process two are many times slower than one.
+    """
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1 if rows < FEW_ROWS else work.threads, user_api="openmp")
+    return limits
 
 
 def learn(lesson: Lesson, settings: BoostingSettings, names: list[str], work: Work, seconds: float | None) -> TreeModel:
