@@ -43,6 +43,13 @@ def main(name: str, folder: Path) -> None:
     (folder / f"{name}.json").write_text(json.dumps(figures))
 
 
+def _cores() -> int:
+    """The processor cores that this process may use."""
+    import os
+
+    return len(os.sched_getaffinity(0))
+
+
 def _mapsto(**options: Any) -> Fit:
     def fit(x: Any, y: Any, task: Task) -> Callable[[Any], np.ndarray]:
         import mapsto
@@ -134,7 +141,7 @@ def _autogluon(hyperparameters: dict[str, Any] | None) -> Fit:
             "binary" if task["metric"] == "auc" else "regression",
         )  # fmt: skip
         options: dict[str, Any] = {"hyperparameters": hyperparameters} if hyperparameters else {}
-        predictor.fit(x.assign(**{"target ": y}), presets="medium_quality", num_cpus=2,
+        predictor.fit(x.assign(**{"target ": y}), presets="medium_quality", num_cpus=_cores(),
                       time_limit=task["seconds"], fit_weighted_ensemble=hyperparameters is None, **options)  # fmt: skip
         if task["metric"] == "auc":
             return lambda rows: predictor.predict_proba(rows)[1].to_numpy()
@@ -147,7 +154,7 @@ def _realmlp(x: Any, y: Any, task: Task) -> Callable[[Any], np.ndarray]:
     from pytabkit import RealMLP_TD_S_Classifier, RealMLP_TD_S_Regressor
 
     kind = RealMLP_TD_S_Classifier if task["metric"] == "auc" else RealMLP_TD_S_Regressor
-    model = kind(random_state=task["seed"], device="cpu", n_threads=2)
+    model = kind(random_state=task["seed"], device="cpu", n_threads=_cores())
     prepared = _strings(x)
     median = prepared.median(numeric_only=True)
     model.fit(prepared.fillna(median), y, cat_col_names=_categories(x))

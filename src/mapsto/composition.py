@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mapsto import networks
+from mapsto import networks, senses
 from mapsto.columns.common.parts import Block, Ragged
 from mapsto.errors import DataError, ModelFileError, OptionError
 from mapsto.networks import own
@@ -54,12 +54,12 @@ class Composition(nn.Module):
     """Width of each target's head."""
 
     def __init__(self, schema: Schema, network: AnyNetwork, json: dict[str, Any]) -> None:
-        """`json`: "network", "options" and "encoding", complete; see `build`."""
+        """`network`: the trunk; `json`: "network", "options", "encoding" and "senses", complete; see `build`."""
         super().__init__()
         self._json = json
-        layout = own.layout(network)
+        layout = own.trunk_layout(network)
         encoding = Encoding.of(json["encoding"])
-        encoders = _encoders(schema, layout, encoding)
+        encoders = _encoders(schema, json["senses"], layout, encoding)
         self.blocks, self.encoders = list(encoders), nn.ModuleList(encoders.values())
         self.feature_columns = [
             schema.parts[key][part].column
@@ -86,6 +86,7 @@ class Composition(nn.Module):
         *,
         rows: int,
         options: Mapping[str, Any] | None = None,
+        others: Mapping[str, Mapping[str, Any]] | None = None,
         encoding: Mapping[str, Any] | None = None,
         initialization: str = "default",
         seed: int = 0,
@@ -98,6 +99,7 @@ class Composition(nn.Module):
                 a module is copied and keeps its weights. Both read `(B, F)`.
             rows: training rows, from which defaults are derived.
             options: of the network's `Config` (or arguments of a class that has none); they win over the derived.
+            others: options of the networks that stand beside it, by name (see `mapsto.senses`).
             encoding: see `mapsto.networks.base.Encoding`; wins over what the network likes.
             initialization: rule for the linear maps, see `networks.blocks.initialization`.
             seed: where the weights come from.
@@ -108,9 +110,14 @@ class Composition(nn.Module):
         """
         _check_columns(schema)
         chosen = networks.get(network) if isinstance(network, str) else network
-        json = _complete(schema, chosen, rows, dict(options or {}), dict(encoding or {}))
+        readers, trunk = senses.split(schema, chosen)
+        by_name = dict(others or {})
+        if trunk is not chosen:
+            by_name[str(getattr(chosen, "name", ""))] = options or {}
+            options = by_name.get(senses.JOINING if len(senses.read(schema, readers)) > 1 else "linear")
+        json = _complete(schema, trunk, readers, rows, dict(options or {}), by_name, dict(encoding or {}))
         with _seeded(seed):
-            made = cls(schema, chosen, json)
+            made = cls(schema, trunk, json)
             if isinstance(chosen, type):
                 initialize(made.network, initialization)
         return made
@@ -134,6 +141,7 @@ class Composition(nn.Module):
         _check_columns(schema)
         try:
             chosen = _chosen(json, network)
+            json = json | {"senses": senses.checked(schema, json.get("senses", {}))}
             if own.is_network_class(chosen):
                 with torch.device("meta"):
                     _check_size(cls(schema, chosen, json))
@@ -241,10 +249,17 @@ def _check_columns(schema: Schema) -> None:
         raise DataError(message)
 
 
-def _encoders(schema: Schema, layout: Layout, encoding: Encoding) -> dict[str, Encoder]:
+def _encoders(
+    schema: Schema, readers: Mapping[str, Mapping[str, Any]], layout: Layout, encoding: Encoding
+) -> dict[str, Encoder]:
     """The module that reads each block."""
     found: dict[str, Encoder] = {}
-    for key, parts in schema.parts.items():
+    read = senses.read(schema, readers)
+    for key, parts in read.items():
+        if key in readers:
+            joined = len(read) > 1
+            found[key] = senses.encoder(parts[0], readers[key], layout=layout, encoding=encoding, joined=joined)
+            continue
         encoder = type(parts[0]).encoder(parts, layout=layout, options=encoding.to_json())
         if not isinstance(encoder, Encoder):
             message = f"{type(parts[0]).__name__}.encoder must return a mapsto.networks.base.Encoder, got {encoder!r}"
@@ -256,11 +271,13 @@ def _encoders(schema: Schema, layout: Layout, encoding: Encoding) -> dict[str, E
 def _complete(
     schema: Schema,
     chosen: AnyNetwork,
+    names: dict[str, str],
     rows: int,
     options: dict[str, Any],
+    others: dict[str, Mapping[str, Any]],
     encoding: dict[str, Any],
 ) -> dict[str, Any]:
-    """Name, every option of the network and every option of the encoding, derived where not given."""
+    """Name and every option of the trunk, the encoding and the networks behind columns, derived where not given."""
     outputs = sum(target.out_features for target in schema.targets)
     regression = all(target.task == "regression" for target in schema.targets)
     parts = sum(len(each) for each in schema.parts.values())
@@ -270,18 +287,20 @@ def _complete(
             message = f"options {sorted(options)} were given for a module that is already made; set them there."
             raise OptionError(message)
         read_as = Encoding.of(NetworkConfig.encoding(size) | encoding)
-        return {"network": OWN, "options": options, "encoding": read_as.to_json()}
+        readers = senses.complete(schema, names, size, others, read_as)
+        return {"network": OWN, "options": options, "encoding": read_as.to_json(), "senses": readers}
     read_as = Encoding.of(chosen.Config.encoding(size) | encoding)
+    readers = senses.complete(schema, names, size, others, read_as)
     if chosen.layout == "tokens":
         options = {"token_width": encoding["token_width"]} | options if "token_width" in encoding else options
     else:
         with _seeded(0):  # for their widths only; the meta device would do, but imports two seconds of PyTorch
-            encoders = _encoders(schema, chosen.layout, read_as)
+            encoders = _encoders(schema, readers, own.trunk_layout(chosen), read_as)
         size = replace(size, features=sum(encoder.out_features for encoder in encoders.values()))
     final = chosen.Config.for_data(size, **options).to_json()
     width = {"token_width": final["token_width"]} if chosen.layout == "tokens" else {}
     known = chosen.name if networks.NETWORKS.get(chosen.name) is chosen else OWN
-    return {"network": known, "options": final, "encoding": read_as.to_json() | width}
+    return {"network": known, "options": final, "encoding": read_as.to_json() | width, "senses": readers}
 
 
 @contextmanager

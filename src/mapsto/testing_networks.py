@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json as json_text
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from mapsto.columns.common.parts import BagPart, CodePart, NumberPart, Part, Ragged
+from mapsto.columns.common.parts import BagPart, CodePart, Layout, NumberPart, Part, Ragged, Sense, SensePart
 from mapsto.schema import Encoded, Schema
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from mapsto.composition import Composition
     from mapsto.networks.base import Network
 
 OUTPUTS = {"price": 1, "kind": 3}
+SENSES: tuple[Sense, ...] = ("picture", "sequence", "tree", "clip")
 TASKS = {"price": "regression", "kind": "classification"}
 
 
@@ -48,14 +51,47 @@ class _Columns:
     )
 
 
-def sample_columns() -> Schema:
-    """Columns of every form that networks read, and two targets."""
-    return cast("Schema", _Columns())
+@dataclass(frozen=True)
+class _Seen(SensePart):
+    """Pictures of 16 x 16, or sequences and clips of up to 9, as networks get them."""
+
+    form: Sense = "picture"
+    group: ClassVar[str] = "seen"
+    senses: ClassVar[tuple[Sense, ...]] = SENSES
+
+    def shape(self, sense: Sense, options: dict[str, Any]) -> tuple[int, ...]:
+        """What `_sensed` draws."""
+        return {"picture": (3, 16, 16), "sequence": (6, 5), "clip": (4, 3, 8, 8), "tree": (9, 5)}[sense]
+
+    def front(self, sense: Sense, options: dict[str, Any]) -> nn.Module:
+        """Pads, or takes the values as they are."""
+        from torch import nn
+
+        from mapsto.networks.blocks.ragged import RaggedTensor, padded
+
+        class Front(nn.Module):
+            def forward(self, block: Any) -> tuple[Any, ...]:
+                return padded(block) if isinstance(block, RaggedTensor) else (block,)
+
+        return Front()
 
 
-def sample_rows(rows: int, *, missing: float = 0.2, seed: int = 0) -> Encoded:
+def sample_columns(form: Layout | Sense = "flat") -> Schema:
+    """Columns of every form that trunks read, and two targets; or one column that a network reads as `form`."""
+    if form in ("flat", "tokens"):
+        return cast("Schema", _Columns())
+    return cast("Schema", _Columns({"seen:g": [_Seen("g", form=cast("Sense", form))]}))
+
+
+def sample_rows(rows: int, *, form: Layout | Sense = "flat", missing: float = 0.2, seed: int = 0) -> Encoded:
     """Random encoded rows of `sample_columns`, with truth; `missing`: share of cells that are."""
     draw = np.random.default_rng([seed, rows])
+    if form not in ("flat", "tokens"):
+        known: dict[str, np.ndarray] = {
+            "price": draw.normal(size=rows).astype(np.float32),
+            "kind": draw.integers(0, 3, rows),
+        }
+        return Encoded(rows, {"seen:g": _sensed(draw, rows, form, missing)}, known)
     numbers = draw.normal(size=(rows, 3)).astype(np.float32)
     numbers[draw.random(numbers.shape) < missing] = np.nan
     codes = np.stack([draw.integers(1, size, rows) for size in (4, 40)], axis=1).astype(np.int32)
@@ -71,6 +107,18 @@ def sample_rows(rows: int, *, missing: float = 0.2, seed: int = 0) -> Encoded:
     return Encoded(rows, {"numbers": numbers, "codes": codes, "bag:f": bag}, truth)
 
 
+def _sensed(draw: np.random.Generator, rows: int, form: str, missing: float) -> np.ndarray | Ragged:
+    """Cells as a network's front would give them; a missing picture is 0, a missing sequence empty."""
+    there = draw.random(rows) >= missing
+    if form == "picture":
+        found: np.ndarray = (draw.normal(size=(rows, 3, 16, 16)) * there[:, None, None, None]).astype(np.float32)
+        return found
+    lengths = draw.integers(1, 10, rows) * there
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    each = (3, 8, 8) if form == "clip" else (5,)
+    return Ragged(draw.normal(size=(offsets[-1], *each)).astype(np.float32), offsets)
+
+
 def check_network(network: type[Network], **options: Any) -> None:
     """Run every law of a network on a class: shape, gradients, learning, files, missing cells, low precision.
 
@@ -83,15 +131,24 @@ def check_network(network: type[Network], **options: Any) -> None:
     """
     from mapsto.composition import Composition
 
-    made = Composition.build(sample_columns(), network, rows=5_000, options=options, seed=1).eval()
-    _check_shape(made)
-    _check_repeats(made, Composition.build(sample_columns(), network, rows=5_000, options=options, seed=1).eval())
-    _check_rows_apart(made)
-    _check_gradients(made)
-    _check_file(made, network)
-    _check_bfloat16(made)
+    columns = sample_columns(network.layout)
+
+    def rows(count: int, **given: Any) -> Encoded:
+        return sample_rows(count, form=network.layout, **given)
+
+    made, again = (Composition.build(columns, network, rows=5_000, options=options, seed=1).eval() for _ in range(2))
+    _check_shape(made, rows)
+    _check_repeats(made, again, rows)
+    _check_rows_apart(made, rows)
+    _check_gradients(made, rows)
+    _check_file(made, network, rows)
+    _check_bfloat16(made, rows)
     quiet, calm = _quiet(network) | options, {"column_dropout": 0.0}
-    _check_overfits(Composition.build(sample_columns(), network, rows=5_000, options=quiet, encoding=calm, seed=2))
+    _check_overfits(Composition.build(columns, network, rows=5_000, options=quiet, encoding=calm, seed=2), rows)
+
+
+Rows = Callable[..., Encoded]
+"""Draws so many random rows."""
 
 
 def _law(name: str, *, holds: bool) -> None:
@@ -110,27 +167,27 @@ def _same(first: dict[str, np.ndarray], second: dict[str, np.ndarray], tolerance
     return all(np.allclose(first[name], second[name], rtol=0, atol=tolerance) for name in first)
 
 
-def _check_shape(made: Composition) -> None:
-    found = made.predict_numpy(sample_rows(7))
+def _check_shape(made: Composition, sample: Rows) -> None:
+    found = made.predict_numpy(sample(7))
     shapes = {name: array.shape for name, array in found.items()}
     _law(
         f"outputs are (rows, views, width), got {shapes}",
         holds=shapes == {n: (7, made.views, o) for n, o in OUTPUTS.items()},
     )
     _law("outputs are finite where cells are missing", holds=all(np.isfinite(a).all() for a in found.values()))
-    nothing = made.predict_numpy(sample_rows(7, missing=1.0))
+    nothing = made.predict_numpy(sample(7, missing=1.0))
     _law("outputs are finite where all cells are missing", holds=all(np.isfinite(a).all() for a in nothing.values()))
-    _law("no rows give no rows", holds=all(len(array) == 0 for array in made.predict_numpy(sample_rows(0)).values()))
+    _law("no rows give no rows", holds=all(len(array) == 0 for array in made.predict_numpy(sample(0)).values()))
 
 
-def _check_repeats(made: Composition, again: Composition) -> None:
-    rows = sample_rows(20)
+def _check_repeats(made: Composition, again: Composition, sample: Rows) -> None:
+    rows = sample(20)
     _law("eval mode is deterministic", holds=_same(made.predict_numpy(rows), made.predict_numpy(rows)))
     _law("the seed decides the weights", holds=_same(made.predict_numpy(rows), again.predict_numpy(rows)))
 
 
-def _check_rows_apart(made: Composition) -> None:
-    rows, order = sample_rows(77), np.random.default_rng(3).permutation(77)
+def _check_rows_apart(made: Composition, sample: Rows) -> None:
+    rows, order = sample(77), np.random.default_rng(3).permutation(77)
     whole, mixed = made.predict_numpy(rows), made.predict_numpy(rows.take(order))
     _law(
         "a row's outputs do not depend on its place", holds=_same({n: a[order] for n, a in whole.items()}, mixed, 1e-6)
@@ -156,9 +213,9 @@ def _loss(made: Composition, rows: Encoded) -> torch.Tensor:
     )
 
 
-def _check_gradients(made: Composition) -> None:
+def _check_gradients(made: Composition, sample: Rows) -> None:
     made.train()
-    _loss(made, sample_rows(64)).backward()  # type: ignore[no-untyped-call]
+    _loss(made, sample(64)).backward()  # type: ignore[no-untyped-call]
     for name, parameter in made.named_parameters():
         gradient = parameter.grad
         _law(f"'{name}' has a gradient", holds=gradient is not None)
@@ -167,25 +224,25 @@ def _check_gradients(made: Composition) -> None:
     made.eval()
 
 
-def _check_file(made: Composition, network: type[Network]) -> None:
+def _check_file(made: Composition, network: type[Network], sample: Rows) -> None:
     from safetensors.numpy import load, save
 
     from mapsto.composition import Composition
 
     text = json_text.dumps(made.to_json())
-    loaded = Composition.from_json(json_text.loads(text), sample_columns(), network=network)
+    loaded = Composition.from_json(json_text.loads(text), sample_columns(network.layout), network=network)
     loaded.load(load(save(made.arrays())))
-    rows = sample_rows(33)
+    rows = sample(33)
     _law("a saved network predicts the same", holds=_same(made.predict_numpy(rows), loaded.predict_numpy(rows)))
     _law("its description does not change", holds=loaded.to_json() == made.to_json())
 
 
-def _check_bfloat16(made: Composition) -> None:
+def _check_bfloat16(made: Composition, sample: Rows) -> None:
     import torch
 
     from mapsto.composition import to_tensors
 
-    blocks = to_tensors(sample_rows(64))
+    blocks = to_tensors(sample(64))
     with torch.inference_mode():
         exact = made(blocks)
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -195,10 +252,10 @@ def _check_bfloat16(made: Composition) -> None:
         _law(f"bfloat16 is close to float32, '{name}' differs by {apart:.1%}", holds=apart < 0.05)
 
 
-def _check_overfits(made: Composition) -> None:
+def _check_overfits(made: Composition, sample: Rows) -> None:
     import torch
 
-    rows = sample_rows(32, seed=5)
+    rows = sample(32, seed=5)
     made.train()
     optimizer = torch.optim.Adam(made.parameters(), lr=0.01)
     losses = []

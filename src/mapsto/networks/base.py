@@ -23,7 +23,21 @@ from torch import Tensor, nn
 from mapsto.errors import OptionError
 
 Layout = Literal["flat", "tokens"]
-"""What a network reads: one vector a row `(B, F)`, or one token (vector of equal width) per part `(B, T, D)`."""
+"""What a trunk reads: one vector a row `(B, F)`, or one token (vector of equal width) per part `(B, T, D)`."""
+Sense = Literal["picture", "sequence", "tree", "clip"]
+SENSES: tuple[Sense, ...] = ("picture", "sequence", "tree", "clip")
+"""What a network may read instead: the cells of one column that have an inner structure.
+
+Such a network stands behind its column, and a trunk joins what it found with the other columns. Its `forward` takes
+
+* picture: `x_BCHW` float32, about standardised;
+* sequence: `x_BLD` and `lengths_B` (int64, 0 where missing); what lies behind a row's length is padding and must not
+  matter;
+* tree: a `mapsto.networks.blocks.trees.Forest`;
+* clip: `x_BTCHW` and `lengths_B`;
+
+and returns `h_BD`.
+"""
 
 
 def option(
@@ -100,6 +114,8 @@ class DataSize:
     """Sum of the widths of all heads."""
     regression: bool = False
     """Whether every target is a number. Networks for numbers need less against overfitting than for classes."""
+    shape: tuple[int, ...] = ()
+    """For a network that reads one column: what a cell looks like (`SensePart.shape`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +132,7 @@ class Encoding(Options):
     code_width: int = option(8, low=1, high=256, doc="vector of an embedded category, layout flat")
     bag_width: int = option(32, low=1, high=1024, doc="vector of a bag (set, text), layout flat")
     token_width: int = option(64, low=1, high=1024, doc="vector of every column, layout tokens")
+    sense_width: int = option(128, low=1, high=4096, doc="vector of a word, a frame, a node")
     column_dropout: float = option(0.0, low=0.0, high=0.95, doc="share of columns hidden from a row in training")
 
 
@@ -146,6 +163,11 @@ class NetworkConfig(Options):
         """
         return {"numbers": "plain", "codes": "one-hot"}
 
+    @classmethod
+    def learning(cls, size: DataSize) -> dict[str, Any]:
+        """Entries of the recipe's `learning` that this network learns best with; the recipe may override."""
+        return {}
+
 
 class Encoder(nn.Module):
     """Base of the modules that read a block of parts (made by `Part.encoder`).
@@ -164,7 +186,7 @@ class Network(nn.Module):
     """Base of the networks that come with mapsto; a user's own module needs only `forward`."""
 
     name: ClassVar[str]
-    layout: ClassVar[Layout] = "flat"
+    layout: ClassVar[Layout | Sense] = "flat"
     Config: ClassVar[type[NetworkConfig]]
 
     out_features: int
@@ -173,7 +195,7 @@ class Network(nn.Module):
     """K; with K > 1 `forward` returns `(B, K, D)` and every view is trained to predict on its own."""
 
     def __init__(self, in_features: int, config: NetworkConfig) -> None:
-        """`in_features`: F for the layout "flat", the token width for "tokens"."""
+        """`in_features`: F for "flat", token width for "tokens", channels C for "picture" and "clip", D for others."""
         super().__init__()
 
     def know_columns(self, columns: list[int]) -> None:

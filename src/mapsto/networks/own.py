@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mapsto.errors import OptionError
-from mapsto.networks.base import Layout, Network
+from mapsto.networks.base import Layout, Network, Sense
 
 AnyNetwork = type[nn.Module] | nn.Module
 """A class, or a module that is already made."""
@@ -23,10 +23,18 @@ def is_network_class(network: AnyNetwork) -> TypeGuard[type[Network]]:
     return isinstance(network, type) and issubclass(network, Network)
 
 
-def layout(network: AnyNetwork) -> Layout:
+def layout(network: AnyNetwork) -> Layout | Sense:
     """What a network reads; a module that is no `Network` reads one vector a row."""
     kind = network if isinstance(network, type) else type(network)
     return kind.layout if issubclass(kind, Network) else "flat"
+
+
+def trunk_layout(network: AnyNetwork) -> Layout:
+    """What a trunk reads."""
+    read = layout(network)
+    if read == "flat" or read == "tokens":
+        return read
+    raise TypeError(f"a network that reads a {read} is no trunk")
 
 
 def made(network: AnyNetwork, in_features: int, options: dict[str, Any]) -> nn.Module:

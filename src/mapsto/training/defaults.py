@@ -70,7 +70,8 @@ def derive(given: Learning, rows: int, architecture: str, targets: list[Column])
     found = _NUMBERS if numbers else _FEW_CLASSES if rows <= _FEW else _CLASSES
     usual, rate = ("muon", found.rate) if architecture in _FITTING else _OTHERS.get(architecture, _OWN)
     optimizer = given.optimizer or usual
-    epochs = given.epochs or _epochs(found, rows)
+    own = _of_network(architecture, rows, targets)
+    epochs = given.epochs or own.get("epochs") or _epochs(found, rows)
     derived: dict[str, Any] = {
         "optimizer": optimizer,
         "learning_rate": rate if optimizer == usual else _RATES.get(optimizer, found.rate),
@@ -80,8 +81,20 @@ def derive(given: Learning, rows: int, architecture: str, targets: list[Column])
         "patience": epochs,
         "schedule": "cosine",
         "averaging": 0.0,
-    }
+    } | own
     return given.model_copy(update={name: value for name, value in derived.items() if getattr(given, name) is None})
+
+
+def _of_network(architecture: str, rows: int, targets: list[Column]) -> dict[str, Any]:
+    """What the network itself says that it learns best with."""
+    from mapsto.networks import NETWORKS
+    from mapsto.networks.base import DataSize
+
+    if architecture not in NETWORKS:
+        return {}
+    regression = bool(targets) and all(target.task == "regression" for target in targets)
+    size = DataSize(rows, 1, sum(target.out_features for target in targets), regression)
+    return NETWORKS[architecture].Config.learning(size)
 
 
 def _epochs(found: _Found, rows: int) -> int:

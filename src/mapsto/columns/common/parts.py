@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Layout = Literal["flat", "tokens"]
 """What the network reads: one vector a row, or one token (vector of equal width) per part."""
+Sense = Literal["picture", "sequence", "tree", "clip"]
+"""The forms that a cell with an inner structure can be read in; see `mapsto.networks.base.SENSES`."""
 
 
 @dataclass(frozen=True)
@@ -130,3 +132,33 @@ class BagPart(Part):
         if not isinstance(part, BagPart):
             raise TypeError(f"expected a BagPart, got {part!r}")
         return BagEncoder(part.size, layout=layout, options=options)
+
+
+@dataclass(frozen=True)
+class SensePart(Part):
+    """A part with an inner structure (pixels, words, frames, nodes), read by a network of its own.
+
+    A column may offer a `SensePart` beside plain parts, a text its words beside a bag: the plain ones are left out
+    where a network reads this one.
+    """
+
+    stacked: ClassVar[bool] = False
+    senses: ClassVar[tuple[Sense, ...]] = ()
+    """The forms it can be read in, the usual one first."""
+    network: ClassVar[str] = ""
+    """The network that reads it where none is named; empty: the column's other parts are read instead."""
+
+    def shape(self, sense: Sense, options: dict[str, Any]) -> tuple[int, ...]:
+        """What a network is told of one cell before it is made (`DataSize.shape`).
+
+        `(channels, height, width)` of a picture, `(usual length, width)` of a sequence, `(usual nodes, width)` of a
+        tree, `(frames, channels, height, width)` of a clip.
+        """
+        raise TypeError(f"{type(self).__name__} does not say its shape as a {sense}")
+
+    def front(self, sense: Sense, options: dict[str, Any]) -> nn.Module:
+        """The module between a batch of the block and the network: scaling, word vectors, padding, augmentation.
+
+        It returns the tuple of arguments that networks of this sense take. `options`: see `Encoding`.
+        """
+        raise TypeError(f"{type(self).__name__} brings no front: define it")

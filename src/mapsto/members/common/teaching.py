@@ -97,6 +97,7 @@ class _Teacher:
             network,
             rows=self.rows.rows,
             options=recipe.networks.get(self.architecture),
+            others=recipe.networks,
             encoding=recipe.encoding,
             initialization=self.learning.initialization,
             seed=self.work.seed,

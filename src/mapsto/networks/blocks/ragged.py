@@ -39,6 +39,27 @@ class RaggedTensor:
         return RaggedTensor(self.values.to(device), self.offsets.to(device), weights)
 
 
+def padded(ragged: RaggedTensor, longest: int | None = None) -> tuple[Tensor, Tensor]:
+    """Rows side by side, filled up with zeros: `values (B, L, ...)` and `lengths_B`.
+
+    `longest`: rows are cut to so many; L is the greatest length left, at least 1.
+
+    >>> padded(RaggedTensor(torch.tensor([7, 8, 9]), torch.tensor([0, 2, 2, 3])))
+    (tensor([[7, 8],
+            [0, 0],
+            [9, 0]]), tensor([2, 0, 1]))
+    """
+    lengths_B = ragged.offsets.diff()
+    if longest is not None:
+        lengths_B = lengths_B.clamp_max(longest)
+    place_L = torch.arange(max(1, int(lengths_B.max()) if len(lengths_B) else 1), device=lengths_B.device)
+    there_BL = place_L < lengths_B[:, None]
+    found = ragged.values.new_zeros(*there_BL.shape, *ragged.values.shape[1:])
+    index_BL = ragged.offsets[:-1, None] + place_L
+    found[there_BL] = ragged.values[index_BL[there_BL]]
+    return found, lengths_B
+
+
 TensorBlock = Tensor | RaggedTensor
 """What one key of an encoded table becomes for a network: `(rows, parts)` or ragged."""
 

@@ -1,0 +1,46 @@
+"""A column's own network in the place of an encoder: front, network, and what the trunk asks for.
+
+Shape legend: B batch, D width.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mapsto.networks.base import Encoder, Layout, Network
+
+
+class SenseEncoder(Encoder):
+    """`block -> front -> network -> h_BD`, normalised where a trunk joins it with other columns.
+
+    Args:
+        front: turns a batch of the block into the arguments of the network.
+        network: reads pictures, sequences, trees or clips.
+        layout: what the trunk reads.
+        token_width: width of a token for the layout "tokens".
+        joined: whether there are other columns.
+    """
+
+    def __init__(self, front: nn.Module, network: Network, *, layout: Layout, token_width: int, joined: bool) -> None:
+        super().__init__()
+        self.front, self.network, self.layout = front, network, layout
+        width = network.out_features
+        last: list[nn.Module] = [nn.LayerNorm(width)] if joined else []
+        if layout == "tokens":
+            last.append(nn.Linear(width, token_width))
+            width = token_width
+        self.last = nn.Sequential(*last)
+        self.out_features = width
+        self.spans = [(0, 1 if layout == "tokens" else width)]
+
+    def forward(self, block: Any) -> Tensor:
+        """A batch of the block -> `h_BD`, or `h_B1D` for tokens."""
+        if not len(block):
+            parameter = next(self.parameters())
+            empty = torch.zeros(0, self.out_features, device=parameter.device, dtype=parameter.dtype)
+            return empty.unsqueeze(1) if self.layout == "tokens" else empty
+        h_BD: Tensor = self.last(self.network(*self.front(block)))
+        return h_BD.unsqueeze(1) if self.layout == "tokens" else h_BD
