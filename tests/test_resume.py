@@ -47,27 +47,32 @@ def has_begun(folder):
     return path.exists() and path.read_text().startswith('{"kind": "start"')
 
 
+def events(folder):
+    path = folder / "events.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def kill_after(process, folder, count, delay):
+    """Send SIGKILL some time after the run has written `count` events; whether it was still running."""
+    while process.poll() is None and events(folder) < count:
+        time.sleep(0.005)
+    time.sleep(delay)
+    running = process.poll() is None
+    if running:
+        os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    return running
+
+
 def test_killed_at_random_moments_it_ends_with_the_same_weights(tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    began = time.monotonic()
-    process = start(whole, "fit")
-    assert process.wait(timeout=300) == 0
-    span = time.monotonic() - began
-    clock = random.Random(5)
-    what, kills = "fit", 0
-    for _ in range(3):
-        process = start(broken, what)
-        time.sleep(clock.uniform(0.35, 0.9) * span)
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            kills += 1
-        process.wait()
-        if (broken / "model.mapsto").exists():
-            break
-        what = "resume" if has_begun(broken) else "fit"
-    assert kills
-    process = start(broken, what)
-    assert process.wait(timeout=300) == 0
+    assert start(whole, "fit").wait(timeout=300) == 0
+    draw = random.Random(5)
+    # Moments are counted in events, not seconds: a slow machine is not killed too early, nor a fast one too late.
+    for share in sorted(draw.uniform(0.05, 0.85) for _ in range(3)):
+        process = start(broken, "resume" if has_begun(broken) else "fit")
+        assert kill_after(process, broken, share * events(whole), draw.uniform(0, 0.05))
+    assert start(broken, "resume").wait(timeout=300) == 0
     expected, found = weights(whole), weights(broken)
     assert expected.keys() == found.keys()
     for name, array in expected.items():
