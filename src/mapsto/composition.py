@@ -26,6 +26,7 @@ from mapsto.columns.common.parts import Block, Ragged
 from mapsto.errors import DataError, ModelFileError, OptionError
 from mapsto.networks import own
 from mapsto.networks.base import DataSize, Encoder, Encoding, Layout, Network, NetworkConfig
+from mapsto.networks.blocks.bounded import Bounded
 from mapsto.networks.blocks.heads import Head
 from mapsto.networks.blocks.hide import HideColumns
 from mapsto.networks.blocks.initialization import initialize
@@ -35,8 +36,6 @@ from mapsto.networks.own import AnyNetwork
 if TYPE_CHECKING:
     from mapsto.schema import Encoded, Schema
 
-MAX_NUMBERS = 2**28
-"""Parameters and buffers that a composition read from a file may have (1 GiB as float32)."""
 OWN = "own"
 """Name in JSON of a network that the user brought."""
 
@@ -142,10 +141,7 @@ class Composition(nn.Module):
         try:
             chosen = _chosen(json, network)
             json = json | {"senses": senses.checked(schema, json.get("senses", {}))}
-            if own.is_network_class(chosen):
-                with torch.device("meta"):
-                    _check_size(cls(schema, chosen, json))
-            with _seeded(0):
+            with _seeded(0), Bounded():
                 return cls(schema, chosen, json).eval()
         except OptionError as error:
             message = f"the model file describes a network that cannot be built: {error}"
@@ -294,7 +290,7 @@ def _complete(
     if chosen.layout == "tokens":
         options = {"token_width": encoding["token_width"]} | options if "token_width" in encoding else options
     else:
-        with _seeded(0):  # for their widths only; the meta device would do, but imports two seconds of PyTorch
+        with _seeded(0):  # for their widths only
             encoders = _encoders(schema, readers, own.trunk_layout(chosen), read_as)
         size = replace(size, features=sum(encoder.out_features for encoder in encoders.values()))
     final = chosen.Config.for_data(size, **options).to_json()
@@ -323,13 +319,6 @@ def _chosen(json: Any, network: AnyNetwork | None) -> AnyNetwork:
         message = "this model holds a network of your own, which a file cannot carry: give it again as network=."
         raise ModelFileError(message)
     return network
-
-
-def _check_size(draft: nn.Module) -> None:
-    numbers = sum(tensor.numel() for tensor in [*draft.parameters(), *draft.buffers()])
-    if numbers > MAX_NUMBERS:
-        message = f"it would have {numbers:,} weights; more than {MAX_NUMBERS:,} are refused."
-        raise OptionError(message)
 
 
 def _check_weight(name: str, array: np.ndarray, tensor: Tensor) -> None:
