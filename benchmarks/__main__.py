@@ -7,6 +7,10 @@ import sys
 
 NAMES = {
     "tables": "mapsto and its peers on six tables: scores, seconds, memory",
+    "images": "pictures and clips: Fashion-MNIST, CIFAR-10, faces, moving items",
+    "text": "texts: AG News, SST-2, CLINC150",
+    "sound": "spoken digits",
+    "trees": "parse trees: the Stanford Sentiment Treebank",
     "loop": "the training loop against a hand-written one and the tutorial one",
     "predict": "a million rows from a file, one row from a loaded model",
     "startup": "mapsto --help and import mapsto",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -44,6 +44,7 @@ class Plain:
     names: list[str]
     categorical: list[bool]
     targets: list[Target]
+    parts: ClassVar[dict[str, Any]] = {}
 
     def features(self, encoded: Encoded) -> Features:
         return Features(encoded.blocks["x"], self.names, self.categorical)

@@ -35,8 +35,7 @@ def test_what_is_too_large_is_refused_before_it_is_made(maker: Callable[[], obje
 
 def test_many_small_ones_add_up() -> None:
     with pytest.raises(OptionError, match="refused"), Bounded(1000):
-        for _ in range(100):
-            torch.zeros(5, 4)
+        [torch.zeros(5, 4) for _ in range(100)]
 
 
 def test_ordinary_networks_are_made() -> None:

@@ -1,7 +1,8 @@
 """A linear model: ridge regression for numbers, logistic regression with the same penalty for classes.
 
 Numbers are filled with their median, standardised, and get a flag where they were missing; codes become one column
-each. The coefficients are found by scikit-learn (L-BFGS, conjugate gradients) and used by plain numpy.
+each, and so do the words of a text and the labels of a set (a regression on tf-idf weights). The coefficients are found
+by scikit-learn (L-BFGS, conjugate gradients) and used by plain numpy.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from mapsto.members.base import Member, Predictions
-from mapsto.members.common import states
+from mapsto.members.common import bags, states
 from mapsto.members.common.chunks import by_chunks
 from mapsto.members.common.growth import stages
 from mapsto.members.common.lessons import Lesson, lessons
@@ -105,18 +106,20 @@ class LinearFit:
 
     coefficients: np.ndarray
     """`(width, outputs)` float64."""
+    bags: np.ndarray
+    """Of words and labels: `(width, outputs)` float32."""
     intercept: np.ndarray
     classes: int
     present: np.ndarray
     """Codes of the classes that occurred in training."""
     rows: int
 
-    def predict(self, dense: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """Rows of a `Design` to numbers (float64) or probabilities of all classes (float32).
+    def predict(self, dense: np.ndarray, places: np.ndarray, words: np.ndarray) -> np.ndarray:
+        """Rows of a `Design`, and what their bags add `(rows, outputs)`, to numbers or probabilities of all classes.
 
         Terms are added one after another: a matrix product would add in an order that depends on the number of rows.
         """
-        scores = np.tile(self.intercept, (len(dense), 1))
+        scores: np.ndarray = self.intercept + words
         for column, coefficients in zip(dense.T, self.coefficients, strict=False):
             scores += column[:, None] * coefficients
         for place in places.T:
@@ -127,13 +130,16 @@ class LinearFit:
         return all_classes(found, self.present, self.classes, self.rows)
 
     @classmethod
-    def from_state(cls, json: Any, arrays: Mapping[str, np.ndarray], problem: Problem, width: int) -> Self:
+    def from_state(cls, json: Any, arrays: Mapping[str, np.ndarray], problem: Problem, width: int, words: int) -> Self:
         """From a saved state; `ModelFileError` if it does not fit the problem."""
         present = saved_present(json, problem.classes)
         outputs = len(present) if len(present) > 2 else 1
         coefficients = states.finite(arrays, "coefficients", (width, outputs)).astype(np.float64)
         intercept = states.finite(arrays, "intercept", (outputs,)).astype(np.float64)
-        return cls(coefficients, intercept, problem.classes, present, states.whole(json, "rows", 1, 2**48))
+        of_words = np.zeros((words, outputs), np.float32)
+        if "bags" in arrays:  # absent where no column has any, and in files written before they were read
+            of_words = states.finite(arrays, "bags", (words, outputs)).astype(np.float32)
+        return cls(coefficients, of_words, intercept, problem.classes, present, states.whole(json, "rows", 1, 2**48))
 
 
 class LinearModel(Member):
@@ -161,28 +167,37 @@ class LinearModel(Member):
         return self
 
     def _learn(self, lesson: Lesson, settings: LinearSettings, work: Work, seconds: float | None) -> LinearFit:
+        from scipy.sparse import hstack
         from sklearn.linear_model import Ridge
 
         classes, rows = lesson.problem.classes, len(lesson.truth)
         if classes and len(lesson.present) < 2:
-            return LinearFit(np.zeros((self.design.width, 1)), np.zeros(1), classes, lesson.present, rows)
-        design = self.design.sparse(lesson.values)
+            zeros = np.zeros((self.design.width, 1)), np.zeros((bags.width(work.schema), 1), np.float32)
+            return LinearFit(*zeros, np.zeros(1), classes, lesson.present, rows)
+        words = bags.matrix(work.schema, work.train)[lesson.problem.truth(work.train)[0]]
+        design = hstack([self.design.sparse(lesson.values), words], format="csr")
         if classes:
             label = f"{work.label}{self.name} of {lesson.problem.title}"
             found = _logistic(design, lesson, settings, work, label, seconds)
         else:
             found = Ridge(alpha=settings.penalty, solver="sparse_cg").fit(design, lesson.truth, lesson.weight)
-        coefficients, intercept = np.atleast_2d(found.coef_).T, np.atleast_1d(found.intercept_)
-        return LinearFit(coefficients.astype(np.float64), intercept.astype(np.float64), classes, lesson.present, rows)
+        coefficients, intercept = np.atleast_2d(found.coef_).T, np.atleast_1d(found.intercept_).astype(np.float64)
+        plain, of_words = np.split(coefficients, [self.design.width])
+        of_words = of_words.astype(np.float32)
+        return LinearFit(plain.astype(np.float64), of_words, intercept, classes, lesson.present, rows)
 
     def predict(self, encoded: Encoded, *, threads: int | None = None) -> Predictions:
         """Numbers in the user's units, or probabilities, for every row."""
+        values = self.schema.features(encoded).values
+        words = bags.matrix(self.schema, encoded)
+        added = {key: words @ found.bags.astype(np.float64) for key, found in self.fits.items()}
 
         def outputs(rows: np.ndarray) -> dict[str, np.ndarray]:
-            dense, places = self.design.apply(self.preparation.apply(rows))
-            return {key: found.predict(dense, places) for key, found in self.fits.items()}
+            index = rows[:, 0]
+            dense, places = self.design.apply(self.preparation.apply(values[index]))
+            return {key: found.predict(dense, places, added[key][index]) for key, found in self.fits.items()}
 
-        return together(self.schema, by_chunks(outputs, self.schema.features(encoded).values, threads=threads))
+        return together(self.schema, by_chunks(outputs, np.arange(len(values))[:, None], threads=threads))
 
     def to_state(self) -> states.State:
         """JSON and arrays: preparation, design, and coefficients for each problem."""
@@ -191,6 +206,7 @@ class LinearModel(Member):
         arrays |= {"median": self.design.median, "scale": self.design.scale, "sizes": states.narrow(self.design.sizes)}
         for key, found in self.fits.items():
             arrays |= {f"{key}.coefficients": found.coefficients, f"{key}.intercept": found.intercept}
+            arrays |= {f"{key}.bags": found.bags} if len(found.bags) else {}
         fits = {key: {"present": found.present.tolist(), "rows": found.rows} for key, found in self.fits.items()}
         return {"preparation": json, "fits": fits}, arrays
 
@@ -210,9 +226,9 @@ class LinearModel(Member):
         scale = states.finite(arrays, "scale", (len(numbers),)).astype(np.float32)
         states.require(bool((scale > 0).all()), "a scale is not above 0")
         member.preparation, member.design = preparation, Design(numbers, coded, sizes, median, scale)
-        saved, width = states.entry(json, "fits", dict), member.design.width
+        saved, widths = states.entry(json, "fits", dict), (member.design.width, bags.width(schema))
         member.fits = {
-            p.key: LinearFit.from_state(states.entry(saved, p.key, dict), states.unprefixed(p.key, arrays), p, width)
+            p.key: LinearFit.from_state(states.entry(saved, p.key, dict), states.unprefixed(p.key, arrays), p, *widths)
             for p in problems(schema)
         }
         return member
