@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from benchmarks import inputs
 from benchmarks.datasets import DATA, DATASETS
+from mapsto.table import read
 
 if TYPE_CHECKING:
     from mapsto.columns import Column
@@ -171,6 +173,41 @@ adult = partial(_named, "adult")
 california = partial(_named, "california")
 
 
+def garments() -> Rows:
+    """6,000 pictures of Fashion-MNIST; 2,000 of the standard test set are judged."""
+    train, test = (read(part).frame for part in inputs.fashion())
+    return Rows(train[:6_000], test[:2_000], "label", ["image"], "accuracy")
+
+
+def garments_by_line() -> Rows:
+    """The same pictures as 28 steps of 28 numbers."""
+    rows = garments()
+
+    def lines(frame: pl.DataFrame) -> pl.DataFrame:
+        steps = frame["image"].to_numpy().astype(np.float32).reshape(-1, 28, 28)
+        return pl.DataFrame({"lines": pl.Series(steps), "label": frame["label"]})
+
+    return replace(rows, train=lines(rows.train), test=lines(rows.test), inputs=["lines"])
+
+
+def opinions() -> Rows:
+    """SST-2: whether a sentence on a film likes it."""
+    train, test = (read(part).frame for part in inputs.sst2())
+    return Rows(train, test, "label", ["sentence"], "accuracy")
+
+
+def parsed_opinions() -> Rows:
+    """Parse trees of the Stanford Sentiment Treebank; whether the sentence likes the film."""
+    train, test = (read(part).frame for part in inputs.sst_trees_binary())
+    return Rows(train, test, "label", ["tree"], "accuracy")
+
+
+def spoken_digits() -> Rows:
+    """Recordings of ten digits by six people."""
+    train, test = (read(part).frame for part in inputs.digits())
+    return Rows(train, test, "digit", ["sound"], "accuracy")
+
+
 def _set_aside(name: str, dataset: str, rows: Callable[[], Rows], column: str, read_as: str) -> Case:
     """A type that leaves its column out must not lose to the model that reads it as the next type would.
 
@@ -190,6 +227,7 @@ def _masked() -> Case:
     return replace(rival, recipe={"learning": {"pretrain": True}}, rival=rival)
 
 
+_FOR_WORDS = (*("bag", "textcnn", "rnn", "lstm", "gru", "tcn", "additive-attention", "transformer", "hierarchical"),)
 CASES: list[Case] = [
     Case("column", "number", CALIFORNIA, partial(california, kinds=(pl.Float64, pl.Int64)), PERCEPTRON, MEAN),
     Case("column", "category", ADULT, partial(adult, kinds=(pl.String,)), PERCEPTRON, FREQUENCIES),
@@ -202,6 +240,19 @@ CASES: list[Case] = [
     *(
         Case("network", name, CALIFORNIA, california, partial(alone, name), MEAN)
         for name in ("linear", "perceptron", "residual", "tabm", "ft-transformer")
+    ),
+    Case("column", "image", "Fashion-MNIST, 6,000 pictures", garments, partial(alone, "resnet"), FREQUENCIES),
+    Case("column", "audio", "Free spoken digits", spoken_digits, partial(alone, "resnet"), FREQUENCIES),
+    Case("column", "sequence", "Fashion-MNIST, line by line", garments_by_line, partial(alone, "gru"), FREQUENCIES),
+    Case("column", "tree", "SST trees, binary", parsed_opinions, partial(alone, "treelstm"), FREQUENCIES),
+    *(
+        Case("network", name, "Fashion-MNIST, 6,000 pictures", garments, partial(alone, name), FREQUENCIES)
+        for name in ("lenet", "convnet", "resnet", "vit")
+    ),
+    Case("network", "treelstm", "SST trees, binary", parsed_opinions, partial(alone, "treelstm"), FREQUENCIES),
+    *(
+        Case("network", name, "SST-2", opinions, partial(alone, name), FREQUENCIES)
+        for name in _FOR_WORDS
     ),
     *(
         Case("member", name, ADULT, adult, partial(alone, name), FREQUENCIES)

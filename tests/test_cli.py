@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -11,8 +12,10 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
+from conftest import shared_data
 from mapsto import cli, evidence
 from mapsto.demo import DATA
+from mapsto.flags import next_run_folder
 
 RECIPE = "learning: {epochs: 2}\nnetwork: linear\n"
 
@@ -52,7 +55,8 @@ def place(tmp_path_factory, clients):
     )  # fmt: skip
     (folder / "said.json").write_text(process.stdout)
     assert process.returncode == 0, process.stderr
-    assert process.stderr == ""
+    assert all(re.match(r"\[ *\d+ s\] \w", line) for line in process.stderr.splitlines()), process.stderr
+    assert 1 <= len(process.stderr.splitlines()) <= 30
     return folder
 
 
@@ -189,6 +193,74 @@ def test_resume(command, place, model, rows):
     assert "nowhere" in nothing.err
 
 
+def test_flags_beside_resume_are_refused_by_name(command, model):
+    done = command("fit", "--resume", model, "--time", "5m", "--seed", "3", "-t", "x", "--refit")
+    assert done.status == 2
+    for flag in ("--time", "--seed", "--target", "--refit"):
+        assert flag in done.err
+    assert "--json" not in done.err
+
+
+def test_no_progress_where_it_is_not_wanted(command, place, model):
+    done = command("fit", "--resume", model, "--quiet", "--json")
+    assert (done.status, done.err) == (0, "")
+    assert json.loads(done.out)["output"] == str(model)
+    assert "[" in command("fit", "--resume", model).err
+
+
+def test_true_and_false_are_classes_of_the_command_line(command, tmp_path, clients):
+    paid = clients.with_columns((pl.col("credit_risk") == "good").alias("paid")).drop("credit_risk", "id")
+    paid.write_csv(tmp_path / "paid.csv")
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    run = ["fit", tmp_path / "paid.csv", "-t", "paid", "--recipe", tmp_path / "recipe.yaml", "--threads", "1", "-q"]
+    done = command(*run, "--positive", "true", "--cost", "false:true=5", "-o", tmp_path / "run")
+    assert done.status == 0, done.err
+    other = command(*run, "--positive", "maybe", "-o", tmp_path / "other")
+    assert other.status == 2
+    assert "maybe" in other.err
+
+
+@pytest.mark.parametrize("verb", ["predict", "explain"])
+def test_an_output_that_cannot_be_is_refused_before_the_work(command, model, rows, tmp_path, verb, monkeypatch):
+    from mapsto.model import Model
+
+    for name in ("predict_file", "explain"):
+        monkeypatch.setattr(Model, name, lambda *_, **__: pytest.fail("the work was begun"))
+    (tmp_path / "found.csv").mkdir()
+    for output in (tmp_path / "none" / "x.csv", tmp_path / "x.doc", tmp_path / "found.csv"):
+        done = command(verb, model, rows, "-o", output)
+        assert done.status == 2
+        assert output.name in done.err
+
+
+def test_columns_of_a_header_are_refused_as_fit_refuses_them(command):
+    path = shared_data("hostile", "header_only.csv")
+    shown, learned = command("columns", path), command("fit", path, "-t", "target", "-q", "-o", path.parent / "none")
+    assert (shown.status, shown.out, shown.err) == (1, "", learned.err)
+    assert "no rows" in shown.err
+
+
+def test_labels_of_files(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = {"ham": "dear friend see you", "spam": "buy cheap pills now"}
+    for kind, text in words.items():
+        for number in range(40):
+            path = tmp_path / "mails" / f"{kind}_{number}.txt"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"{text} {' '.join(text.split()[number % 3 :])} {number % 5}")
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    target = "re:^(?P<kind>[a-z]+)_"
+    shown = command("columns", "mails/*.txt", "-t", target)
+    assert [line.split()[0] for line in shown.out.splitlines()] == ["text", "kind", "file"]
+    done = command("fit", "mails/*.txt", "-t", target, "--recipe", "recipe.yaml", "--threads", "1", "-q")
+    assert done.status == 0, done.err
+    run = tmp_path / "runs" / "mails-1"
+    assert json.loads(command("evaluate", run, "mails/*_1*.txt", "--json").out)["kind"]["accuracy"] >= 0
+    found = pl.read_csv(command("predict", run, "mails/ham*.txt").out.encode())
+    assert found.columns == ["file", "kind"]
+    assert found["file"].to_list() == sorted(path.name for path in tmp_path.glob("mails/ham*.txt"))
+
+
 FIT = ["fit", "{rows}", "--target", "credit_risk"]
 PREDICT = ["predict", "{model}", "{rows}"]
 FAILURES = {
@@ -200,6 +272,9 @@ FAILURES = {
     "unknown option": (2, [*FIT, "--speed", "9"], "--speed"),
     "unknown command": (2, ["fitt"], "fitt"),
     "no target": (2, ["fit", "{rows}"], "--target"),
+    "label without group": (2, ["fit", "{rows}", "--target", "re:[0-9]_"], "round brackets"),
+    "label of a table": (1, ["fit", "{rows}", "--target", "re:([0-9])_"], "digits/*.wav"),
+    "pattern of nothing": (1, ["fit", "{place}/*.wav", "--target", "re:([0-9])_"], "no file matches"),
     "no data": (2, ["fit", "--target", "x"], "mapsto fit"),
     "type without =": (2, [*FIT, "--type", "zip"], "NAME=VALUE"),
     "cost without :": (2, [*FIT, "--cost", "bad=5"], "bad:good=5"),
@@ -242,10 +317,12 @@ def test_undefined_figures_are_null_in_json(command, model, clients, tmp_path):
 
 def test_next_run_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert str(cli.next_run_folder("/some/loans.csv.gz")) == "runs/loans-1"
+    assert str(next_run_folder("/some/loans.csv.gz")) == "runs/loans-1"
     (tmp_path / "runs" / "loans-1").mkdir(parents=True)
-    assert str(cli.next_run_folder("loans.parquet")) == "runs/loans-2"
-    assert str(cli.next_run_folder(".csv")) == "runs/run-1"
+    assert str(next_run_folder("loans.parquet")) == "runs/loans-2"
+    assert str(next_run_folder(".csv")) == "runs/run-1"
+    assert str(next_run_folder("some/digits/*/[0-9]*.wav")) == "runs/digits-1"
+    assert str(next_run_folder("*.wav")) == f"runs/{tmp_path.name}-1"
 
 
 def test_help_names_every_command(command):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import io
 
 import numpy as np
+import PIL.Image
 import polars as pl
 import pytest
 
-from mapsto.columns import TYPES, Boolean, Category, Date, Identifier, Ignored, Number, Set, Text
+from mapsto.columns import TYPES, Boolean, Category, Date, Identifier, Ignored, Image, Number, Set, Text
 from mapsto.testing import check_column
 
 ROWS = 60
@@ -26,6 +28,13 @@ def with_gaps(values: list[object], dtype: object = None) -> pl.Series:
     return pl.Series("x", [None if i % 7 == 3 else value for i, value in enumerate(values)], dtype=dtype)
 
 
+def _png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+PIXELS = np.random.default_rng(1).integers(0, 256, (ROWS // 2, 12, 10, 3), dtype=np.uint8)
 NUMBERS = DRAW.normal(50, 20, ROWS)
 CASES = {
     "number-floats": (Number, with_gaps(NUMBERS.tolist())),
@@ -66,7 +75,13 @@ CASES = {
     "set-int-lists": (Set, with_gaps([[i % 3, i % 5] for i in range(ROWS)])),
     "text": (Text, with_gaps(TEXTS)),
     "text-characters": (Text(characters=True, size=50), with_gaps(TEXTS)),
+    "text-bytepairs": (Text(pieces="bytepairs", words=280, length=9), with_gaps(TEXTS)),
     "identifier": (Identifier, with_gaps(list(range(ROWS)))),
+    "image-pixels": (Image, pl.Series("x", PIXELS[..., 0])),
+    "image-pixels-gaps": (Image, with_gaps(PIXELS[..., 0].tolist(), pl.Array(pl.UInt8, PIXELS.shape[1:3]))),
+    "image-numbers": (Image(size=8, channels=3), pl.Series("x", PIXELS[..., 0] / 255)),
+    "image-lists": (Image, with_gaps([pixels[: 9 + i % 3].tolist() for i, pixels in enumerate(PIXELS)])),
+    "image-bytes": (Image(size=(8, 16)), with_gaps([_png(pixels) for pixels in PIXELS])),
     "ignored": (Ignored, with_gaps([1] * ROWS)),
 }
 

@@ -189,3 +189,9 @@ def test_california_bins_with_missing_cells() -> None:
     (encoded,) = column.encode(frame["total_bedrooms"])
     assert np.isnan(encoded).sum() == 207
     assert 20 < len(column.parts[0].edges) <= 129
+
+
+@pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum(["1", "2", "3"])])
+def test_categories_that_look_like_numbers_are_none(dtype):
+    with pytest.raises(ColumnRefused, match="categories"):
+        Number.claim(pl.Series("x", ["1", "2", "3", "1"] * 20, dtype=dtype), name="x", target=True)

@@ -30,13 +30,14 @@ def make(network: Any = "tabm", **given: Any) -> Composition:
 @pytest.mark.parametrize("name", networks.NETWORKS)
 @pytest.mark.parametrize("rows_per_chunk", [1, 64, 1024])
 def test_predictions_do_not_depend_on_the_other_rows(name: str, rows_per_chunk: int) -> None:
-    made = make(name)
-    whole = made.predict_numpy(ROWS)
+    form = networks.get(name).layout
+    made, every = Composition.build(sample_columns(form), name, rows=5_000).eval(), sample_rows(300, form=form)
+    whole = made.predict_numpy(every)
     draw = np.random.default_rng(rows_per_chunk)
-    tolerance = 0.0 if torch.backends.mkl.is_available() else 1e-6
+    tolerance = 0.0 if form in ("flat", "tokens") and torch.backends.mkl.is_available() else 1e-6
     for count in (1, 2, 3, 15, 17, 200):
         rows = draw.choice(300, count, replace=False)
-        some = made.predict_numpy(ROWS.take(rows), rows_per_chunk)
+        some = made.predict_numpy(every.take(rows), rows_per_chunk)
         for target, outputs in some.items():
             np.testing.assert_allclose(outputs, whole[target][rows], rtol=0, atol=tolerance)
 

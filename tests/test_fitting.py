@@ -17,6 +17,7 @@ from mapsto.errors import DataError, OptionError, RunError, VerbError
 from mapsto.fitting import candidates
 from mapsto.fitting.options import make_options
 from mapsto.fitting.prepare import prepare
+from mapsto.fitting.reading import read_rows
 from mapsto.table import read
 from mapsto.training.run import Run
 
@@ -90,7 +91,7 @@ def test_given_validation_rows_validate_also_in_small_tables():
     frame = rows(200).with_columns(part=pl.when(pl.int_range(200) < 40).then(pl.lit("v")).otherwise(pl.lit("t")))
     for valid in ("part:v", frame.head(40)):
         data = frame if isinstance(valid, str) else frame.tail(160)
-        prepared = prepare(read(data), make_options(target="y", valid=valid, test=0, network="linear"))
+        prepared = prepare(*read_rows(data, make_options(target="y", valid=valid, test=0, network="linear")))
         assert not prepared.out_of_fold
         assert len(prepared.choose) + len(prepared.calibrate) == 40
         assert not set(prepared.train) & set(prepared.held)

@@ -98,3 +98,25 @@ def test_bags_of_many_rows_give_the_interval_of_all(monkeypatch: pytest.MonkeyPa
     for whole, bagged in ((exact, interval(rmse, truth, first)), (paired, difference(rmse, truth, first, second))):
         assert bagged.value == whole.value
         assert (bagged.low, bagged.high) == pytest.approx((whole.low, whole.high), abs=0.2 * (whole.high - whole.low))
+
+
+def test_rows_of_a_group_are_drawn_together() -> None:
+    groups = np.repeat([7, 3, 5], [4, 2, 1])
+    counts = np.concatenate(list(draws(7, groups=groups, resamples=500)))
+    assert (counts[:, :4] == counts[:, :1]).all()
+    assert (counts[:, 4] == counts[:, 5]).all()
+    assert (counts[:, [0, 4, 6]].sum(axis=1) == 3).all()
+
+
+@pytest.mark.parametrize("each", [2, 400])
+def test_the_interval_of_groups_is_that_of_their_means(each: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    level = generator.normal(size=8000 // each)
+    groups = np.repeat(np.arange(len(level)), each)
+    truth = np.zeros(8000)
+    prediction = (3 + level[groups] + 0.01 * generator.normal(size=8000))[:, None]
+    for bag in (20_000, 2000):
+        monkeypatch.setattr("mapsto.judging.bootstrap.BAG", bag)
+        found = interval(mae, truth, prediction, groups=groups)
+        half = 1.96 * np.abs(3 + level).std() / np.sqrt(len(level))
+        assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.2)

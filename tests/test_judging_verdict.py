@@ -37,7 +37,7 @@ def test_a_clear_gain_is_worth_it() -> None:
     assert mapsto.ahead is None
     assert trees.note == "on 400 rows"
     assert verdict.sentence.startswith("On 500 held-out rows mapsto scores RMSE 0.")
-    assert "trees, the best baseline, 0.5" in verdict.sentence
+    assert "trees (on 400 rows), the best baseline, 0.5" in verdict.sentence
     assert "mapsto is ahead by 0.2" in verdict.sentence
     assert verdict.sentence.endswith(": worth it.")
 

@@ -20,6 +20,23 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("tabm", {"views": 4, "width": 24}),
     ("tabm", {"views": 3, "width": 20, "scales": "all", "depth": 3}),
     ("ft-transformer", {"token_width": 16, "depth": 2, "activation": "geglu"}),
+    ("lenet", {}),
+    ("convnet", {"filters": 8, "hidden": 32}),
+    ("resnet", {"width": 8}),
+    ("vit", {"width": 16, "depth": 2, "heads": 2}),
+    ("bag", {"depth": 2, "width": 32}),
+    ("textcnn", {"filters": 8}),
+    ("rnn", {"width": 12}),
+    ("rnn", {"width": 12, "feedback": "jordan", "depth": 2, "bidirectional": False}),
+    ("lstm", {"width": 12}),
+    ("gru", {"width": 12, "depth": 2, "pooling": "last"}),
+    ("tcn", {"width": 16, "depth": 2, "causal": True, "pooling": "last"}),
+    ("tcn", {"width": 16, "depth": 2}),
+    ("additive-attention", {"width": 12}),
+    ("transformer", {"width": 16}),
+    ("hierarchical", {"width": 12, "passage": 3}),
+    ("treelstm", {"width": 24}),
+    ("treelstm", {"width": 24, "cell": "child-sum", "judgements": 0}),
 ]
 
 

@@ -74,6 +74,21 @@ def test_muon_takes_hidden_matrices_only():
     assert sum(len(group["params"]) for group in adamw.param_groups) == 7
 
 
+def test_muon_takes_a_kernel_for_the_matrix_that_it_is():
+    kernel, matrix = (
+        nn.Parameter(torch.linspace(-1, 1, 20 * 27).reshape(shape)) for shape in ((20, 3, 3, 3), (20, 27))
+    )
+    gradient = torch.randn(20, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+    # As the gradients of convolutions over channels-last pictures lie.
+    kernel.grad, matrix.grad = gradient.to(memory_format=torch.channels_last), gradient.flatten(1)
+    for parameter in (kernel, matrix):
+        Muon([parameter], lr=0.1).step()
+    assert torch.equal(kernel.flatten(1), matrix)
+    module = nn.Sequential(nn.Conv2d(3, 20, 3), nn.Conv2d(1, 20, 3), nn.Conv1d(20, 20, 3))
+    muon, _ = build("muon", module, module.parameters(), rate=0.01, weight_decay=0.1, momentum=0.9)
+    assert [p.shape for group in muon.param_groups for p in group["params"]] == [(20, 3, 3, 3)]
+
+
 @pytest.mark.parametrize("shape", [(16, 16), (24, 60), (60, 24)])
 def test_orthogonalized_is_near_the_polar_factor(shape):
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))

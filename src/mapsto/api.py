@@ -51,16 +51,20 @@ def fit(
 
     Args:
         data: path (CSV, TSV, JSON Lines, Parquet, Arrow, Excel; also .gz, .zip; a folder with train/valid/test files),
-            pandas, polars or pyarrow frame, or a dict of arrays.
-        target: the column to predict, or several; one shared network learns them together.
+            pandas, polars or pyarrow frame, or a dict of arrays. A folder or zip of pictures, sounds, texts or clips is
+            a table with a row a file: "image", "audio", "text" or "video", "file" (its name), and "class" (the folder
+            it lies in) if it lies in one; "digits/*.wav" is one of the files that match.
+        target: the column to predict, or several; one shared network learns them together. "re:([0-9])_" makes a
+            column "label" of what the group finds in the names of files; "re:_(?P<speaker>[a-z]+)_" names the column.
         inputs: the columns to learn from; default: all others but those named by `keep`, `weight` and a
             group `split`.
         types: column types by name where the recognised one is not wanted: `{"zip": "category"}` or a column object.
         network: "auto" (default), a name or a list of names (`mapsto networks`), or a `torch.nn.Module` of your own
             that maps `(batch, features)` to `(batch, out)`.
         objective: "auto" (default) or a name.
-        valid: validation rows: a fraction (default 0.1), a table or path, or "column:value".
-        test: test rows, which choose and calibrate nothing: likewise (default 0.2); 0 for none.
+        valid: validation rows: a fraction, a table or path, or "column:value"; default: those of a folder with
+            valid files, else 0.1.
+        test: test rows, which choose and calibrate nothing: likewise, else 0.2; 0 for none.
         split: "random" (default), "time:COLUMN" (the latest rows are tested) or "group:COLUMN" (no group straddles).
         time: wall time from call to return, in seconds or "10m"; default: until validation stops improving.
         seed: same seed, same recipe, same model (default 0).
@@ -112,6 +116,7 @@ def resume(folder: str | os.PathLike[str], *, progress: Any = "auto", **own: Any
         RunError: the folder holds no run, the data changed, or something of your own must be given again.
     """
     from mapsto.fitting.options import make_options
+    from mapsto.table import is_pattern
 
     folder = Path(folder)
     if unknown := sorted(own.keys() - {"network", "metric", "valid", "test"}):
@@ -130,7 +135,7 @@ def resume(folder: str | os.PathLike[str], *, progress: Any = "auto", **own: Any
     network = recorded["recipe"]["network"]
     options = make_options(**{"network": network, **recorded, **own, "output": folder})
     data = folder / DATA_COPY if start["data"] is None else Path(start["data"])
-    if not data.exists():
+    if not (data.exists() or is_pattern(data)):
         message = f"the data of this run are gone: {data}. Put them back where they were to resume it."
         raise RunError(message)
     return _run(data, options, progress, resume=True)
@@ -172,7 +177,9 @@ def _record(data: Any, options: Options, run: Run) -> None:
     """What a later process needs to resume, written before anything is learned."""
     path = None
     if isinstance(data, str | os.PathLike):
-        path = str(Path(data).resolve())
+        from mapsto.table import absolute
+
+        path = absolute(data)
     elif options.output is not None:
         from mapsto.table import read, write
 

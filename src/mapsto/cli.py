@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mapsto import flags
 from mapsto.errors import MapstoError, OptionError
 
 if TYPE_CHECKING:
@@ -27,7 +28,13 @@ app = typer.Typer(
 )
 
 ModelPath = Annotated[Path, typer.Argument(help="A .mapsto file, or a run folder.", metavar="MODEL")]
-DataPath = Annotated[str, typer.Argument(help="CSV, TSV, JSON Lines, Parquet, Arrow or Excel file, also zipped.")]
+DataPath = Annotated[
+    str,
+    typer.Argument(
+        help="CSV, TSV, JSON Lines, Parquet, Arrow or Excel file, also zipped; or pictures, sounds, texts or clips: a "
+        "folder, a zip, or a pattern in quotes such as 'digits/*.wav'."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Keep = Annotated[list[str] | None, typer.Option(help="Column to carry over unchanged; repeatable.")]
 
@@ -65,8 +72,14 @@ def _finite(found: Any) -> Any:
 
 @app.command()
 def fit(
-    data: Annotated[str | None, typer.Argument(help="The table to learn from.", metavar="DATA")] = None,
-    target: Annotated[list[str] | None, typer.Option("--target", "-t", help="Column to predict; repeatable.")] = None,
+    context: typer.Context,
+    data: Annotated[
+        str | None, typer.Argument(help="The table, folder or 'pattern' to learn from.", metavar="DATA")
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option("--target", "-t", help="Column to predict, or re:PATTERN for file names; repeatable."),
+    ] = None,
     inputs: Annotated[list[str] | None, typer.Option("--input", help="Column to read; default: all others.")] = None,
     types: Annotated[list[str] | None, typer.Option("--type", help="COLUMN=TYPE, for example zip=category.")] = None,
     network: Annotated[list[str] | None, typer.Option(help="auto, or a name `mapsto networks` lists.")] = None,
@@ -90,31 +103,30 @@ def fit(
     refit: Annotated[bool, typer.Option("--refit", help="Retrain on all rows after judging.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder; default runs/NAME-N.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Continue the run in this folder; needs no data.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
     as_json: Json = False,
 ) -> None:
     """Learn a model, judge it on rows it never saw, and save it with a report."""
     import mapsto
 
-    progress = "auto" if not as_json else sys.stderr.isatty()
+    progress = flags.progress(quiet=quiet)
     if resume is not None:
-        if data is not None or target:
-            message = "--resume continues the recorded run; give neither data nor --target with it"
-            raise OptionError(message)
+        flags.refuse_beside_resume(context)
         _show_fit(mapsto.resume(resume, progress=progress), resume, as_json)
         return
     if data is None or not target:
         message = "give a table and --target COLUMN: mapsto fit loans.csv --target credit_risk"
         raise OptionError(message)
-    folder = output or next_run_folder(data)
+    folder = output or flags.next_run_folder(data)
     model = mapsto.fit(
         data,
         target=target if len(target) > 1 else target[0],
         inputs=inputs,
-        types=dict(_pair(entry, "--type") for entry in types or []),
+        types=dict(flags.pair(entry, "--type") for entry in types or []),
         network=None if not network else network[0] if len(network) == 1 else network,
         objective=objective,
-        valid=_fraction(valid),
-        test=_fraction(test),
+        valid=flags.fraction(valid),
+        test=flags.fraction(test),
         split=split,
         time=time,
         seed=seed,
@@ -122,7 +134,7 @@ def fit(
         metric=metric,
         weight=weight,
         positive=positive,
-        costs=_costs(cost),
+        costs=flags.costs(cost),
         folds=folds,
         keep=keep,
         threads=threads,
@@ -142,45 +154,6 @@ def _show_fit(model: Model, folder: Path, as_json: bool) -> None:
     print(f"\nModel   {folder / 'model.mapsto'}\nReport  {folder / 'report.html'}\nRecipe  {folder / 'recipe.yaml'}")
 
 
-def next_run_folder(data: str) -> Path:
-    """`runs/NAME-N` with the first free N."""
-    name = Path(data).name.split(".")[0] or "run"
-    number = 1
-    while Path("runs", f"{name}-{number}").exists():
-        number += 1
-    return Path("runs", f"{name}-{number}")
-
-
-def _pair(entry: str, flag: str) -> tuple[str, str]:
-    name, sign, value = entry.rpartition("=")
-    if not sign or not name or not value:
-        message = f"{flag} {entry!r}: expected NAME=VALUE"
-        raise OptionError(message)
-    return name, value
-
-
-def _fraction(given: str | None) -> float | str | None:
-    try:
-        return given if given is None else float(given)
-    except ValueError:
-        return given
-
-
-def _costs(entries: list[str] | None) -> dict[str, dict[str, float]] | None:
-    found: dict[str, dict[str, float]] = {}
-    for entry in entries or []:
-        pair, value = _pair(entry, "--cost")
-        truth, sign, predicted = pair.partition(":")
-        try:
-            found.setdefault(truth, {})[predicted] = float(value)
-        except ValueError:
-            sign = ""
-        if not sign:
-            message = f"--cost {entry!r}: expected TRUTH:PREDICTED=COST, for example bad:good=5"
-            raise OptionError(message)
-    return found or None
-
-
 @app.command()
 def predict(
     model: ModelPath,
@@ -192,12 +165,14 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict the targets for new rows."""
-    from mapsto.table import csv_text, write
+    from mapsto.table import csv_text, require_writable, write
 
-    loaded = _load(model)
+    if output is not None:
+        require_writable(output)
     if proba and interval is not None:
         message = "--proba and --interval exclude each other: an interval belongs to predicted values"
         raise OptionError(message)
+    loaded = _load(model)
     found = loaded.predict_file(data, interval=interval, keep=keep or None, proba=proba)
     for problem in loaded.last_problems:
         print(f"mapsto: {problem.text}", file=sys.stderr)
@@ -242,8 +217,10 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Say which columns moved each prediction, and how faithful that is."""
-    from mapsto.table import csv_text, read, write
+    from mapsto.table import csv_text, read, require_writable, write
 
+    if output is not None:
+        require_writable(output)
     loaded = _load(model)
     found = loaded.explain(read(data).frame.head(rows), max_seconds=seconds)
     if output is not None:
@@ -282,11 +259,16 @@ def columns(
 ) -> None:
     """Show the type mapsto gives to each column, with the reason."""
     from mapsto.schema import Schema
-    from mapsto.table import read
+    from mapsto.table import label_patterns, labelled, read, require_rows
 
-    table = read(data)
-    schema = Schema.claim(table.frame, targets=target or [])
+    patterns = label_patterns(target or [])
+    table = labelled(read(data), patterns)
+    require_rows(table.frame)
+    aside = [name for name in table.names if name not in patterns]
+    inputs = [name for name in table.frame.columns if name not in aside and name not in patterns]
+    schema = Schema.claim(table.frame, targets=list(patterns), inputs=inputs)
     found = [{"column": c.name, "type": c.type, "reason": c.reason} for c in schema.columns]
+    found += [{"column": name, "type": "kept", "reason": "says where the row comes from"} for name in aside]
     if as_json:
         _print_json({"columns": found, "notes": [note.to_dict() for note in table.notes]})
         return

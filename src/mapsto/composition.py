@@ -36,6 +36,8 @@ from mapsto.networks.own import AnyNetwork
 if TYPE_CHECKING:
     from mapsto.schema import Encoded, Schema
 
+_CHUNK_ROWS = 1024
+_CHUNK_BYTES = 2**18
 OWN = "own"
 """Name in JSON of a network that the user brought."""
 
@@ -185,7 +187,7 @@ class Composition(nn.Module):
         """The raw outputs `(B, K, O)` of each target for a batch of blocks."""
         return self.answer(self.encode(blocks))
 
-    def predict_numpy(self, encoded: Encoded, rows_per_chunk: int = 1024) -> dict[str, np.ndarray]:
+    def predict_numpy(self, encoded: Encoded, rows_per_chunk: int | None = None) -> dict[str, np.ndarray]:
         """Raw outputs of every row, float32 `(rows, K, O)` for each target, computed in chunks.
 
         A row's outputs do not depend on the other rows: dropout is off, and chunks are padded to a multiple of a few
@@ -195,17 +197,32 @@ class Composition(nn.Module):
         training = self.training
         if training:
             self.eval()
-        quantum = max(16, 8 * torch.get_num_threads())
-        step = max(quantum, rows_per_chunk // quantum * quantum)
         found = {t: np.empty((encoded.rows, self.views, width), np.float32) for t, width in self.outputs.items()}
         with torch.inference_mode():
-            for start in range(0, encoded.rows, step):
-                stop = min(start + step, encoded.rows)
-                for target, outputs in self(self._chunk(encoded, start, stop, quantum)).items():
+            for start, stop, blocks in self.chunks(encoded, rows_per_chunk):
+                for target, outputs in self(blocks).items():
                     found[target][start:stop] = outputs[: stop - start].float().cpu().numpy()
         if training:
             self.train()
         return found
+
+    def chunks(
+        self, encoded: Encoded, rows_per_chunk: int | None = None
+    ) -> Iterator[tuple[int, int, dict[str, TensorBlock]]]:
+        """Rows a few at a time, on the device: first row, last row + 1, and their blocks.
+
+        The blocks may hold more rows than that, see `predict_numpy`. `rows_per_chunk`: None: fewer where a row is a
+        picture, so that what the network makes of a chunk stays in the processor's cache.
+        """
+        quantum = max(16, 8 * torch.get_num_threads())
+        if rows_per_chunk is None:
+            heavy = [b for b in encoded.blocks.values() if isinstance(b, np.ndarray) and b.ndim > 2]
+            room = _CHUNK_BYTES if next(self.parameters()).device.type == "cpu" else 64 * _CHUNK_BYTES
+            rows_per_chunk = min(_CHUNK_ROWS, room * max(1, encoded.rows) // max(1, sum(b.nbytes for b in heavy)))
+        step = max(quantum, rows_per_chunk // quantum * quantum)
+        for start in range(0, encoded.rows, step):
+            stop = min(start + step, encoded.rows)
+            yield start, stop, self._chunk(encoded, start, stop, quantum)
 
     def _chunk(self, encoded: Encoded, start: int, stop: int, quantum: int) -> dict[str, TensorBlock]:
         """Rows `start` to `stop`, the last one repeated until their number is a multiple of `quantum`."""

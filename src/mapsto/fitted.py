@@ -16,6 +16,7 @@ from mapsto import modelfile
 from mapsto.errors import DataError, ModelFileError, VerbError
 from mapsto.judging.calibration import apply_temperature
 from mapsto.judging.conformal import Conformal
+from mapsto.judging.thresholds import cheapest
 from mapsto.judging.verdict import Verdict
 from mapsto.members.ensemble import Ensemble
 from mapsto.metrics import Metric, all_for, get, present
@@ -59,7 +60,10 @@ class Fitted:
 
     def predictions(self, encoded: Encoded, *, threads: int | None = None) -> dict[str, np.ndarray]:
         """Calibrated predictions in the form of each target's task."""
-        found = self.ensemble.predict(encoded, threads=threads)
+        return self.calibrated(self.ensemble.predict(encoded, threads=threads))
+
+    def calibrated(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Predictions of the ensemble at the temperatures found."""
         return {
             target.name: apply_temperature(
                 target.task or "regression", found[target.name], self.temperatures.get(target.name, 1.0)
@@ -98,10 +102,15 @@ class Fitted:
         """What the decision is the largest of, `(rows, classes)`: probabilities, or with costs for more than two
         classes the expected costs turned round (two classes have a threshold instead).
         """
-        matrix = self.facts.get("costs", {}).get(target.name)
+        matrix = self.costs(target)
         if matrix is None or len(target.classes) == 2:
             return prediction
-        return np.asarray(-(prediction.astype(np.float64) @ np.asarray(matrix, dtype=np.float64)))
+        return np.asarray(-(prediction.astype(np.float64) @ matrix))
+
+    def costs(self, target: Column) -> np.ndarray | None:
+        """The cost matrix `[truth, chosen]` of a target, if there is one."""
+        matrix = self.facts.get("costs", {}).get(target.name)
+        return None if matrix is None else np.asarray(matrix, dtype=np.float64)
 
     def decode(self, target: Column, prediction: np.ndarray) -> pl.Series:
         """Predictions as values of the user: the cheapest where costs are known, from the threshold on where one is."""
@@ -181,13 +190,18 @@ class Fitted:
         return found
 
     def shown_metrics(self, target: Column) -> list[Metric]:
-        """Every metric of the target's task, at the chosen threshold where one was chosen."""
+        """Every metric of the target's task, of the decisions that the model makes."""
         task = target.task or "regression"
-        threshold = self.thresholds.get(target.name)
-        metrics = all_for(task)
-        if "costs" in self.facts and target.name in self.facts["costs"]:
-            metrics = [*metrics, get("cost", task, costs=np.asarray(self.facts["costs"][target.name]))]
-        return [metric if threshold is None else metric.at(threshold) for metric in metrics]
+        matrix = self.costs(target)
+        metrics = all_for(task) + ([] if matrix is None else [get("cost", task, costs=matrix)])
+        return [self.of_decisions(target, metric) for metric in metrics]
+
+    def of_decisions(self, target: Column, metric: Metric) -> Metric:
+        """A metric that chooses, at the threshold or with the costs by which the model decides; others as they are."""
+        threshold, matrix = self.thresholds.get(target.name), self.costs(target)
+        if threshold is not None:
+            return metric.at(threshold)
+        return metric if matrix is None else cheapest(metric, matrix)
 
     # -- persistence
 

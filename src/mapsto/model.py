@@ -11,7 +11,8 @@ import polars as pl
 
 from mapsto.errors import DataError, ModelFileError, OptionError, VerbError
 from mapsto.fitted import Fitted
-from mapsto.table import Note, give_back, read
+from mapsto.table import FILE, Note, give_back, read
+from mapsto.table import labelled as with_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,7 +202,15 @@ class Model:
 
         With `by`, per group of that column: `{target: {group: {metric: value}}}`, and "rows" counts its rows.
         """
-        return self._fitted.evaluate(read(labelled).frame, by)
+        return self._fitted.evaluate(self._with_targets(labelled).frame, by)
+
+    def _with_targets(self, data: Any) -> Table:
+        """Rows with their targets, of which some may be found in the names of files, as they were in the fit."""
+        table = read(data)
+        with _readable():
+            patterns = {name: p for name, p in self._fitted.facts.get("patterns", {}).items() if isinstance(p, str)}
+        absent = {name: pattern for name, pattern in patterns.items() if name not in table.frame.columns}
+        return with_labels(table, absent) if FILE in table.names else table
 
     # -- explaining
 
@@ -248,7 +257,7 @@ class Model:
         """
         from mapsto.fitting.update import update
 
-        return Model(update(self._fitted, read(more), time=time, progress=progress))
+        return Model(update(self._fitted, self._with_targets(more), time=time, progress=progress))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one `.mapsto` file."""

@@ -125,7 +125,7 @@ def _files(manifest: dict[str, Any], parts: dict[str, State]) -> dict[str, bytes
         if arrays:
             import numpy as np
 
-            files[f"{name}.safetensors"] = save_arrays({key: np.ascontiguousarray(a) for key, a in arrays.items()})
+            files[f"{name}.safetensors"] = save_arrays({key: np.asarray(a, order="C") for key, a in arrays.items()})
     listed = {n: {"size": len(c), "sha256": hashlib.sha256(c).hexdigest()} for n, c in sorted(files.items())}
     manifest = {**manifest, "format": FORMAT, "files": listed}
     return {"manifest.json": json.dumps(manifest, indent=1).encode(), **dict(sorted(files.items()))}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from mapsto.columns.common.parts import Block, Ragged
+from mapsto.columns.common.parts import Block, Ragged, SensePart
 from mapsto.errors import ModelFileError
 from mapsto.schema import Encoded
 
@@ -103,6 +103,12 @@ def _block(position: int, key: str, arrays: dict[str, np.ndarray], rows: int, sc
         if sizes.any() and rows and ((dense < 0).any() or (dense >= sizes).any()):
             raise _altered(f"block {key!r} holds codes out of range")
         return dense
+    (part,) = parts
+    if isinstance(part, SensePart) and f"block.{position}" in arrays:
+        dense = arrays[f"block.{position}"]
+        if len(dense) != rows or not part.holds(dense):
+            raise _altered(f"block {key!r} has shape {dense.shape} and type {dense.dtype}")
+        return dense
     values, offsets = arrays[f"values.{position}"], arrays[f"offsets.{position}"]
     weights = arrays.get(f"weights.{position}")
     sound = (
@@ -117,7 +123,10 @@ def _block(position: int, key: str, arrays: dict[str, np.ndarray], rows: int, sc
     )
     if not sound:
         raise _altered(f"block {key!r} is inconsistent")
-    return Ragged(values, offsets, weights)
+    found = Ragged(values, offsets, weights)
+    if isinstance(part, SensePart) and not part.holds(found):
+        raise _altered(f"block {key!r} does not hold what its column encodes")
+    return found
 
 
 def _altered(what: str) -> ModelFileError:

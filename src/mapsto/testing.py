@@ -18,6 +18,11 @@ import polars as pl
 
 from mapsto.columns.base import Column, Guide
 from mapsto.columns.common.parts import BagPart, CodePart, NumberPart, Part, Ragged
+from mapsto.columns.common.pictures import PicturePart
+from mapsto.columns.common.sounds import SoundPart
+from mapsto.columns.common.steps import StepsPart
+from mapsto.columns.common.trees import TreePart
+from mapsto.columns.common.words import WordsPart
 from mapsto.errors import ColumnRefused, MapstoError, ModelFileError
 
 if TYPE_CHECKING:
@@ -183,6 +188,38 @@ def _check_array(part: Part, array: np.ndarray | Ragged, rows: int, where: str) 
             _law("weights are finite", holds=bool(np.isfinite(array.weights).all()))
             whole = array.offsets[0] == 0 and array.offsets[-1] == len(array.values) == len(array.weights)
             _law(f"offsets span all values {where}", holds=bool(whole))
+    elif isinstance(part, PicturePart):
+        shape = (rows, part.height, part.width, part.channels)
+        packed = isinstance(array, np.ndarray) and array.dtype == np.uint8
+        _law(f"pictures are uint8 (rows, height, width, channels) {where}", holds=packed and array.shape == shape)  # type: ignore[union-attr]
+    elif isinstance(part, WordsPart):
+        _law(f"words are ragged {where}", holds=isinstance(array, Ragged) and array.weights is None)
+        if isinstance(array, Ragged):
+            inside = bool(((array.values >= 0) & (array.values < part.size)).all())
+            _law(f"words are int32 in [0, size) {where}", holds=array.values.dtype == np.int32 and inside)
+            lengths, ends = np.diff(array.offsets), array.offsets[[0, -1]].tolist()
+            _law(f"offsets span all words {where}", holds=ends == [0, len(array.values)] and bool((lengths >= 0).all()))
+            _law(f"rows are cut at the length {where}", holds=bool((lengths <= part.length).all()))
+    elif isinstance(part, TreePart | StepsPart | SoundPart):
+        _check_ragged(part, array, where)
+
+
+def _check_ragged(part: TreePart | StepsPart | SoundPart, array: np.ndarray | Ragged, where: str) -> None:
+    """Rows of nodes, steps or frames."""
+    if not isinstance(array, Ragged):
+        _law(f"{part.group} are ragged {where}", holds=False)
+        return
+    if isinstance(part, TreePart):
+        kind, width = "int32", 4
+        high = np.array([part.words, part.labels, len(array.values) + 1, len(array.values) + 1])
+        _law(f"codes are in [0, size) {where}", holds=bool(((array.values >= 0) & (array.values < high)).all()))
+    else:
+        kind, width = ("float32", part.channels) if isinstance(part, StepsPart) else ("uint8", part.bands)
+    fits = array.values.dtype == kind and array.values.shape[1:] == (width,) and array.weights is None
+    finite = bool(np.isfinite(array.values).all())
+    _law(f"{part.group} are {kind} (all of them, {width}) and finite {where}", holds=fits and finite)
+    whole = array.offsets[0] == 0 and array.offsets[-1] == len(array.values) and (np.diff(array.offsets) >= 0).all()
+    _law(f"offsets span all {part.group} {where}", holds=bool(whole))
 
 
 def _check_removal(column: Column, arrays: Arrays, rows: pl.Series) -> None:

@@ -53,7 +53,7 @@ class _Columns:
 
 @dataclass(frozen=True)
 class _Seen(SensePart):
-    """Pictures of 16 x 16, or sequences and clips of up to 9, as networks get them."""
+    """Pictures of 16 x 16, or sequences, clips and trees of up to 9, as networks get them."""
 
     form: Sense = "picture"
     group: ClassVar[str] = "seen"
@@ -61,17 +61,23 @@ class _Seen(SensePart):
 
     def shape(self, sense: Sense, options: dict[str, Any]) -> tuple[int, ...]:
         """What `_sensed` draws."""
-        return {"picture": (3, 16, 16), "sequence": (6, 5), "clip": (4, 3, 8, 8), "tree": (9, 5)}[sense]
+        return {"picture": (3, 16, 16), "sequence": (6, 5), "clip": (4, 3, 8, 8), "tree": (9, 3, 5)}[sense]
 
     def front(self, sense: Sense, options: dict[str, Any]) -> nn.Module:
         """Pads, or takes the values as they are."""
         from torch import nn
 
         from mapsto.networks.blocks.ragged import RaggedTensor, padded
+        from mapsto.networks.blocks.trees import Forest
 
         class Front(nn.Module):
             def forward(self, block: Any) -> tuple[Any, ...]:
-                return padded(block) if isinstance(block, RaggedTensor) else (block,)
+                if not isinstance(block, RaggedTensor):
+                    return (block,)
+                if sense != "tree":
+                    return padded(block)
+                values_ND, (up_N, height_N, judgements_N) = block.values[:, :5], block.values[:, 5:].long().unbind(1)
+                return (Forest.of(values_ND, up_N, height_N, block.offsets, judgements_N),)
 
         return Front()
 
@@ -116,7 +122,28 @@ def _sensed(draw: np.random.Generator, rows: int, form: str, missing: float) -> 
     lengths = draw.integers(1, 10, rows) * there
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     each = (3, 8, 8) if form == "clip" else (5,)
-    return Ragged(draw.normal(size=(offsets[-1], *each)).astype(np.float32), offsets)
+    values = draw.normal(size=(offsets[-1], *each)).astype(np.float32)
+    if form == "tree":
+        up, height = _random_trees(draw, lengths)
+        values = np.column_stack([values, up, height, draw.integers(-1, 3, len(up))]).astype(np.float32)
+    return Ragged(values, offsets)
+
+
+def _random_trees(draw: np.random.Generator, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places back to the parent, and height, of the nodes of random trees in preorder."""
+    ups, heights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for length in lengths[lengths > 0].tolist():
+        parent, path = np.zeros(length, np.int64), [0]
+        for node in range(1, length):
+            path = path[: draw.integers(1, len(path) + 1)]
+            parent[node] = path[-1]
+            path.append(node)
+        height = np.zeros(length, np.int64)
+        for node in range(length - 1, 0, -1):
+            height[parent[node]] = max(height[parent[node]], height[node] + 1)
+        ups.append(np.arange(length) - parent)
+        heights.append(height)
+    return np.concatenate(ups), np.concatenate(heights)
 
 
 def check_network(network: type[Network], **options: Any) -> None:
@@ -255,7 +282,7 @@ def _check_bfloat16(made: Composition, sample: Rows) -> None:
 def _check_overfits(made: Composition, sample: Rows) -> None:
     import torch
 
-    rows = sample(32, seed=5)
+    rows = sample(32, seed=5, missing=0.0)
     made.train()
     optimizer = torch.optim.Adam(made.parameters(), lr=0.01)
     losses = []

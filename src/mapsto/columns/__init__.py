@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mapsto.columns.audio import Audio
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.boolean import Boolean
 from mapsto.columns.category import Category
 from mapsto.columns.date import Date
 from mapsto.columns.identifier import Identifier
 from mapsto.columns.ignored import Ignored
+from mapsto.columns.image import Image
 from mapsto.columns.number import Number
+from mapsto.columns.sequence import Sequence
 from mapsto.columns.set import Set
 from mapsto.columns.text import Text
+from mapsto.columns.tree import Tree
 from mapsto.errors import ModelFileError
 
 if TYPE_CHECKING:
     import numpy as np
 
-TYPES: tuple[type[Column], ...] = (Ignored, Boolean, Date, Identifier, Number, Set, Category, Text)
+TYPES: tuple[type[Column], ...] = (
+    *(Ignored, Image, Audio, Boolean, Date, Identifier, Number),
+    *(Tree, Sequence, Set, Category, Text),
+)
 """Claims are tried in this order; the first that takes a column has it. Text comes last as it takes all text."""
 
 
@@ -36,6 +43,7 @@ def from_state(json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Column:
 
 __all__ = [
     "TYPES",
+    "Audio",
     "Boolean",
     "Category",
     "Column",
@@ -44,8 +52,11 @@ __all__ = [
     "Guide",
     "Identifier",
     "Ignored",
+    "Image",
     "Number",
+    "Sequence",
     "Set",
     "Text",
+    "Tree",
     "from_state",
 ]

@@ -74,6 +74,9 @@ class Number(Column):
     def claim(cls, series: pl.Series, *, name: str, target: bool = False) -> Self:
         """Numeric cells, durations, and text that reads as numbers."""
         cells = sample(series)
+        if series.dtype in (pl.Categorical, pl.Enum):
+            message = "cells are categories"
+            raise ColumnRefused(message)
         if is_text(series.dtype):
             return cls._claim_text(as_text(cells), name=name, target=target)
         if series.dtype == pl.Duration:

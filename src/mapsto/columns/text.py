@@ -1,4 +1,4 @@
-"""Text: a bag of hashed words, word pairs and characters, weighted by how telling each is."""
+"""Text: a bag of hashed words, word pairs and characters, weighted by how telling each is, and words in their order."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from mapsto.columns.common.cells import as_text, is_text, missing, sample
 from mapsto.columns.common.ngrams import BUCKETS, counted
 from mapsto.columns.common.parts import BagPart, Ragged
 from mapsto.columns.common.state import State
+from mapsto.columns.common.vectors import WIDEST
+from mapsto.columns.common.words import LONGEST, MOST, SKIPGRAM, VOCABULARIES, Pieces, Words, WordsPart
 from mapsto.errors import ColumnRefused, OptionError
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class Text(Column):
     training rows are kept and weighted by `(1 + log count) * idf`, each row scaled to length 1 (tf-idf). Classical
     learners read 32 topics: a truncated singular value decomposition of these weights (latent semantic analysis,
     Deerwester et al. 1990).
+
+    A network for sequences, where one is named, reads the words in their order instead.
     """
 
     type: ClassVar[str] = "text"
@@ -46,15 +50,36 @@ class Text(Column):
     """N-grams found in fewer training rows are dropped."""
     characters: bool | None = None
     """Whether runs of characters are read as well; None: where texts are short or not divided into words."""
+    pieces: Pieces | None = None
+    """What sequences are of, "words" or "bytepairs"; None: words, unless too many of new texts would be unknown."""
+    words: int = MOST
+    """Words or pieces that are known to sequences, at most."""
+    length: int | None = None
+    """Words at which a sequence is cut; None: the length that 98 of 100 training texts keep within."""
+    vectors: str | None = None
+    """What the vectors of words begin with: "skip-gram" learns them from the training texts, else a file of vectors as
+    word2vec and GloVe write them as text; None: random numbers. A model file holds the vectors, not the file's name.
+    """
 
     _characters: bool = field(default=False, init=False)
     _buckets: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int32), init=False)
     _idf: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.float32), init=False)
     _topics: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32), init=False)
+    _words: Words = field(default_factory=Words, init=False)
+    _vectors: np.ndarray | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= _LARGEST or self.min_count < 1:
             message = f"a text's size={self.size} must be 1 to {_LARGEST:,}, min_count={self.min_count} be at least 1"
+            raise OptionError(message)
+        if self.pieces not in (None, *VOCABULARIES):
+            message = f"a text's pieces={self.pieces!r} must be one of {', '.join(VOCABULARIES)}, or None"
+            raise OptionError(message)
+        if not 1 <= self.words <= MOST or not 1 <= (self.length or 1) <= LONGEST:
+            message = f"a text's words={self.words} must be 1 to {MOST:,}, length={self.length} 1 to {LONGEST:,}"
+            raise OptionError(message)
+        if self.vectors and self.vectors != SKIPGRAM and self.pieces == "bytepairs":
+            message = f"the vectors in {self.vectors!r} are of words; pieces='bytepairs' has none"
             raise OptionError(message)
         self._index()
 
@@ -74,18 +99,22 @@ class Text(Column):
     # -- learn and encode
 
     def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
-        """Which n-grams are kept, how telling each is, and the topics."""
+        """Which n-grams are kept, how telling each is, and the topics; which words sequences are made of."""
         text = as_text(_some(series, _LEARN_ROWS)).drop_nulls()
         self._characters = _worth_characters(text) if self.characters is None else self.characters
         found = np.zeros(BUCKETS, dtype=np.int64)
         for _, _, bucket, _ in counted(text, characters=self._characters):
             found += np.bincount(bucket, minlength=BUCKETS)
-        often = np.flatnonzero(found >= min(self.min_count, max(1, len(text) // 2)))
+        min_count = min(self.min_count, max(1, len(text) // 2))
+        often = np.flatnonzero(found >= min_count)
         kept = often[np.lexsort([often, -found[often]])[: self.size]]
         self._buckets = np.sort(kept).astype(np.int32)
         self._idf = (np.log((1 + len(text)) / (1 + found[self._buckets])) + 1).astype(np.float32)
         self._index()
         self._topics = self._learn_topics(text.head(_TOPIC_ROWS))
+        pieces = self.pieces or ("words" if self.vectors else None)
+        self._words = Words.learn(text, pieces=pieces, length=self.length, most=self.words, min_count=min_count)
+        self._vectors = self._words.vectors(self.vectors, text) if self.vectors else None
 
     def _index(self) -> None:
         self._code = np.full(BUCKETS, -1, dtype=np.int32)
@@ -103,12 +132,22 @@ class Text(Column):
 
     @property
     def parts(self) -> Sequence[Part]:
-        """One bag."""
-        return [BagPart(self.name, max(1, len(self._buckets)))]
+        """A bag, and words in their order."""
+        words = WordsPart(self.name, size=self._words.size, length=self._words.length, vectors=self._vectors)
+        return [BagPart(self.name, max(1, len(self._buckets))), words]
 
     def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
-        """A bag of int32 codes with tf-idf weights; empty where missing or where nothing is known."""
-        return [self._bag(as_text(series))]
+        """A bag of int32 codes with tf-idf weights, empty where missing or where nothing is known; ids of words."""
+        text = as_text(series)
+        return [self._bag(text), self._words.encode(text)]
+
+    def lengths(self, arrays: Sequence[np.ndarray | Ragged]) -> np.ndarray:
+        """Words of each text."""
+        words = arrays[1]
+        if not isinstance(words, Ragged):
+            message = f"a text's words are ragged, got {type(words).__name__}"
+            raise TypeError(message)
+        return np.diff(words.offsets)
 
     def _bag(self, text: pl.Series) -> Ragged:
         codes, weights, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)], [np.zeros(1, np.int64)]
@@ -159,19 +198,28 @@ class Text(Column):
             "edges": list(_HISTOGRAM),
             "counts": counts.tolist(),
             "ngrams": len(self._buckets),
+            "words": self._words.size - 1,
         }
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Options as JSON; n-grams, their weights and the topics as arrays."""
+        """Options and words as JSON; n-grams, their weights and the topics as arrays."""
+        words, arrays = self._words.to_state()
         json = {
             "name": self.name,
             "reason": self.reason,
             "size": self.size,
             "min_count": self.min_count,
             "characters": self.characters,
+            "pieces": self.pieces,
+            "most_words": self.words,
+            "length": self.length,
             "reads_characters": self._characters,
+            "vector_width": 0 if self._vectors is None else self._vectors.shape[1],
+            **words,
         }
-        return json, {"buckets": self._buckets, "idf": self._idf, "topics": self._topics}
+        if self._vectors is not None:
+            arrays["vectors"] = self._vectors
+        return json, {"buckets": self._buckets, "idf": self._idf, "topics": self._topics, **arrays}
 
     @classmethod
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
@@ -182,7 +230,13 @@ class Text(Column):
             size=state.integer("size", low=1, high=_LARGEST),
             min_count=state.integer("min_count", low=1),
             characters=None if json.get("characters") is None else state.flag("characters"),
+            pieces=state.optional_text("pieces"),
+            words=state.integer("most_words", low=1),
+            length=None if json.get("length") is None else state.integer("length", low=1),
         )
+        column._words = Words.from_state(state)
+        if width := state.integer("vector_width", high=WIDEST):
+            column._vectors = state.array("vectors", "float32", (column._words.size, width))
         column._characters = state.flag("reads_characters")
         column._buckets = state.rising("buckets", "int32", longest=_LARGEST)
         if len(column._buckets) and not 0 <= column._buckets[0] <= column._buckets[-1] < BUCKETS:

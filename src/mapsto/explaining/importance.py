@@ -30,12 +30,11 @@ _FOR_PREDICTING = 0.6
 def deciding_metric(fitted: Fitted, target: Column) -> Metric:
     """The metric that decided for this target; the task's default where it was the user's own function."""
     task, name = target.task or "regression", fitted.metrics[target.name]
-    costs = fitted.facts.get("costs", {}).get(target.name)
+    costs = fitted.costs(target)
     if name == "cost" and costs is not None:
-        return get(name, task, costs=np.asarray(costs))
+        return get(name, task, costs=costs)
     metric = get(name, task) if (task, name) in METRICS else default(task, len(target.classes))
-    threshold = fitted.thresholds.get(target.name)
-    return metric if threshold is None else metric.at(threshold)
+    return fitted.of_decisions(target, metric)
 
 
 def importance(fitted: Fitted, max_seconds: float | None = None) -> pl.DataFrame:

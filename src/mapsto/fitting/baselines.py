@@ -1,13 +1,14 @@
 """The baselines every model is judged against: a dummy, a linear model, a random forest and boosted trees.
 
-They learn from all development rows (or from the training rows, where no test rows were set apart) with the settings
-their library gives them, within a fifth of the time; when rows are many, on a stated subsample.
+They learn with the settings their library gives them, within a fifth of the time; when rows are many, on a stated
+subsample. Where test rows judge they learn from all development rows, but where a threshold is to be chosen only from
+the training rows, since it is chosen on rows they did not see. Without test rows see `fitting/verdict_rows.py`.
 """
 
 from __future__ import annotations
 
 import time as clock
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +17,12 @@ from mapsto.fitting.learned import microseconds_a_row, work_of
 from mapsto.judging.verdict import Cost
 from mapsto.members import make
 from mapsto.members.bagged import Bagged
+from mapsto.members.common.states import prefixed, unprefixed
 from mapsto.recipe import Recipe
 
 if TYPE_CHECKING:
     from mapsto.fitting.prepare import Prepared
-    from mapsto.members.base import Member, Predictions
+    from mapsto.members.base import Member, Predictions, Work
     from mapsto.training.run import Run
 
 NAMES = {"dummy": "dummy", "linear-model": "linear model", "boosting": "boosted trees", "forest": "random forest"}
@@ -31,11 +33,21 @@ MOST_ROWS = 200_000
 
 @dataclass
 class Baseline:
-    """A baseline's predictions of the rows that judge, and what it took."""
+    """A baseline's honest predictions, and what it took."""
 
     name: str
-    predictions: Predictions
     cost: Cost
+    rows: np.ndarray
+    """Development rows that it predicted without having learned from them, rising."""
+    held: Predictions
+    """Predictions of `rows`."""
+    test: Predictions
+    """Predictions of the test rows; empty without any."""
+
+    def of(self, rows: np.ndarray) -> Predictions:
+        """Predictions of some of `rows`."""
+        place = np.searchsorted(self.rows, rows)
+        return {name: values[place] for name, values in self.held.items()}
 
 
 def learn_baselines(prepared: Prepared, run: Run, seconds: float | None) -> list[Baseline]:
@@ -52,10 +64,12 @@ def _kept_or_learned(name: str, title: str, prepared: Prepared, run: Run, second
     kept = run.kept(f"baselines/{name}")
     if kept is not None:
         json, arrays = kept
-        return Baseline(title, arrays, Cost(json["fit_seconds"], json["predict_us"], json["note"]))
+        cost = Cost(json["fit_seconds"], json["predict_us"], json["note"])
+        return Baseline(title, cost, arrays["rows"], unprefixed("held", arrays), unprefixed("test", arrays))
     found = _learn(name, title, prepared, run, seconds)
-    cost = {"fit_seconds": found.cost.fit_seconds, "predict_us": found.cost.predict_us, "note": found.cost.note}
-    run.keep(f"baselines/{name}", cost, found.predictions)
+    json = {"fit_seconds": found.cost.fit_seconds, "predict_us": found.cost.predict_us, "note": found.cost.note}
+    arrays = {"rows": found.rows} | prefixed("held", found.held) | prefixed("test", found.test)
+    run.keep(f"baselines/{name}", json, arrays)
     return found
 
 
@@ -63,21 +77,36 @@ def _learn(name: str, title: str, prepared: Prepared, run: Run, seconds: float |
     plain = Recipe(seed=prepared.options.recipe.seed)
     work = work_of(prepared, run, plain, seconds, label=f"baseline {name}: ")
     work.valid = None
-    if prepared.test is not None:
-        work.train = prepared.dev
-    note = ""
-    if work.train.rows > MOST_ROWS:
-        note = f"on {MOST_ROWS:,} of {work.train.rows:,} rows"
-        rows = np.random.default_rng([plain.seed, 13]).choice(work.train.rows, MOST_ROWS, replace=False)
-        work.train = work.train.take(np.sort(rows))
     start = clock.perf_counter()
-    fitted: Member
-    if prepared.test is None and prepared.out_of_fold:
-        fitted = bagged = Bagged(make(name), prepared.folds, stop_rows=np.zeros(0, dtype=np.int64)).fit(work)
-        seconds_used, predictions = clock.perf_counter() - start, bagged.out_of_fold
-    else:
-        fitted = make(name).fit(work)
-        seconds_used = clock.perf_counter() - start
-        judged = prepared.dev.take(prepared.held) if prepared.test is None else prepared.test
-        predictions = fitted.predict(judged, threads=work.threads)
-    return Baseline(title, predictions, Cost(seconds_used, microseconds_a_row(fitted, prepared), note))
+    fitted, rows, held, notes = _fit(name, work, prepared)
+    seconds_used = clock.perf_counter() - start
+    test = {} if prepared.test is None else fitted.predict(prepared.test, threads=work.threads)
+    if run.stopping and name != "dummy":
+        notes.append("stopped early")
+    cost = Cost(seconds_used, microseconds_a_row(fitted, prepared), ", ".join(notes))
+    return Baseline(title, cost, rows, held, test)
+
+
+def _fit(name: str, work: Work, prepared: Prepared) -> tuple[Member, np.ndarray, Predictions, list[str]]:
+    """A fitted baseline, the development rows it did not learn from and what it says of them, and remarks."""
+    folds = prepared.folds if prepared.out_of_fold else prepared.verdict_folds
+    judged_by_folds = prepared.test is None and bool(folds)
+    if judged_by_folds or (prepared.out_of_fold and prepared.chooses):
+        bagged = Bagged(make(name), folds, stop_rows=np.zeros(0, dtype=np.int64))
+        bagged.fit(replace(work, train=prepared.dev, label=f"{work.label}folds: "))
+        rows = np.unique(np.concatenate([outside for _, outside in folds]))
+        held = {target: values[rows] for target, values in bagged.out_of_fold.items()}
+        if judged_by_folds:
+            return bagged, rows, held, []
+        return make(name).fit(replace(work, train=prepared.dev)), rows, held, []
+    rows = np.sort(prepared.held) if prepared.test is None else np.sort(prepared.choose)
+    if prepared.test is not None and not prepared.chooses:
+        work, rows = replace(work, train=prepared.dev), rows[:0]
+    notes = []
+    if work.train.rows > MOST_ROWS:
+        notes.append(f"on {MOST_ROWS:,} of {work.train.rows:,} rows")
+        some = np.random.default_rng([work.seed, 13]).choice(work.train.rows, MOST_ROWS, replace=False)
+        work = replace(work, train=work.train.take(np.sort(some)))
+    fitted = make(name).fit(work)
+    held = fitted.predict(prepared.dev.take(rows), threads=work.threads) if len(rows) else {}
+    return fitted, rows, held, notes

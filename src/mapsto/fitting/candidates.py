@@ -1,18 +1,20 @@
 """Which members are learned for the ensemble, in which order, and with which share of the time.
 
 `network="auto"` learns boosted trees over folds (the settings tried on the training rows), a TabM network, and on small
-tables a linear model; the ensemble keeps what helps. A name or a list of names learns just those. What is cheap and
-strong comes first, so that a short time still ends with something good.
+tables a linear model; pictures, sounds, texts and trees are read by their usual networks. The ensemble keeps what
+helps. A name or a list of names learns just those. What is cheap and strong comes first, so that a short time still
+ends with something good.
 """
 
 from __future__ import annotations
 
 import time as clock
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from mapsto.columns.common.parts import SensePart
 from mapsto.fitting.learned import Learned, learn, work_of
 from mapsto.fitting.options import OWN, TREES
 from mapsto.table import Note
@@ -21,9 +23,12 @@ if TYPE_CHECKING:
     from mapsto.columns.base import Column
     from mapsto.fitting.prepare import Prepared
     from mapsto.recipe import Recipe
-    from mapsto.schema import Encoded
+    from mapsto.schema import Encoded, Schema
     from mapsto.training.run import Run
 
+TEXT_NETWORK = "textcnn"
+"""Reads texts word by word, beside a linear model of their tf-idf weights."""
+FEW_WORDS = 5
 FEW_ROWS = 10_000
 """Up to this many rows a linear model is worth its weight in the ensemble."""
 RESERVE = 0.1
@@ -45,7 +50,7 @@ class Candidate:
 def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recipe]:
     """Learn the members one after another; returns them with the recipe as it was used."""
     recipe = prepared.options.recipe.model_copy(deep=True)
-    wanted = _wanted(prepared)
+    wanted = candidates(prepared)
     end = None if run.left is None else clock.monotonic() + _seconds_to_learn(run.left, prepared)
     if any(candidate.kind == "boosting" for candidate in wanted) and "boosting" not in recipe.members:
         _tune(prepared, run, recipe, None if end is None else 0.25 * (end - clock.monotonic()))
@@ -53,7 +58,7 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
     for position, candidate in enumerate(wanted):
         rest = sum(one.share for one in wanted[position:])
         seconds = None if end is None else max(0.5, (end - clock.monotonic()) * candidate.share / rest)
-        if found and run.stopping:
+        if found and _ends_before(candidate.name, run):
             _note_left_out(prepared, wanted[position:])
             break
         run.event("stage", text=f"learning {candidate.name}", share=0.2 + 0.7 * position / len(wanted), left=run.left)
@@ -61,7 +66,8 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
         if candidate.settings:
             settings = recipe.members.get(candidate.kind, {}) | candidate.settings
             own = recipe.model_copy(update={"members": recipe.members | {candidate.kind: settings}})
-        bag = (prepared.out_of_fold and prepared.options.judge) or (candidate.kind in TREES and len(wanted) > 1)
+        # By time, models of older windows would only dilute the newest one.
+        bag = prepared.out_of_fold or (candidate.kind in TREES and len(wanted) > 1 and not prepared.timed)
         found.append(learn(candidate, prepared, run, own, seconds=seconds, bag=bag))
         prepared.notes += getattr(found[-1].member, "notes", [])
     _fill_in(recipe, found)
@@ -69,12 +75,19 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
 
 
 def _seconds_to_learn(left: float, prepared: Prepared) -> float:
-    """What is left for learning after judging and report; half of it where all is to be learned again."""
+    """What is left for learning after judging and report; less where all is to be learned again."""
     rest = left - max(RESERVE * left, RESERVE_SECONDS)
-    return max(1.0, rest / 2 if prepared.options.refit else rest)
+    again = float(prepared.options.refit) + sum(len(inside) for inside, _ in prepared.verdict_folds) / prepared.dev.rows
+    return max(1.0, rest / (1 + again))
 
 
-def _wanted(prepared: Prepared) -> list[Candidate]:
+def _ends_before(name: str, run: Run) -> bool:
+    """Whether no further member is begun; recorded, so that a resumed run leaves out the same ones."""
+    place = f"{name}: left out"
+    return bool(run.stopping or run.decided(place)) and bool(run.decide(place, lambda: True))
+
+
+def candidates(prepared: Prepared) -> list[Candidate]:
     """The candidates that the recipe asks for."""
     options = prepared.options
     if options.module is not None:
@@ -83,12 +96,39 @@ def _wanted(prepared: Prepared) -> list[Candidate]:
     if given != "auto":
         names = [given] if isinstance(given, str) else given
         return [Candidate(name, name, 1.0) for name in names]
-    found = [Candidate("boosting", "boosting", 1.0)]
-    if logarithmic := [t.name for t in prepared.schema.targets if _skewed(t, prepared.dev.truth[t.name])]:
+    seen = _Seen.of(prepared.schema)
+    found = [Candidate("boosting", "boosting", 1.0)] if seen.plain else []
+    logarithmic = [t.name for t in prepared.schema.targets if _skewed(t, prepared.dev.truth[t.name])]
+    if found and logarithmic:
         found.append(Candidate("boosting-log", "boosting", 1.0, {"logarithm": logarithmic}))
-    if prepared.dev.rows <= FEW_ROWS:
+    if seen.texts or (seen.plain and prepared.dev.rows <= FEW_ROWS):
         found.append(Candidate("linear-model", "linear-model", 0.2))
-    return [*found, Candidate("tabm", "tabm", 2.0)]
+    readers = [*seen.networks, *([TEXT_NETWORK] if seen.texts else [])]
+    if seen.plain and not seen.networks:
+        found.append(Candidate("tabm", "tabm", 2.0))
+    return [*found, *(Candidate(name, name, 3.0) for name in readers)]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What kinds of columns there are."""
+
+    networks: list[str]
+    """The usual networks of columns that are read by one: pictures, sounds, trees, sequences."""
+    texts: bool
+    """Whether there is a text of some length, which a network may read word by word."""
+    plain: bool
+    """Whether there is any other column."""
+
+    @classmethod
+    def of(cls, schema: Schema) -> Self:
+        parts = [part for parts in schema.parts.values() for part in parts]
+        sensed = [part for part in parts if isinstance(part, SensePart)]
+        texts = {part.column for part in sensed if not part.network}
+        plain = {part.column for part in parts} - {part.column for part in sensed}
+        # Words in a row say more than a bag of them only where there are several.
+        long = any(p.shape("sequence", {"sense_width": 1})[0] >= FEW_WORDS for p in sensed if not p.network)
+        return cls(list(dict.fromkeys(p.network for p in sensed if p.network)), bool(texts) and long, bool(plain))
 
 
 def _skewed(target: Column, truth: np.ndarray) -> bool:

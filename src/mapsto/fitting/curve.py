@@ -52,6 +52,7 @@ def curves(prepared: Prepared, run: Run) -> dict[str, Any]:
             curve = learning_curve(
                 lambda share, name=name: predictions(share, name),  # type: ignore[misc]
                 metric, truth, rows, fractions=FRACTIONS, weight=prepared.test.weight,
+                groups=prepared.groups(prepared.test_frame),
             )  # fmt: skip
             found[name] = curve.to_dict()
     return found

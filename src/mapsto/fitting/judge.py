@@ -1,16 +1,23 @@
-"""After learning: weigh the members, calibrate, choose thresholds, judge once on rows nothing has looked at."""
+"""After learning: weigh the members, calibrate, choose thresholds, judge once on rows nothing has looked at.
+
+Every contender is judged as it would decide: where the figure looks at the class chosen, each has a threshold of its
+own from the choosing rows, and costs decide for all alike.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mapsto.fitting import verdict_rows
 from mapsto.fitting.prepare import costs_of
+from mapsto.judging.bootstrap import interval
 from mapsto.judging.calibration import apply_temperature, calibration_error, fit_temperature
 from mapsto.judging.conformal import Conformal
-from mapsto.judging.thresholds import best_threshold, cost_threshold
-from mapsto.judging.verdict import Cost, Verdict, judge, worths
+from mapsto.judging.thresholds import chosen_threshold, decided
+from mapsto.judging.verdict import Cost, judge, worths
 from mapsto.members.ensemble import Ensemble, greedy_weights
 from mapsto.metrics import present
 from mapsto.table import Note
@@ -22,6 +29,30 @@ if TYPE_CHECKING:
     from mapsto.fitting.learned import Learned
     from mapsto.fitting.prepare import Prepared
     from mapsto.members.base import Predictions
+    from mapsto.metrics import Metric
+    from mapsto.training.run import Run
+
+SHOWN_RESAMPLES = 300
+"""Draws for the intervals of all metrics where rows are judged in groups."""
+
+
+@dataclass
+class Judged:
+    """The rows that judge, and what the model and its members say of them."""
+
+    kind: str
+    """"held-out" or "out-of-fold"."""
+    told: str
+    """What these rows are, in words."""
+    rows: np.ndarray | None
+    """Their numbers among the development rows; None where they are the test rows."""
+    truth: Predictions
+    weight: np.ndarray | None
+    groups: np.ndarray | None
+    parts: list[Predictions]
+    """Of each member; empty for one that counts for nothing."""
+    model: Predictions
+    """Of the ensemble, calibrated."""
 
 
 def combine(learned: list[Learned], prepared: Prepared) -> tuple[Ensemble, Predictions]:
@@ -68,88 +99,155 @@ def choose_thresholds(fitted: Fitted, prepared: Prepared, held: Predictions) -> 
     """
     chooses = np.isin(prepared.held, prepared.choose)
     for target in fitted.schema.targets:
-        metric = prepared.metrics[target.name]
-        if metric.chooses and len(target.classes) == 2 and metric.task == "classification":
-            truth = prepared.dev.truth[target.name][prepared.held][chooses]
-            weight = None if prepared.dev.weight is None else prepared.dev.weight[prepared.held][chooses]
-            fitted.thresholds[target.name] = best_threshold(metric, truth, held[target.name][chooses], weight)
         matrix = costs_of(target, prepared.options)
         if matrix is not None:
             fitted.facts.setdefault("costs", {})[target.name] = matrix.tolist()
-            if len(target.classes) == 2:
-                fitted.thresholds[target.name] = cost_threshold(matrix)
+        found = _threshold(target, prepared, prepared.held[chooses], held[target.name][chooses])
+        if found is not None:
+            fitted.thresholds[target.name] = found
+
+
+def _threshold(target: Column, prepared: Prepared, rows: np.ndarray, prediction: np.ndarray) -> float | None:
+    """The threshold of one contender for one target, from its predictions of these development rows."""
+    truth, matrix = prepared.dev.truth[target.name][rows], costs_of(target, prepared.options)
+    return chosen_threshold(prepared.metrics[target.name], matrix, truth, prediction, prepared.weight_of(rows))
 
 
 def judge_once(
-    fitted: Fitted, prepared: Prepared, learned: list[Learned], baselines: list[Baseline], held: Predictions
+    fitted: Fitted, prepared: Prepared, learned: list[Learned], baselines: list[Baseline], held: Predictions, run: Run
 ) -> None:
-    """Metrics and verdicts on the test rows; without test rows, on held rows, and it is said so."""
-    if prepared.test is not None:
-        model = fitted.predictions(prepared.test, threads=prepared.options.threads)
-        apart = [one.member.predict(prepared.test, threads=prepared.options.threads) for one in learned]
-        truths, weight, kind = prepared.test.truth, prepared.test.weight, "held-out"
-    else:
-        model, apart = held, [one.held for one in learned]
-        truths = {name: values[prepared.held] for name, values in prepared.dev.truth.items()}
-        weight = None if prepared.dev.weight is None else prepared.dev.weight[prepared.held]
-        kind = "out-of-fold" if prepared.out_of_fold else "validation"
-    fit_seconds = sum(one.fit_seconds for one in learned)
-    used = fitted.ensemble.shares()
-    predict_us = sum(one.predict_us for one in learned if one.name in used)
-    costs = {"mapsto": Cost(fit_seconds, predict_us)} | {one.name: one.cost for one in baselines}
-    rows = len(next(iter(truths.values())))
-    fitted.facts["judged_on"] = _judged_on(kind, rows)
-    fitted.facts["metrics"], fitted.facts["judged_rows"] = {}, rows
+    """Metrics and verdicts on rows that no contender learned from; which they are is said in the verdict."""
+    judged = _judged(fitted, prepared, learned, held, run)
+    rows = len(next(iter(judged.truth.values())))
+    costs = {"mapsto": _cost(fitted, learned, run)} | {one.name: one.cost for one in baselines}
+    fitted.facts |= {"judged_on": judged.told, "judged_rows": rows, "metrics": {}}
     for target in fitted.schema.targets:
-        metric, truth = prepared.metrics[target.name], truths[target.name]
-        own = None if weight is None else weight
-        if not present(metric.task, truth).any():
-            text = f"No {kind} row has a value of {target.name!r} that training knows: the model could not be judged."
+        truth = judged.truth[target.name]
+        if not present(target.task or "regression", truth).any():
+            text = (
+                f"No {judged.kind} row has a value of {target.name!r} that training knows: the model could not be "
+                "judged."
+            )
             fitted.notes.append(Note("warning", text, column=target.name))
             continue
-        scores = {m.name: m(truth, model[target.name], own) for m in fitted.shown_metrics(target)}
-        fitted.facts["metrics"][target.name] = {k: v for k, v in scores.items() if np.isfinite(v)}
-        _before_and_after(fitted, target, truth, model[target.name], prepared, apart)
+        _score(fitted, target, judged)
+        _before_and_after(fitted, target, judged)
         if baselines:
-            parts = {one.name: found[target.name] for one, found in zip(learned, apart, strict=True)}
-            shares = fitted.ensemble.shares(target.name)
-            fitted.verdicts[target.name] = _verdict(
-                target, metric, truth, own, model, baselines, costs, kind, worths(metric, truth, parts, shares, own)
+            metric, own = prepared.metrics[target.name], {"mapsto": _decisions(fitted, target, prepared, judged)}
+            fitted.verdicts[target.name] = judge(
+                metric, truth, own | {one.name: _baseline(one, target, prepared, judged) for one in baselines},
+                costs=costs, target=target.name, rows_are=judged.kind, weight=judged.weight, groups=judged.groups,
+                members=_members(fitted, target, metric, learned, judged),
+            )  # fmt: skip
+
+
+def _judged(fitted: Fitted, prepared: Prepared, learned: list[Learned], held: Predictions, run: Run) -> Judged:
+    """The rows that judge, by the way the table was cut."""
+    if prepared.test is not None:
+        parts = [one.member.predict(prepared.test, threads=prepared.options.threads) for one in learned]
+        model = fitted.calibrated(fitted.ensemble.mix(parts))
+        told = f"{prepared.test.rows:,} held-out rows that trained, chose and calibrated nothing"
+        groups = prepared.groups(prepared.test_frame)
+        return Judged(
+            "held-out", told, None, prepared.test.truth, prepared.test.weight, groups, parts, model
+        )  # fmt: skip
+    if prepared.verdict_folds and not run.stopping:
+        used = fitted.ensemble.shares()
+        again = verdict_rows.learn_again(learned, used, prepared, run)
+        if again is not None:
+            rows = verdict_rows.judged_rows(prepared)
+            parts = [{name: values[rows] for name, values in one.items()} for one in again]
+            return _of_dev(prepared, rows, parts, fitted.calibrated(fitted.ensemble.mix(parts)), again=True)
+    rows = prepared.held if prepared.out_of_fold else prepared.calibrate
+    place = np.isin(prepared.held, rows)
+    parts = [{name: values[place] for name, values in one.held.items()} for one in learned]
+    if prepared.out_of_fold:
+        return _of_dev(prepared, rows, parts, held, again=False)
+    return _of_dev(prepared, rows, parts, _calibrated_across(fitted, prepared, fitted.ensemble.mix(parts)), again=False)
+
+
+def _of_dev(
+    prepared: Prepared, rows: np.ndarray, parts: list[Predictions], model: Predictions, *, again: bool
+) -> Judged:
+    truth = {name: values[rows] for name, values in prepared.dev.truth.items()}
+    groups = prepared.groups(prepared.frame)
+    told = verdict_rows.told(prepared, len(rows), again=again)
+    weight, groups = prepared.weight_of(rows), None if groups is None else groups[rows]
+    return Judged("out-of-fold", told, rows, truth, weight, groups, parts, model)
+
+
+def _calibrated_across(fitted: Fitted, prepared: Prepared, mixed: Predictions) -> Predictions:
+    """Predictions of the rows that calibrate, each half at the temperature of the other."""
+    found = {name: values.copy() for name, values in mixed.items()}
+    rows = prepared.calibrate
+    odd = np.arange(len(rows)) % 2 == 1
+    for target in fitted.schema.targets:
+        task, truth = target.task or "regression", prepared.dev.truth[target.name][rows]
+        weight, prediction = prepared.weight_of(rows), mixed[target.name]
+        for half in (odd, ~odd):
+            own = None if weight is None else weight[~half]
+            temperature = fit_temperature(task, truth[~half], prediction[~half], own)
+            found[target.name][half] = apply_temperature(task, prediction[half], temperature)
+    return found
+
+
+def _cost(fitted: Fitted, learned: list[Learned], run: Run) -> Cost:
+    """What the model took: all that was learned, and the members that count."""
+    used = fitted.ensemble.shares()
+    note = "stopped early" if run.interrupted or run.overdue else ""
+    predict_us = sum(one.predict_us for one in learned if one.name in used)
+    return Cost(sum(one.fit_seconds for one in learned), predict_us, note)
+
+
+def _score(fitted: Fitted, target: Column, judged: Judged) -> None:
+    """Every metric; with groups its interval too, since the rows that the model keeps do not tell their group."""
+    truth, model = judged.truth[target.name], judged.model[target.name]
+    metrics = fitted.shown_metrics(target)
+    scores = {metric.name: metric(truth, model, judged.weight) for metric in metrics}
+    fitted.facts["metrics"][target.name] = {k: v for k, v in scores.items() if np.isfinite(v)}
+    if judged.groups is not None:
+        found = {
+            metric.name: interval(
+                metric, truth, model, judged.weight, groups=judged.groups, resamples=SHOWN_RESAMPLES,
+                seed=fitted.recipe.seed,
             )
+            for metric in metrics
+        }  # fmt: skip
+        intervals = {name: [one.low, one.high] for name, one in found.items() if np.isfinite([one.low, one.high]).all()}
+        fitted.facts.setdefault("intervals", {})[target.name] = intervals
 
 
-def _verdict(
-    target: Column,
-    metric: Any,
-    truth: np.ndarray,
-    weight: np.ndarray | None,
-    model: Predictions,
-    baselines: list[Baseline],
-    costs: dict[str, Cost],
-    kind: str,
-    members: Any,
-) -> Verdict:
-    predictions = {"mapsto": model[target.name]} | {one.name: one.predictions[target.name] for one in baselines}
-    return judge(metric, truth, predictions, costs=costs, target=target.name, rows_are=kind, weight=weight,
-                 members=members)  # fmt: skip
+def _decisions(fitted: Fitted, target: Column, prepared: Prepared, judged: Judged) -> np.ndarray:
+    """The model's predictions as the deciding metric shall see them."""
+    threshold, matrix = fitted.thresholds.get(target.name), fitted.costs(target)
+    metric, model = prepared.metrics[target.name], judged.model[target.name]
+    return decided(metric, model, matrix if threshold is None else None, threshold=threshold)
 
 
-def _before_and_after(
-    fitted: Fitted, target: Column, truth: np.ndarray, after: np.ndarray, prepared: Prepared, apart: list[Predictions]
-) -> None:
+def _baseline(one: Baseline, target: Column, prepared: Prepared, judged: Judged) -> np.ndarray:
+    """A baseline's predictions as the deciding metric shall see them: at its own threshold."""
+    prediction = (one.test if judged.rows is None else one.of(judged.rows))[target.name]
+    metric, matrix = prepared.metrics[target.name], costs_of(target, prepared.options)
+    if matrix is None and not (metric.chooses and len(target.classes) == 2):
+        return prediction
+    chosen = np.sort(prepared.choose) if matrix is None else np.zeros(0, dtype=np.int64)
+    threshold = _threshold(target, prepared, chosen, one.of(chosen)[target.name] if matrix is None else prediction[:0])
+    return decided(metric, prediction, matrix if threshold is None else None, threshold=threshold)
+
+
+def _members(fitted: Fitted, target: Column, metric: Metric, learned: list[Learned], judged: Judged) -> Any:
+    """What each member is worth, decided as the model decides."""
+    parts = {one.name: found[target.name] for one, found in zip(learned, judged.parts, strict=True) if found}
+    shares, own = fitted.ensemble.shares(target.name), fitted.of_decisions(target, metric)
+    return worths(own, judged.truth[target.name], parts, shares, judged.weight)
+
+
+def _before_and_after(fitted: Fitted, target: Column, judged: Judged) -> None:
     """Expected calibration error of probabilities as the members gave them, and as they are given out."""
     task = target.task or "regression"
     if task == "regression":
         return
-    before = fitted.ensemble.mix(apart)[target.name]
+    truth, before = judged.truth[target.name], fitted.ensemble.mix(judged.parts)[target.name]
     entry = fitted.facts["calibration"][target.name]
     entry["error_before"] = calibration_error(task, truth, before)
-    entry["error_after"] = calibration_error(task, truth, after)
-
-
-def _judged_on(kind: str, rows: int) -> str:
-    if kind == "held-out":
-        return f"{rows:,} held-out rows that trained, chose and calibrated nothing"
-    if kind == "out-of-fold":
-        return f"{rows:,} out-of-fold rows (approximate: they also chose and calibrated)"
-    return f"{rows:,} validation rows (approximate: they also chose and calibrated; give test= for untouched rows)"
+    entry["error_after"] = calibration_error(task, truth, judged.model[target.name])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mapsto.errors import OptionError
 from mapsto.recipe import Recipe
+from mapsto.table import MARK, absolute, label_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 OWN = "own"
 """Name of a network that the user brought."""
+VALID, TEST = 0.1, 0.2
+"""Shares of the rows that choose and calibrate, and that judge."""
 TREES = ("boosting", "forest", "extra-trees")
 PREDICTORS = (*TREES, "linear-model", "dummy")
 """Members beside networks that may be asked for by name."""
@@ -69,8 +72,12 @@ class Options:
     types: Mapping[str, Any] = field(default_factory=dict)
     module: Any = None
     """A user's own `nn.Module` or network class, given as `network=`."""
-    valid: Any = 0.1
-    test: Any = 0.2
+    patterns: Mapping[str, str] = field(default_factory=dict)
+    """Targets that are found in the names of files: how (`mapsto.table.labels`)."""
+    valid: Any = None
+    """None: what a folder holds for it, else `VALID`."""
+    test: Any = None
+    """None: what a folder holds for it, else `TEST`."""
     split: str = "random"
     device: str = "auto"
     metric: Callable[..., float] | None = None
@@ -88,7 +95,7 @@ class Options:
     def to_json(self) -> dict[str, Any]:
         """What `mapsto.resume` needs to repeat the call; own objects are named, not stored."""
         return {
-            "target": self.targets,
+            "target": [f"{MARK}{self.patterns[name]}" if name in self.patterns else name for name in self.targets],
             "inputs": self.inputs,
             "types": {name: _type_to_json(given) for name, given in self.types.items()},
             "own_network": self.module is not None,
@@ -130,12 +137,18 @@ def _plain(given: Any) -> Any:
     return given.tolist() if hasattr(given, "tolist") else given
 
 
+def is_table(given: Any) -> bool:
+    """Whether `valid=` or `test=` is rows of their own: a path or a frame, no fraction and no "column:value"."""
+    if isinstance(given, str):
+        return ":" not in given or os.path.exists(given)
+    return given is not None and not isinstance(given, float | int)
+
+
 def _path_or_value(given: Any, what: str) -> Any:
-    if isinstance(given, float | int | str):
+    """As JSON, paths from the root: the run may be resumed from another folder."""
+    if not is_table(given):
         return given
-    if isinstance(given, os.PathLike):
-        return os.fspath(given)
-    return f"<{what} given as a frame>"
+    return absolute(given) if isinstance(given, str | os.PathLike) else f"<{what} given as a frame>"
 
 
 def make_options(**given: Any) -> Options:
@@ -144,7 +157,8 @@ def make_options(**given: Any) -> Options:
     network = given.get("network")
     module = None if network is None or isinstance(network, str | list | tuple) else network
     _check_objective(recipe.objective)
-    targets = names(given["target"], "target")
+    patterns = label_patterns(names(given["target"], "target"))
+    targets = list(patterns)
     if not targets:
         message = "target is missing: name the column to predict, for example target='price'"
         raise OptionError(message)
@@ -162,6 +176,7 @@ def make_options(**given: Any) -> Options:
     return Options(
         targets=targets,
         recipe=recipe,
+        patterns={name: pattern for name, pattern in patterns.items() if pattern},
         inputs=None if inputs is None else names(inputs, "inputs"),
         types=dict(given.get("types") or {}),
         module=module,

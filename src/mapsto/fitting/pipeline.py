@@ -14,14 +14,16 @@ import numpy as np
 from mapsto.errors import RunError
 from mapsto.fitted import Fitted
 from mapsto.fitting.baselines import learn_baselines
-from mapsto.fitting.candidates import learn_candidates
+from mapsto.fitting.candidates import candidates, learn_candidates
 from mapsto.fitting.curve import curves
 from mapsto.fitting.judge import calibrate, choose_thresholds, combine, judge_once
 from mapsto.fitting.prepare import Prepared, prepare
+from mapsto.fitting.reading import data_fingerprint, read_rows
+from mapsto.fitting.verdict_rows import plan
 from mapsto.judging.checks import check_target, column_features, leaks, shift
 from mapsto.judging.labels import suspected_labels
 from mapsto.sample import Sample, draw_rows
-from mapsto.table import Note, fingerprint, read
+from mapsto.table import Note
 from mapsto.version import __version__
 
 if TYPE_CHECKING:
@@ -37,17 +39,20 @@ CURVE_SECONDS = 15.0
 """With less time left than this, no learning curve over rows is drawn."""
 MANY_ROWS = 200_000
 MOST_SECONDS = 600.0
-"""A fit of many rows without a given time takes at most this long; with fewer rows nothing looks at a clock."""
+"""A fit without a given time takes at most this long. With many rows it is planned so; with fewer nothing looks at a
+clock until learning has taken `MOST_LEARNING` seconds and is ended."""
+MOST_LEARNING = 0.9 * MOST_SECONDS
 
 
 def fit(data: Any, options: Options, run: Run) -> Fitted:
     """From data to a fitted model; writes the run folder's files if there is one."""
     with run.interrupt():
         _stage(run, "reading", 0.0)
-        table = read(data)
+        table, options = read_rows(data, options)
+        run.most = MOST_LEARNING
         if run.time is None and table.frame.height > MANY_ROWS:
             run.time = MOST_SECONDS
-        found = "-".join(fingerprint(frame) for frame in [table.frame, *table.parts.values()])
+        found = data_fingerprint(table)
         if run.decide("data", lambda: found) != found:
             message = (
                 f"the data changed since this run began (fingerprint {found}, was {run.decided('data')}). "
@@ -55,7 +60,7 @@ def fit(data: Any, options: Options, run: Run) -> Fitted:
             )
             raise RunError(message)
         fitted = _fit(table, options, run)
-        fitted.facts["fingerprint"] = found
+        fitted.facts |= {"fingerprint": found, "patterns": dict(options.patterns)}
         fitted.facts["seconds"] = round(run.elapsed, 1)
         run.tidy()
         _stage(run, "done", 1.0)
@@ -70,11 +75,19 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
         run.event("note", text=note.text)
     baselines = []
     if options.judge:
+        prepared.verdict_folds = plan(prepared, candidates(prepared), run)
         _stage(run, "learning the baselines", 0.05)
         baselines = learn_baselines(prepared, run, None if run.left is None else 0.18 * run.left)
     learned, recipe = learn_candidates(prepared, run)
     if run.interrupted:
         text = "Learning was interrupted: members and baselines may be less than whole ones would have been."
+        prepared.notes.append(Note("warning", text))
+    if run.overdue:
+        run.decide("ended", lambda: f"learning had taken {MOST_LEARNING:.0f} s")
+        text = (
+            f"Learning was ended after {MOST_SECONDS / 60:.0f} minutes, the most that a fit takes unless told "
+            "otherwise: members and baselines may be less than whole ones would have been. Give time= for longer."
+        )
         prepared.notes.append(Note("warning", text))
     _stage(run, "weighing, calibrating and judging", 0.92)
     ensemble, held = combine(learned, prepared)
@@ -89,8 +102,8 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
         held = calibrate(fitted, held, prepared)
     choose_thresholds(fitted, prepared, held)
     if options.judge:
-        judge_once(fitted, prepared, learned, baselines, held)
-        if not run.interrupted and (run.left is None or run.left > CURVE_SECONDS):
+        judge_once(fitted, prepared, learned, baselines, held, run)
+        if not run.interrupted and not run.overdue and (run.left is None or run.left > CURVE_SECONDS):
             fitted.facts["curve"] = curves(prepared, run)
     fitted.facts |= _facts(prepared, learned)
     _samples(fitted, prepared, held)

@@ -9,11 +9,14 @@ import numpy as np
 import polars as pl
 
 from mapsto.errors import DataError, OptionError
+from mapsto.fitting.folds import Folds, cut_folds, groups_of
+from mapsto.fitting.options import TEST, VALID, is_table
 from mapsto.judging.checks import check_inputs
 from mapsto.judging.thresholds import cost_matrix
 from mapsto.metrics import Metric, default, get
 from mapsto.schema import Encoded, Schema, require
-from mapsto.table import Note, Table, check_form, duplicates_across, folds, read, split
+from mapsto.table import Note, Table, check_form, duplicates_across, split
+from mapsto.table.notes import examples, plural
 
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
@@ -41,9 +44,10 @@ class Prepared:
     """Rows of `dev` that choose: stopping, ensemble weights, thresholds."""
     calibrate: np.ndarray
     """Rows of `dev` that calibrate."""
-    folds: list[tuple[np.ndarray, np.ndarray]]
+    folds: Folds
     out_of_fold: bool
-    """Whether `choose` and `calibrate` are all of `dev`, predicted out of fold."""
+    """Whether `choose` and `calibrate` are the rows of `dev` that `folds` predict out of fold: all, or with a split by
+    time the later half."""
     metrics: dict[str, Metric]
     notes: list[Note]
     rows: np.ndarray
@@ -52,12 +56,43 @@ class Prepared:
     """Development rows as the user gave them (shared memory, no copy), for examples and similar rows."""
     test_frame: pl.DataFrame | None = None
     how: str = "random"
-    facts: dict[str, Any] = field(default_factory=dict)
+    verdict_folds: Folds = field(default_factory=list)
+    """Without test rows: on what the contenders are learned again to be judged (`fitting/verdict_rows.py`)."""
 
     @property
     def held(self) -> np.ndarray:
         """Rows of `dev` with predictions that their models did not learn from."""
         return self.choose if self.out_of_fold else np.concatenate([self.choose, self.calibrate])
+
+    @property
+    def chooses(self) -> bool:
+        """Whether some target needs a threshold that is chosen on rows: a metric that chooses between two classes."""
+        return any(
+            self.metrics[target.name].chooses
+            and target.task == "classification"
+            and len(target.classes) == 2
+            and costs_of(target, self.options) is None
+            for target in self.schema.targets
+        )
+
+    @property
+    def timed(self) -> bool:
+        """Whether rows are split by time, so that nothing may learn from what is later than the rows it judges."""
+        return self.options.split.startswith("time:")
+
+    def groups(self, frame: pl.DataFrame | None) -> np.ndarray | None:
+        """A code a row where rows are split by group: these are judged together. None otherwise."""
+        return None if frame is None else groups_of(frame, self.options)
+
+    def cut(self, rows: np.ndarray, count: int) -> Folds:
+        """Folds of some rows of `dev`, cut as the split asks for, as row numbers of `dev`."""
+        frame = self.frame[rows]
+        found = cut_folds(frame, _strata(frame, self.schema), self.options, count)
+        return [(rows[inside], rows[outside]) for inside, outside in found]
+
+    def weight_of(self, rows: np.ndarray) -> np.ndarray | None:
+        """Weights of rows of `dev`, if rows have weights."""
+        return None if self.dev.weight is None else self.dev.weight[rows]
 
     def encode(self, frame: pl.DataFrame) -> Encoded:
         """Other rows of the same table, with truth and weight."""
@@ -97,24 +132,20 @@ def prepare(table: Table, options: Options) -> Prepared:
     position[dev_rows] = np.arange(len(dev_rows))
     train = position[cut.train]
     schema.learn(frame, dev_rows if small else cut.train, guided=not small)
+    notes += _infinite(schema, frame)
     dev = encode(schema, dev_frame, options)
     test = encode(schema, frame[cut.test], options) if len(cut.test) else None
     count = options.recipe.folds or (MANY_FOLDS if len(dev_rows) > MANY else SMALL_FOLDS)
-    fold_rows = folds(
-        len(dev_rows),
-        None if strata is None else strata[dev_rows],
-        _groups(dev_frame, options),
-        count,
-        options.recipe.seed,
-    )
+    fold_rows = cut_folds(dev_frame, None if strata is None else strata[dev_rows], options, count)
     everything = np.arange(len(dev_rows))
+    predicted = np.sort(np.concatenate([outside for _, outside in fold_rows]))
     if len(cut.test):
         notes += duplicates_across(frame, cut, options.targets)
     return Prepared(
         options, schema, dev, test,
         train=everything if small else train,
-        choose=everything if small else position[cut.choose],
-        calibrate=everything if small else position[cut.calibrate],
+        choose=predicted if small else position[cut.choose],
+        calibrate=predicted if small else position[cut.calibrate],
         folds=fold_rows, out_of_fold=small, metrics=deciding_metrics(schema, options), notes=notes, rows=dev_rows,
         frame=dev_frame, test_frame=frame[cut.test] if len(cut.test) else None, how=given or cut.how,
     )  # fmt: skip
@@ -127,7 +158,7 @@ def claim(frame: pl.DataFrame, options: Options) -> Schema:
     if how == "group":
         aside.add(column)
     for given in (options.valid, options.test):
-        if isinstance(given, str) and ":" in given:
+        if isinstance(given, str) and not is_table(given):
             aside.add(given.partition(":")[0])
     inputs = options.inputs
     if inputs is None:
@@ -191,23 +222,26 @@ def _put_positive_last(schema: Schema, positive: Any) -> None:
     if positive is None:
         return
     able = [target for target in schema.targets if target.task == "classification"] or schema.targets
-    having = [target for target in able if str(positive) in map(str, target.classes)]
-    for target in having or able[:1]:
-        target.put_last(positive)
+    meant = [(target, one) for target in able for one in target.classes if _same_class(one, positive)]
+    for target, one in meant or [(able[0], positive)]:
+        target.put_last(one)
+
+
+def _same_class(one: Any, named: Any) -> bool:
+    """Whether a class is named by its text; true and false in any case, as files and the command line write them."""
+    return str(one) == str(named) or (isinstance(one, bool) and str(one).casefold() == str(named).casefold())
 
 
 def _gather(table: Table, options: Options) -> tuple[pl.DataFrame, Any, Any, str]:
     """All rows as one frame; what validation and test rows are in it; and in words where they came from."""
-    found: dict[str, Any] = {"valid": options.valid, "test": options.test}
+    found: dict[str, Any] = {
+        "valid": VALID if options.valid is None else options.valid,
+        "test": TEST if options.test is None else options.test,
+    }
     frames = [table.frame]
     given = []
-    for role, value in found.items():
-        if role in table.parts:
-            frames.append(table.parts[role])
-        elif not isinstance(value, float | int) and not (isinstance(value, str) and ":" in value):
-            frames.append(read(value).frame)
-        else:
-            continue
+    for role in [role for role in found if role in table.parts]:
+        frames.append(table.parts[role])
         require(frames[-1], options.targets)
         if not frames[-1].height:
             message = f"the {role} table has no rows; give some, a fraction, or {role}=0"
@@ -229,14 +263,6 @@ def _strata(frame: pl.DataFrame, schema: Schema) -> np.ndarray | None:
 def _labelled(frame: pl.DataFrame, schema: Schema) -> np.ndarray:
     """Rows in which at least one target is there."""
     return np.asarray(np.any([frame[target.name].is_not_null().to_numpy() for target in schema.targets], axis=0))
-
-
-def _groups(frame: pl.DataFrame, options: Options) -> np.ndarray | None:
-    how, _, column = options.split.partition(":")
-    if how != "group":
-        return None
-    codes: np.ndarray = frame[column].cast(pl.String).fill_null("").rank("dense").to_numpy()
-    return codes
 
 
 def encode(schema: Schema, frame: pl.DataFrame, options: Options) -> Encoded:
@@ -265,6 +291,24 @@ def _weights(frame: pl.DataFrame, name: str) -> np.ndarray:
         )
         raise DataError(message)
     return weight
+
+
+def _infinite(schema: Schema, frame: pl.DataFrame) -> list[Note]:
+    """A note for each column with infinite cells, which are learned from as missing."""
+    notes = []
+    for column in [*schema.inputs, *schema.targets]:
+        cells = frame[column.name]
+        if not (cells.dtype.is_float() or cells.dtype == pl.String):
+            continue
+        rows = cells.cast(pl.Float64, strict=False).is_infinite().arg_true()
+        rows = rows.filter(pl.Series(column.malformed(cells.gather(rows)), dtype=pl.Boolean))
+        if len(rows):
+            text = (
+                f"Column {column.name!r} has {plural(len(rows), 'infinite cell')}, first in row {rows[0]:,}: counted "
+                "as missing."
+            )
+            notes.append(Note("repair", text, column.name, examples(rows), len(rows)))
+    return notes
 
 
 def _left_out_note(column: Column) -> Note:

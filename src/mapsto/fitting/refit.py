@@ -38,17 +38,20 @@ def refit(fitted: Fitted, prepared: Prepared, learned: list[Learned], run: Run) 
         device=prepared.options.device,
     )
     used = fitted.ensemble.shares()
-    fitted.ensemble.members = [_again(one, work, prepared, run) if one.name in used else one.member for one in learned]
+    fitted.ensemble.members = [
+        _again(one, work, prepared, run, frame) if one.name in used else one.member for one in learned
+    ]
     text = f"Retrained on all {frame.height:,} rows after judging; the figures are those of the model judged before."
     fitted.notes.append(Note("info", text))
 
 
-def _again(one: Learned, work: Work, prepared: Prepared, run: Run) -> Member:
+def _again(one: Learned, work: Work, prepared: Prepared, run: Run, frame: pl.DataFrame) -> Member:
     work.label = f"refit {one.name}: "
     work.recipe = one.recipe
     work.seconds = None if run.left is None else min(one.fit_seconds, run.left)
     fresh = make(one.kind, prepared.options.module)
     if not isinstance(one.member, Bagged):
         return fresh.fit(work)
-    count = len(one.member.members)
-    return Bagged(fresh, folds(work.train.rows, None, None, count, work.seed)).fit(work)
+    # Nothing is judged here: the rows outside only say when to stop, so by time too all rows may teach.
+    count, groups = len(one.member.members), prepared.groups(frame)
+    return Bagged(fresh, folds(work.train.rows, None, groups, count, work.seed)).fit(work)

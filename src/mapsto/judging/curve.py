@@ -59,6 +59,7 @@ def learning_curve(
     *,
     fractions: Sequence[float] = (0.25, 0.5, 1.0),
     weight: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
     seed: int = 0,
 ) -> Curve:
     """Fit on parts of the training rows and say what twice the rows would bring.
@@ -70,6 +71,7 @@ def learning_curve(
         rows: number of training rows at fraction 1.
         fractions: at least three different ones, rising.
         weight: of the rows that judge, or None.
+        groups: a code for each of these rows, or None; rows with the same code are drawn together.
         seed: of the bootstrap draws.
 
     Raises:
@@ -81,7 +83,7 @@ def learning_curve(
         raise OptionError(message)
     predictions = [fit(float(share)) for share in shares]
     values = np.array([metric(truth, prediction, weight) for prediction in predictions])
-    sample = scores(metric, truth, predictions, weight, seed=seed)
+    sample = scores(metric, truth, predictions, weight, groups=groups, seed=seed)
     sizes = np.rint(shares * rows)
     at = float(2 * sizes[-1])
     ahead = extrapolate(sizes, values[:, None], at, metric.sign)[0]

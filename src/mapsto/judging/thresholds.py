@@ -9,6 +9,7 @@ that reaches a wanted sensitivity or specificity.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,53 @@ def decide(prediction: np.ndarray, matrix: np.ndarray | None = None, *, threshol
     return np.asarray(prediction.argmax(axis=1), dtype=np.int64)
 
 
+def decided(
+    metric: Metric, prediction: np.ndarray, matrix: np.ndarray | None = None, *, threshold: float | None = None
+) -> np.ndarray:
+    """Probabilities as a metric that chooses shall see them: 1 for the class chosen, 0 for the others.
+
+    Other metrics get them as they are, and so does a metric where there is neither matrix nor threshold.
+
+    >>> decided(get("f1", "classification"), np.array([[0.7, 0.3], [0.9, 0.1]]), threshold=0.2)
+    array([[0., 1.],
+           [1., 0.]])
+    """
+    plain = matrix is None and threshold is None
+    if plain or not metric.chooses or metric.task != "classification" or not np.isfinite(prediction).all():
+        return prediction
+    return np.asarray(np.eye(prediction.shape[1])[decide(prediction, matrix, threshold=threshold)])
+
+
+def cheapest(metric: Metric, matrix: np.ndarray) -> Metric:
+    """The same figure when the class of least expected cost is chosen (`Metric.at` sets a threshold instead)."""
+    if not metric.chooses:
+        return metric
+    return replace(metric, prepare=lambda truth, p: metric.prepare(truth, decided(metric, p, matrix)))
+
+
+def chosen_threshold(
+    metric: Metric,
+    matrix: np.ndarray | None,
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    weight: np.ndarray | None = None,
+) -> float | None:
+    """The threshold for two classes: from the costs, or the best for a metric that chooses; None for other targets.
+
+    Args:
+        metric: the figure that decides.
+        matrix: costs `[truth, predicted]`, or None.
+        truth: rows that choose, never those that judge.
+        prediction: of these rows.
+        weight: `(rows,)`, or None.
+    """
+    if metric.task != "classification" or prediction.shape[1] != 2:
+        return None
+    if matrix is not None:
+        return cost_threshold(matrix)
+    return best_threshold(metric, truth, prediction, weight) if metric.chooses else None
+
+
 def best_threshold(
     metric: Metric, truth: np.ndarray, prediction: np.ndarray, weight: np.ndarray | None = None
 ) -> float:
@@ -136,11 +184,11 @@ def reaching(
 
 
 def _candidates(probability: np.ndarray) -> np.ndarray:
-    """Thresholds between neighbouring probabilities, thinned evenly by rows, and 0.5."""
+    """Thresholds between neighbouring probabilities, thinned evenly by rows, one below all, and 0.5."""
     own = np.unique(probability)
     if len(own) > _CANDIDATES:
         own = np.unique(np.quantile(probability, np.linspace(0, 1, _CANDIDATES)))
-    return np.unique(np.append((own[1:] + own[:-1]) / 2, 0.5))
+    return np.unique(np.concatenate([own[:1] / 2, (own[1:] + own[:-1]) / 2, [0.5]]))
 
 
 def _entries(costs: Mapping[Any, Any]) -> list[tuple[Any, Any, Any]]:
@@ -159,7 +207,8 @@ def _entries(costs: Mapping[Any, Any]) -> list[tuple[Any, Any, Any]]:
 
 def _code(value: Any, classes: Sequence[Any]) -> int:
     """Code of a class, named by its value or, as in a file or on the command line, by its text."""
-    known: dict[Any, int] = {str(own): code for code, own in enumerate(classes)}
+    known: dict[Any, int] = {str(own).lower(): code for code, own in enumerate(classes) if isinstance(own, bool)}
+    known |= {str(own): code for code, own in enumerate(classes)}
     known |= {own: code for code, own in enumerate(classes)}
     if value in known:
         return known[value]

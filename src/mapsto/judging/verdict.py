@@ -150,6 +150,7 @@ def judge(
     target: str = "",
     rows_are: str = "held-out",
     weight: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
     members: list[Worth] | None = None,
     seed: int = 0,
 ) -> Verdict:
@@ -165,13 +166,15 @@ def judge(
         target: name of the target.
         rows_are: what the rows are, for the sentence: "held-out" or "out-of-fold".
         weight: `(rows,)`, or None.
+        groups: a code a row; rows with the same code are drawn together by the bootstrap.
         members: what each member is worth, to be kept with the verdict.
         seed: of the bootstrap draws.
     """
     costs = costs or {}
     names = [model, *(name for name in predictions if name != model)]
     values = np.array([metric(truth, predictions[name], weight) for name in names])
-    sample = scores(metric, truth, [predictions[name] for name in names], weight, seed=seed) if len(truth) else None
+    each = [predictions[name] for name in names]
+    sample = scores(metric, truth, each, weight, groups=groups, seed=seed) if len(truth) else None
     found: list[Contender] = []
     for place, name in enumerate(names):
         drawn = np.empty((2, 0)) if sample is None else np.stack([sample[place], sample[0] - sample[place]])

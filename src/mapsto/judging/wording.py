@@ -27,9 +27,11 @@ def sentence(label: str, where: str, model: Contender, best: Contender | None, a
     """
     low, high = (None, None) if best is None else (best.ahead_low, best.ahead_high)
     places = 3 if low is None or high is None else decimals(high - low)
-    text = f"On {where} {model.name} scores {label} {figure(model.value, places)}"
+    said = f" ({model.note})" if model.note else ""
+    text = f"On {where} {model.name}{said} scores {label} {figure(model.value, places)}"
     if best is not None:
-        text += f"; {best.name}, the best baseline, {figure(best.value, places)}"
+        note = f" ({best.note})" if best.note else ""
+        text += f"; {best.name}{note}, the best baseline, {figure(best.value, places)}"
         text += "" if best.ahead is None else f"; {model.name} is {side(best.ahead, places, verb=True)}"
     if low is not None and high is not None:
         text += f" ({_INTERVAL}: {side(low, places)} to {side(high, places)})"

@@ -67,14 +67,16 @@ class Network(Member):
 
     def embed(self, encoded: Encoded) -> np.ndarray:
         """What the network sees in each row before its heads, the mean of its views: `(rows, D)` float32."""
+        import numpy as np
         import torch
 
-        from mapsto.composition import to_tensors
-
+        composition = self.composition
+        width = composition.heads[0].weight.shape[1]  # type: ignore[index]
+        found = np.empty((encoded.rows, width), dtype=np.float32)
         with torch.inference_mode():
-            composition = self.composition
-            h_BKD = composition.features(composition.encode(to_tensors(encoded)))
-            found: np.ndarray = h_BKD.mean(dim=1).numpy()
+            for start, stop, blocks in composition.chunks(encoded):
+                h_BKD = composition.features(composition.encode(blocks))
+                found[start:stop] = h_BKD.mean(dim=1)[: stop - start].numpy()
         return found
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mapsto.networks.perceptron import Perceptron
     from mapsto.networks.residual import Residual
     from mapsto.networks.tabm import TabM
+    from mapsto.networks.treelstm import TreeLSTM
 
 __all__ = ["NETWORKS", "FTTransformer", "Linear", "Perceptron", "Residual", "TabM", "describe", "get"]
 
@@ -32,6 +33,20 @@ _CLASSES = {
     "residual": "Residual",
     "tabm": "TabM",
     "ft-transformer": "FTTransformer",
+    "lenet": "LeNet",
+    "convnet": "Convnet",
+    "resnet": "ResNet",
+    "vit": "ViT",
+    "treelstm": "TreeLSTM",
+    "bag": "Bag",
+    "textcnn": "TextCNN",
+    "rnn": "RNN",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "tcn": "TCN",
+    "additive-attention": "Attentive",
+    "transformer": "Transformer",
+    "hierarchical": "Hierarchical",
 }
 
 

@@ -133,6 +133,16 @@ class Encoding(Options):
     bag_width: int = option(32, low=1, high=1024, doc="vector of a bag (set, text), layout flat")
     token_width: int = option(64, low=1, high=1024, doc="vector of every column, layout tokens")
     sense_width: int = option(128, low=1, high=4096, doc="vector of a word, a frame, a node")
+    word_dropout: float = option(0.1, low=0.0, high=0.95, doc="share of a text's words read as unknown in training")
+    picture_flip: str = option("auto", among=("auto", "yes", "no"), doc="mirror pictures; auto: those in colour")
+    picture_shift: float = option(0.08, low=0.0, high=0.5, doc="how far pictures are moved in training, of their side")
+    picture_rotate: float = option(0.0, low=0.0, high=180.0, doc="how far pictures are turned in training, degrees")
+    picture_erase: float = option(0.0, low=0.0, high=1.0, doc="share of a picture's area that is hidden in training")
+    picture_brightness: float = option(0.0, low=0.0, high=1.0, doc="how far brightness and contrast are varied")
+    sound_shift: float = option(0.1, low=0.0, high=0.5, doc="how far recordings are moved in training, of their picture")
+    sound_masks: float = option(0.1, low=0.0, high=0.5, doc="largest share of bands, and of time, silenced in training")
+    sound_loudness: float = option(0.3, low=0.0, high=3.0, doc="how far loudness is varied in training, deviations")
+    sound_noise: float = option(0.1, low=0.0, high=3.0, doc="noise added to a spectrogram in training, deviations")
     column_dropout: float = option(0.0, low=0.0, high=0.95, doc="share of columns hidden from a row in training")
 
 

@@ -91,6 +91,7 @@ def find(fitted: Fitted, seconds: float = SECONDS) -> Findings:
 def _metrics(fitted: Fitted, target: Column, sample: Sample) -> list[Scored]:
     """Every metric; where the rows kept are a sample of those judged on, the interval is scaled to those judged on."""
     known = fitted.facts.get("metrics", {}).get(target.name, {})
+    intervals = fitted.facts.get("intervals", {}).get(target.name, {})
     truth, prediction = sample.encoded.truth[target.name], sample.predictions[target.name]
     judged = fitted.facts.get("judged_rows", len(truth))
     narrower = float(np.sqrt(len(truth) / max(judged, len(truth))))
@@ -100,6 +101,9 @@ def _metrics(fitted: Fitted, target: Column, sample: Sample) -> list[Scored]:
         own = verdict.contenders[0] if verdict is not None else None
         if own is not None and own.metric == metric.name and None not in (own.value, own.low, own.high):
             found.append(Scored(metric, Interval(own.value, own.low, own.high)))  # type: ignore[arg-type]
+            continue
+        if metric.name in intervals and metric.name in known:
+            found.append(Scored(metric, Interval(known[metric.name], *intervals[metric.name])))
             continue
         here = interval(metric, truth, prediction, resamples=_RESAMPLES, seed=fitted.recipe.seed)
         value = known.get(metric.name)

@@ -1,12 +1,12 @@
 """Live progress on standard error: the stage, how far it is, the figure so far, and the time left.
 
-On a terminal one bar is redrawn in place; elsewhere (a log file, a pipe) each stage is one line.
+On a terminal one bar is redrawn in place; elsewhere (a log file, a pipe) stages are lines.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from mapsto.errors import OptionError
 
@@ -60,6 +60,39 @@ class Listener:
         if self._bar is not None:
             self._bar.update(self._task, completed=1.0, detail="")
             self._bar.stop()
+
+
+class Lines:
+    """A plain line now and then, for a log file or a pipe: changes of stage, or how far a long one is.
+
+    >>> import io
+    >>> said = io.StringIO()
+    >>> lines = Lines(file=said)
+    >>> for second in range(0, 30, 3):
+    ...     lines({"kind": "stage", "text": f"stage {second}", "elapsed": second})
+    >>> said.getvalue().splitlines()
+    ['[   0 s] stage 0', '[  12 s] stage 12', '[  24 s] stage 24']
+    """
+
+    def __init__(self, every: float = 10.0, file: TextIO | None = None) -> None:
+        self._every = every
+        self._file = file
+        self._next = 0.0
+        self._stage = "reading"
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Print a line if the last is long enough ago."""
+        if event["kind"] == "stage":
+            self._stage = event["text"]
+        if event["kind"] not in ("stage", "progress") or event["elapsed"] < self._next:
+            return
+        self._next = event["elapsed"] + self._every
+        line = f"[{event['elapsed']:4.0f} s] {self._stage}"
+        if event["kind"] == "progress":
+            line += f": {_steps(event)}"
+        if event.get("left") is not None:
+            line += f", about {event['left']:.0f} s left"
+        print(line, file=self._file or sys.stderr, flush=True)
 
 
 def _steps(event: dict[str, Any]) -> str:

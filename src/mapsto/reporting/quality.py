@@ -57,7 +57,8 @@ def verdict_section(fitted: Fitted) -> Html:
     if not fitted.verdicts:
         return section("verdict", "Verdict", soft("This model was not judged against baselines."))
     note = soft(
-        "All contenders learned from the same data and are judged on the same rows. The bar is the 95 % interval, "
+        "All contenders learned from the same data and are judged on the same rows: "
+        f"{fitted.facts.get('judged_on', 'rows held out')}. The bar is the 95 % interval, "
         "found by drawing these rows anew a thousand times; the difference is paired, so what makes a row hard cancels."
     )
     return section("verdict", "Verdict", note, per_target(fitted, lambda target: _verdict(fitted, target)))
@@ -133,7 +134,11 @@ def _members(verdict: Verdict, label: str) -> Html | None:
 def quality_section(fitted: Fitted, found: Findings) -> Html:
     """Metrics with intervals, then where the errors are."""
     judged = fitted.facts.get("judged_on", "the rows that the model keeps")
-    lead = soft(f"Measured on {judged}. Intervals hold 95 % of the figures that rows drawn anew would give.")
+    shown = 0 if fitted.held is None else len(fitted.held)
+    lead = soft(
+        f"Measured on {judged}. Intervals hold 95 % of the figures that rows drawn anew would give. Pictures are of "
+        f"{plural(shown, 'row')} that the model did not learn from and keeps."
+    )
     return section(
         "quality", "How good it is", lead, per_target(fitted, lambda target: _quality(fitted, target, found))
     )

@@ -74,10 +74,15 @@ def duplicates_across(frame: pl.DataFrame, cut: Split, targets: Sequence[str]) -
     return notes
 
 
-def _enough_rows(frame: pl.DataFrame) -> None:
+def require_rows(frame: pl.DataFrame) -> None:
+    """Refuse a table that is only a header."""
     if frame.height == 0:
         message = f"the table has a header ({', '.join(frame.columns[:8])}) but no rows; expected rows to learn from"
         raise DataError(message)
+
+
+def _enough_rows(frame: pl.DataFrame) -> None:
+    require_rows(frame)
     if frame.height == 1:
         message = "the table has one row (1 sample); expected at least 2, and some hundred for a model worth having"
         raise DataError(message)

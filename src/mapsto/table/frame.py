@@ -19,6 +19,8 @@ Kind = Literal["path", "polars", "pandas", "pyarrow", "dict"]
 
 _SLICE = 1_000_000
 """Rows hashed at once: bounds the memory of joining strings."""
+_SLICE_BYTES = 256 << 20
+"""The same for cells that are whole files or pictures, in bytes."""
 
 
 @dataclass
@@ -33,6 +35,8 @@ class Table:
         notes: what was found and mended while reading.
         parts: for a folder, the frames of its "valid" and "test" tables (`frame` holds "train").
         like: the user's own object where its index should be given back (see `give_back`).
+        names: columns that say where a row comes from, such as the name of its file: a fit leaves them aside, unless
+            told otherwise, and predictions carry them over.
     """
 
     frame: pl.DataFrame
@@ -42,6 +46,7 @@ class Table:
     notes: list[Note] = field(default_factory=list)
     parts: dict[str, pl.DataFrame] = field(default_factory=dict)
     like: Any = field(default=None, repr=False)
+    names: tuple[str, ...] = ()
 
 
 def fingerprint(frame: pl.DataFrame) -> str:
@@ -62,9 +67,20 @@ def fingerprint(frame: pl.DataFrame) -> str:
 def column_digest(series: pl.Series) -> str:
     """A hash of the values of one column in their order; names do not matter."""
     state = hashlib.sha256()
-    for start in range(0, len(series), _SLICE):
-        _feed(state, series.slice(start, _SLICE))
+    step = _rows_at_once(series)
+    for start in range(0, len(series), step):
+        _feed(state, series.slice(start, step))
     return state.hexdigest()
+
+
+def _rows_at_once(series: pl.Series) -> int:
+    """Rows to hash at once; it follows from the values alone, as the hash must."""
+    size = 0
+    if series.dtype == pl.Binary:
+        size = int(series.bin.size().sum())
+    elif isinstance(series.dtype, pl.Array):
+        size = 8 * len(series) * int(np.prod(series.dtype.shape))
+    return max(1, min(_SLICE, len(series) * _SLICE_BYTES // size)) if size else _SLICE
 
 
 def _feed(state: hashlib._Hash, series: pl.Series) -> None:

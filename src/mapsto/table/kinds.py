@@ -12,11 +12,15 @@ from narwhals import dependencies
 
 from mapsto.errors import DataError
 from mapsto.table.frame import Kind
+from mapsto.table.pixels import as_cells
 
 ACCEPTED = (
     "a path (csv, tsv, jsonl, json, parquet, arrow, feather, xlsx; also .gz and .zip) or a folder with train, valid "
     "and test tables, a pandas, polars or pyarrow table, or a dict of columns"
 )
+
+_DIMENSIONS = (1, 3, 4, 5)
+"""Of an array: a value a row, or a grey or coloured picture, or a clip."""
 
 
 def from_object(data: Any) -> tuple[pl.DataFrame, Kind]:
@@ -94,10 +98,14 @@ def _require_unique(names: list[str]) -> None:
 def _from_mapping(data: Mapping[Any, Any]) -> pl.DataFrame:
     columns = []
     for name, values in data.items():
-        if isinstance(values, str | bytes) or not hasattr(values, "__len__") or getattr(values, "ndim", 1) != 1:
+        if (
+            isinstance(values, str | bytes)
+            or not hasattr(values, "__len__")
+            or getattr(values, "ndim", 1) not in _DIMENSIONS
+        ):
             shape = getattr(values, "shape", None)
             seen = f"an array of shape {shape}" if shape is not None else f"a {type(values).__name__}"
-            message = f"column {name!r} is {seen}; expected a list or an array with one value a row"
+            message = f"column {name!r} is {seen}; expected a list or an array with one value (or one picture) a row"
             raise DataError(message)
         columns.append(_from_values(str(name), values))
     _require_unique([series.name for series in columns])
@@ -124,7 +132,11 @@ def _from_values(name: str, values: Any) -> pl.Series:
         values = values.tolist()
     if isinstance(values, np.ndarray):
         return pl.Series(name, np.ascontiguousarray(values), nan_to_null=False)
-    return pl.Series(name, list(values), strict=False)
+    return _listed(name, list(values))
+
+
+def _listed(name: str, values: list[Any]) -> pl.Series:
+    return pl.Series(name, as_cells(values), strict=False)
 
 
 def _from_pandas(data: Any) -> pl.DataFrame:
@@ -147,7 +159,7 @@ def _pandas_series(name: str, series: Any) -> pl.Series:
         except (TypeError, ValueError, OverflowError, NotImplementedError):
             found = None  # Arrow has no type for a mixture; as values below it becomes text
     if found is None or isinstance(found.dtype, pl.Extension):
-        found = pl.Series(name, _pandas_values(series), strict=False)
+        found = _listed(name, _pandas_values(series))
     if str(dtype) == "category" and found.dtype == pl.String:
         found = found.cast(pl.Categorical)
     return found.alias(name)

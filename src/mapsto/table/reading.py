@@ -15,31 +15,36 @@ from mapsto.table import kinds
 from mapsto.table.binary import read_arrow, read_excel, read_parquet
 from mapsto.table.delimited import read_delimited
 from mapsto.table.frame import Table
+from mapsto.table.listing import absolute, fixed_folder, is_pattern, matching
+from mapsto.table.media import nothing_in, read_media
 from mapsto.table.notes import Note
+from mapsto.table.paths import beside
 from mapsto.table.records import read_json, read_json_lines
 from mapsto.table.sources import Source, sources, stem
+from mapsto.table.suffixes import (
+    ARROW,
+    DELIMITED,
+    EXCEL,
+    FORMS,
+    JSON_LINES,
+    PACKED,
+    PARQUET,
+    ROLES,
+    names_table,
+    role_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-DELIMITED = (".csv", ".tsv", ".tab", ".psv", ".txt", ".dat", ".data")
-JSON_LINES = (".jsonl", ".ndjson")
-ARROW = (".arrow", ".feather", ".ipc")
-PARQUET = (".parquet", ".pq")
-EXCEL = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-FORMS = (*DELIMITED, *JSON_LINES, ".json", *PARQUET, *ARROW, *EXCEL)
-PACKED = (".gz", ".zip")
-ROLES = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid",
-         "dev": "valid", "test": "test", "testing": "test"}  # fmt: skip
-"""File and folder names that say what their rows are for."""
 
 
 def read(data: Any, *, sheet: str | int | None = None, align: bool = False) -> Table:
     """Read a table.
 
     Args:
-        data: a path (see `FORMS`, plain or in .gz or .zip), a folder or zip with train, valid and test tables, a
-            pandas, polars or pyarrow table, a dict of columns, or a `Table`.
+        data: a path (see `FORMS`, plain or in .gz or .zip), a folder or zip with train, valid and test tables, or of
+            pictures, sounds, texts or clips (see `media`), a pattern of files such as "digits/*.wav", a pandas, polars
+            or pyarrow table, a dict of columns, or a `Table`.
         sheet: for Excel, the sheet's name or number (from 1).
         align: keep broken records of text files as rows of nulls instead of setting them aside, so that row i is
             still the file's i-th record.
@@ -63,20 +68,39 @@ def read(data: Any, *, sheet: str | int | None = None, align: bool = False) -> T
 
 
 def _read_path(path: Path, *, sheet: str | int | None, align: bool) -> Table:
-    if not path.exists():
+    pattern = is_pattern(path)
+    if not (pattern or path.exists()):
         raise DataError(_not_found(path))
     try:
-        if path.is_dir():
-            tables, notes = _folder(path, sheet=sheet, align=align)
-        else:
-            found, notes = sources(path)
-            tables = {name: _read_source(s, sheet, align=align) for name, s in found.items() if _is_table(s, found)}
+        table = read_media(path) or _read_tables(path, sheet=sheet, align=align)
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror or error}"
         raise DataError(message) from error
+    name = fixed_folder(path).resolve().name if pattern else path.resolve().name if path.is_dir() else stem(path)
+    return replace(table, kind="path", name=name, origin=absolute(path))
+
+
+def _read_tables(path: Path, *, sheet: str | int | None, align: bool) -> Table:
+    """The tables that a path, a folder or a pattern leads to, as one."""
+    if path.is_dir():
+        tables, notes = _folder(path, sheet=sheet, align=align)
+    else:
+        tables, notes = _files(matching(path) if is_pattern(path) else [path], sheet=sheet, align=align)
+    if not tables:
+        raise DataError(nothing_in(path))
     table = _assembled(tables, str(path))
-    name = path.name if path.is_dir() else stem(path)
-    return replace(table, kind="path", name=name, origin=str(path.resolve()), notes=[*notes, *table.notes])
+    return replace(table, notes=[*notes, *table.notes])
+
+
+def _files(paths: Iterable[Path], *, sheet: str | int | None, align: bool) -> tuple[dict[str, Table], list[Note]]:
+    """The tables of some files by name; a zip may hold several."""
+    tables, notes = dict[str, Table](), list[Note]()
+    for path in paths:
+        found, more = sources(path)
+        read = {name: _read_source(s, sheet, align=align) for name, s in found.items() if _is_table(s, found)}
+        tables |= {name if name not in tables else path.name: beside(t, path.parent) for name, t in read.items()}
+        notes += more
+    return tables, notes
 
 
 def _is_table(source: Source, beside: dict[str, Source]) -> bool:
@@ -122,37 +146,26 @@ def _folder(path: Path, *, sheet: str | int | None, align: bool) -> tuple[dict[s
     """The tables of a folder by name; a folder inside whose name is a role is one table, its files one below the
     other.
     """
-    tables, notes = dict[str, Table](), list[Note]()
-    for entry in sorted(path.iterdir()):
+    entries = [entry for entry in sorted(path.iterdir()) if not entry.name.startswith(".")]
+    files = [e for e in entries if e.is_file() and (names_table(e.name) or e.suffix.lower() == ".zip")]
+    tables, notes = _files(files, sheet=sheet, align=align)
+    for entry in entries:
         if entry.is_dir() and entry.name.lower() in ROLES:
             inner, more = _folder(entry, sheet=sheet, align=align)
-            if not inner:
-                message = f"{entry} holds no table; expected files ending in {', '.join(FORMS)}"
-                raise DataError(message)
-            tables[entry.name] = _stacked(inner, str(entry))
-            notes += more
-        elif entry.is_file() and _table_suffix(entry):
-            found, more = sources(entry)
-            read = {name: _read_source(s, sheet, align=align) for name, s in found.items() if _is_table(s, found)}
-            tables |= {name if name not in tables else entry.name: table for name, table in read.items()}
+            if inner:
+                tables[entry.name] = _stacked(inner, str(entry))
+            else:
+                more.append(Note("info", f"The folder {str(entry)!r} holds no table and was not read."))
             notes += more
     return tables, notes
 
 
-def _table_suffix(path: Path) -> bool:
-    inner = path.with_suffix("").suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
-    return inner in FORMS or inner == ".zip"
-
-
 def _assembled(tables: dict[str, Table], where: str) -> Table:
     """Several tables as one with its parts: by their roles, or one below the other where all have the same columns."""
-    if not tables:
-        message = f"{where} holds no table; expected files ending in {', '.join(FORMS)} (or .gz of these)"
-        raise DataError(message)
     roles: dict[str, list[str]] = {}
     for name in tables:
-        if role := _role(name):
-            roles.setdefault(role, []).append(name)
+        if found := role_of(name):
+            roles.setdefault(found, []).append(name)
     if "train" not in roles or len(tables) == 1:
         return _stacked(tables, where)
     parts: dict[str, Table] = {}
@@ -169,17 +182,6 @@ def _assembled(tables: dict[str, Table], where: str) -> Table:
         text += f" Not used: {ignored}."
     notes.append(Note("info", text))
     return replace(train, parts={role: table.frame for role, table in parts.items()}, notes=[*train.notes, *notes])
-
-
-def _role(name: str) -> str | None:
-    """The role that a table's name states: "test", "adult_test", "2020-train".
-
-    >>> _role("adult_test"), _role("latest")
-    ('test', None)
-    """
-    words = Path(name).name.lower().replace("-", "_").replace(".", "_").split("_")
-    found = [ROLES[word] for word in (words[-1], words[0]) if word in ROLES]
-    return found[0] if found else None
 
 
 def _stacked(tables: dict[str, Table], where: str) -> Table:

@@ -28,6 +28,8 @@ MOST_RATIO = 250
 FREE = 32 << 20
 MOST_MEMBERS = 10_000
 _CHUNK = 1 << 20
+DAMAGE = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError)
+"""Errors of unpacking bytes that are damaged or cut off."""
 
 
 @dataclass(frozen=True)
@@ -102,36 +104,36 @@ def unpacking(name: str) -> Iterator[None]:
     """Damage found while unpacking, told as a `DataError`."""
     try:
         yield
-    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (*DAMAGE, NotImplementedError, RuntimeError) as error:
         message = f"{name} cannot be unpacked: {error}. It is damaged or cut off; expected a whole gz or zip file."
         raise DataError(message) from error
 
 
 def _gunzip(path: Path) -> bytes:
     with unpacking(path.name), gzip.open(path, "rb") as file:
-        return _limited(file, path.name, path.stat().st_size, MOST_UNPACKED)
+        return limited(file, path.name, path.stat().st_size, MOST_UNPACKED)
 
 
 def _unzip(path: Path) -> tuple[dict[str, Source], list[Note]]:
     found: dict[str, Source] = {}
     left = MOST_UNPACKED
     with unpacking(path.name), zipfile.ZipFile(path) as archive:
-        members, notes = _members(archive, path.name)
-        for info in members:
+        infos, notes = members(archive, path.name, MOST_MEMBERS)
+        for info in infos:
             inner = PurePosixPath(info.filename)
             name = f"{inner} in {path.name}"
             with archive.open(info) as file:
-                data = _limited(file, name, info.compress_size, left)
+                data = limited(file, name, info.compress_size, left)
             left -= len(data)
             found[str(inner.with_suffix(""))] = Source(name, inner.suffix.lower(), data=data)
     return found, notes
 
 
-def _members(archive: zipfile.ZipFile, name: str) -> tuple[list[zipfile.ZipInfo], list[Note]]:
-    """Members that may be tables; a note names those whose names or kind are not those of a plain file inside."""
+def members(archive: zipfile.ZipFile, name: str, most: int) -> tuple[list[zipfile.ZipInfo], list[Note]]:
+    """Members that may be read; a note names those whose names or kind are not those of a plain file inside."""
     infos = archive.infolist()
-    if len(infos) > MOST_MEMBERS:
-        message = f"{name} holds {len(infos):,} files; expected at most {MOST_MEMBERS:,}. Pack only the tables."
+    if len(infos) > most:
+        message = f"{name} holds {len(infos):,} files; expected at most {most:,}. Pack only what is to be read."
         raise DataError(message)
     plain, unsafe = [], []
     for info in infos:
@@ -155,16 +157,21 @@ def _safe(info: zipfile.ZipInfo) -> bool:
     return bool(parts) and not (name.startswith("/") or "\\" in name or ":" in name or ".." in parts or is_link)
 
 
-def _limited(file: IO[bytes] | gzip.GzipFile, name: str, packed: int, most: int) -> bytes:
+def limited(file: IO[bytes] | gzip.GzipFile, name: str, packed: int, most: int) -> bytes:
     """All bytes of a packed file, unless it grows past the limits."""
     pieces, size = [], 0
     while piece := file.read(_CHUNK):
         size += len(piece)
         pieces.append(piece)
-        if size > most or (size > FREE and size > MOST_RATIO * packed):
-            message = (
-                f"{name} was refused: {packed:,} packed bytes unpack to more than {size:,}; expected at most "
-                f"{MOST_RATIO} times as much and {MOST_UNPACKED >> 30} GiB. If you trust it, unpack it yourself first."
-            )
-            raise DataError(message)
+        grown_too_far(name, packed, size, most)
     return b"".join(pieces)
+
+
+def grown_too_far(name: str, packed: int, unpacked: int, most: int) -> None:
+    """Refuse what has unpacked to more than the limits allow."""
+    if unpacked > most or (unpacked > FREE and unpacked > MOST_RATIO * packed):
+        message = (
+            f"{name} was refused: {packed:,} packed bytes unpack to more than {unpacked:,}; expected at most "
+            f"{MOST_RATIO} times as much and {MOST_UNPACKED >> 30} GiB. If you trust it, unpack it yourself first."
+        )
+        raise DataError(message)

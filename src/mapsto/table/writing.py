@@ -42,14 +42,7 @@ def write(frame: pl.DataFrame, path: str | os.PathLike[str]) -> Path:
     """
     target = Path(os.fspath(path))
     packed = target.suffix.lower() == ".gz"
-    suffix = target.with_suffix("").suffix.lower() if packed else target.suffix.lower()
-    writer = _WRITERS.get(suffix)
-    if writer is None:
-        message = f"cannot write {target.name!r}: expected a name ending in {', '.join(_WRITERS)} (or .csv.gz)"
-        raise OptionError(message)
-    if not target.parent.is_dir():
-        message = f"cannot write {str(target)!r}: the folder {str(target.parent)!r} does not exist"
-        raise OptionError(message)
+    writer = require_writable(target)
     aside = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
     try:
         with aside.open("wb") as file:
@@ -65,6 +58,29 @@ def write(frame: pl.DataFrame, path: str | os.PathLike[str]) -> Path:
     finally:
         aside.unlink(missing_ok=True)
     return target
+
+
+def require_writable(path: str | os.PathLike[str]) -> Writer:
+    """What writes a file of this name; `OptionError` if nothing does, or its folder does not exist."""
+    target = Path(os.fspath(path))
+    suffix = target.with_suffix("").suffix.lower() if target.suffix.lower() == ".gz" else target.suffix.lower()
+    writer = _WRITERS.get(suffix)
+    if writer is None:
+        message = f"cannot write {target.name!r}: expected a name ending in {', '.join(_WRITERS)} (or .csv.gz)"
+        raise OptionError(message)
+    require_folder(target)
+    return writer
+
+
+def require_folder(path: str | os.PathLike[str]) -> None:
+    """`OptionError` if the folder of a file to be written does not exist, or the name is that of a folder."""
+    target = Path(os.fspath(path))
+    if not target.parent.is_dir():
+        message = f"cannot write {str(target)!r}: the folder {str(target.parent)!r} does not exist"
+        raise OptionError(message)
+    if target.is_dir():
+        message = f"cannot write {str(target)!r}: it is a folder; name a file in it"
+        raise OptionError(message)
 
 
 def csv_text(frame: pl.DataFrame) -> str:

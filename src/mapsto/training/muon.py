@@ -1,8 +1,9 @@
-"""Muon: momentum whose every update is made orthogonal, for hidden matrices.
+"""Muon: momentum whose every update is made orthogonal, for hidden matrices and the kernels of convolutions.
 
 The update of a matrix is replaced by the nearest matrix whose singular values are all about 1, so that rare directions
-are learned as fast as common ones. Jordan et al. 2024 (kellerjordan.github.io/posts/muon); the scale that lets it use
-AdamW's learning rates is from Liu et al. 2025 (arXiv 2502.16982).
+are learned as fast as common ones; a kernel `(out, in, height, width)` is the matrix `(out, in * height * width)`.
+Jordan et al. 2024 (kellerjordan.github.io/posts/muon); the scale that lets it use AdamW's learning rates is from Liu
+et al. 2025 (arXiv 2502.16982).
 
 PyTorch's own (`torch.optim.Muon`) orthogonalises in bfloat16 whatever the device; on processors without matrix units
 that took 20 times as long as float32 here, so this one computes in the precision that the device is fast in.
@@ -45,7 +46,7 @@ def orthogonalized(matrix: Tensor) -> Tensor:
 
 
 class Muon(Optimizer):
-    """Nesterov momentum, orthogonalised; weight decay as in AdamW. Every parameter must be a matrix."""
+    """Nesterov momentum, orthogonalised; weight decay as in AdamW. Every parameter must be a matrix or a kernel."""
 
     def __init__(self, params: Any, lr: float, momentum: float = 0.95) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": 0.0})
@@ -63,9 +64,9 @@ class Muon(Optimizer):
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(parameter)
         average = state["momentum"].lerp_(gradient, 1.0 - momentum)
-        ahead = gradient.lerp(average, momentum)
+        ahead = gradient.lerp(average, momentum).flatten(1)
         if has_matrix_units(parameter.device):
             ahead = ahead.bfloat16()
-        size = 0.2 * math.sqrt(max(parameter.shape))  # the root mean square of an AdamW update
+        size = 0.2 * math.sqrt(max(ahead.shape))  # the root mean square of an AdamW update
         parameter.mul_(1.0 - group["lr"] * group["weight_decay"])
-        parameter.add_(orthogonalized(ahead).to(parameter.dtype), alpha=-group["lr"] * size)
+        parameter.add_(orthogonalized(ahead).to(parameter.dtype).view(parameter.shape), alpha=-group["lr"] * size)

@@ -117,11 +117,16 @@ def _adamw(groups: Groups, rate: float, momentum: float) -> list[Optimizer]:
 
 
 def _muon(groups: Groups, rate: float, momentum: float) -> list[Optimizer]:
-    """Muon, at its authors' momentum of 0.95, for hidden matrices; AdamW for the rest, at the same rate."""
+    """Muon, at its authors' momentum of 0.95, for hidden matrices and for the kernels of convolutions over pictures;
+    AdamW for the rest, at the same rate.
+    """
     hidden: Groups = []
     rest: Groups = []
     for group in groups:
-        wide = [group["matrices"] and p.ndim == 2 and min(p.shape) >= _MUON_MIN_SIDE for p in group["params"]]
+        wide = [
+            group["matrices"] and p.ndim in (2, 4) and min(len(p), p.numel() // len(p)) >= _MUON_MIN_SIDE
+            for p in group["params"]
+        ]
         for into, chosen in ((hidden, True), (rest, False)):
             if own := [p for p, w in zip(group["params"], wide, strict=True) if w == chosen]:
                 into.append(group | {"params": own})

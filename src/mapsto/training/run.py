@@ -71,6 +71,8 @@ class Run:
         self.decisions: dict[str, Json] = {}
         """Decisions taken or replayed so far; a recipe's count once they have been asked for."""
         self.interrupted = False
+        self.most: float | None = None
+        """Seconds after which work ends although no time was given: a safety net that nothing is planned by."""
         self._given = dict(decisions or {})
         self._kept: dict[str, modelfile.State] = {}
         self._lock = threading.RLock()
@@ -94,7 +96,12 @@ class Run:
     @property
     def stopping(self) -> bool:
         """Whether work should end with what it has: the user said so, or the time is used up."""
-        return self.interrupted or self.left == 0.0
+        return self.interrupted or self.left == 0.0 or self.overdue
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a run without a time has taken as long as it may (`most`)."""
+        return self.time is None and self.most is not None and self.elapsed > self.most
 
     @contextmanager
     def interrupt(self) -> Iterator[None]:

@@ -151,8 +151,8 @@ class SensePart(Part):
     def shape(self, sense: Sense, options: dict[str, Any]) -> tuple[int, ...]:
         """What a network is told of one cell before it is made (`DataSize.shape`).
 
-        `(channels, height, width)` of a picture, `(usual length, width)` of a sequence, `(usual nodes, width)` of a
-        tree, `(frames, channels, height, width)` of a clip.
+        `(channels, height, width)` of a picture, `(usual length, width)` of a sequence, `(usual nodes, classes that
+        nodes are judged by, width)` of a tree, `(frames, channels, height, width)` of a clip.
         """
         raise TypeError(f"{type(self).__name__} does not say its shape as a {sense}")
 
@@ -162,3 +162,7 @@ class SensePart(Part):
         It returns the tuple of arguments that networks of this sense take. `options`: see `Encoding`.
         """
         raise TypeError(f"{type(self).__name__} brings no front: define it")
+
+    def holds(self, block: Block) -> bool:
+        """Whether a block from a model file can be one of this part: type, shape, ranges; offsets are sound already."""
+        raise TypeError(f"{type(self).__name__} cannot check a block: define `holds`")

@@ -59,7 +59,8 @@ class _Teacher:
         self.learning = derive(work.recipe.learning, self.rows.rows, architecture, self.targets)
         spare = work.train.rows - self.rows.rows
         asked = work.recipe.learning.pretrain
-        enough = spare >= _SPARE_ROWS and spare >= _SPARE_SHARE * self.rows.rows
+        cells = {"numbers", "codes"} & work.schema.parts.keys()
+        enough = bool(cells) and spare >= _SPARE_ROWS and spare >= _SPARE_SHARE * self.rows.rows
         self.pretrains = enough if asked is None else asked
 
     def teach(self) -> Taught:

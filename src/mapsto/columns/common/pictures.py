@@ -1,0 +1,139 @@
+"""Pictures of a column packed into one array of bytes, and the part that networks read."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from mapsto.columns.common.parts import Block, Sense, SensePart
+from mapsto.columns.common.pixels import UNREADABLE, channels_last, pixels, quiet, side_lengths
+from mapsto.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mapsto.columns.common.picture_cells import Sources
+
+IN_MEMORY = 2**30
+"""Bytes up to which packed pictures lie in memory; more lie in a file."""
+_CHUNK = 32
+
+
+@dataclass(frozen=True)
+class PicturePart(SensePart):
+    """A picture a row, uint8 `(rows, height, width, channels)`; 0 everywhere where it is missing."""
+
+    height: int = 32
+    width: int = 32
+    channels: int = 3
+    mean: tuple[float, ...] = (127.5, 127.5, 127.5)
+    """Of the training pictures, for each channel, in [0, 255]."""
+    deviation: tuple[float, ...] = (64.0, 64.0, 64.0)
+    group: ClassVar[str] = "picture"
+    senses: ClassVar[tuple[Sense, ...]] = ("picture",)
+    network: ClassVar[str] = "resnet"
+
+    def shape(self, sense: Sense, options: dict[str, Any]) -> tuple[int, ...]:
+        """`(channels, height, width)`."""
+        return self.channels, self.height, self.width
+
+    def front(self, sense: Sense, options: dict[str, Any]) -> nn.Module:
+        """Standardised, and varied in training (`networks/blocks/pictures.py`)."""
+        from mapsto.networks.blocks.pictures import Augmentation, PictureFront
+
+        return PictureFront(self.mean, self.deviation, Augmentation.chosen(options, colour=self.channels > 1))
+
+    def holds(self, block: Block) -> bool:
+        """Bytes of the part's size."""
+        size = (self.height, self.width, self.channels)
+        return isinstance(block, np.ndarray) and block.dtype == np.uint8 and block.shape[1:] == size
+
+
+def sizes(found: Sources) -> np.ndarray:
+    """Height and width of the pictures that can be read, int64 `(pictures, 2)`; of files, the headers are read."""
+    if isinstance(found, np.ndarray):
+        found = [found[0]] if len(found) else []
+
+    def size(source: Any) -> tuple[int, int] | None:
+        try:
+            return side_lengths(source)
+        except UNREADABLE:
+            return None
+
+    with quiet(), ThreadPoolExecutor(_threads()) as pool:
+        known = [each for each in pool.map(size, [s for s in found if s is not None]) if each is not None]
+    return np.array(known, dtype=np.int64).reshape(-1, 2)
+
+
+def packed(found: Sources, height: int, width: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """All pictures at one size, decoded in parallel.
+
+    Returns:
+        uint8 `(rows, height, width, channels)`, 0 where there is no picture; and boolean `(rows,)`: which rows have
+        one that could be read. Arrays that fit already are not copied (so the result may be read-only).
+    """
+    if isinstance(found, np.ndarray) and (ready := _as_they_are(found, (height, width, channels))) is not None:
+        return ready, np.ones(len(found), dtype=bool)
+    into, read = _room((len(found), height, width, channels)), np.zeros(len(found), dtype=bool)
+
+    def fill(start: int) -> None:
+        for row in range(start, min(start + _CHUNK, len(found))):
+            source = found[row]
+            if source is None:
+                continue
+            try:
+                into[row] = pixels(source, height, width, channels)
+            except UNREADABLE:
+                continue
+            read[row] = True
+
+    with quiet(), ThreadPoolExecutor(_threads()) as pool:
+        for _ in pool.map(fill, range(0, len(found), _CHUNK)):
+            pass
+    return into, read
+
+
+def _as_they_are(found: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray | None:
+    """Arrays of just this size; where one is black, a copy in which it is 1 (see `pixels`)."""
+    try:
+        if not len(found) or channels_last(found[0]).shape != shape:
+            return None
+    except ValueError:
+        return None
+    every = found[..., None] if found.ndim == 3 else found if found.shape[1:] == shape else np.moveaxis(found, 1, -1)
+    black = ~found.reshape(len(found), -1).any(axis=1)
+    if black.any():
+        every = every.copy()
+        every[black] = 1
+    return np.ascontiguousarray(every)
+
+
+def _room(shape: tuple[int, ...]) -> np.ndarray:
+    """Zeros in memory, or in a temporary file that vanishes with the array.
+
+    Raises:
+        DataError: the disk has no room for the file.
+    """
+    size = int(np.prod(shape))
+    if size <= IN_MEMORY:
+        return np.zeros(shape, dtype=np.uint8)
+    with tempfile.TemporaryFile() as file:
+        try:
+            if hasattr(os, "posix_fallocate"):  # where room is not reserved, a full disk would end the process
+                os.posix_fallocate(file.fileno(), 0, size)
+            return np.asarray(np.memmap(file, np.uint8, "w+", shape=shape))
+        except OSError as error:
+            message = (
+                f"{shape[0]:,} pictures of {shape[2]} x {shape[1]} need {size / 2**30:.1f} GiB of temporary files in "
+                f"{tempfile.gettempdir()!r}: {error}. Make room, set TMPDIR, or give a smaller size."
+            )
+            raise DataError(message) from error
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,225 @@
+"""Rows of steps: lists of numbers or of vectors, each a row of its own length, and their statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from mapsto.columns.common.cells import as_text, is_text, missing
+from mapsto.columns.common.parts import Block, Ragged, Sense, SensePart
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_NUMBERS = r"[^\s,;\[\]]+"
+_LISTED = r"^\s*\[[^\[\]]*\]\s*$"
+_QUANTILES = {"10 %": 0.1, "median": 0.5, "90 %": 0.9}
+STATISTICS = ("mean", "deviation", "least", "most", "first", "last", "slope", *_QUANTILES)
+"""What `statistics` finds of each channel."""
+
+
+@dataclass(frozen=True)
+class StepsPart(SensePart):
+    """A row of steps, `Ragged` of float32 `(steps, channels)`; empty where it is missing."""
+
+    channels: int = 1
+    usual: int = 1
+    """Steps that a row usually has."""
+    group: ClassVar[str] = "steps"
+    senses: ClassVar[tuple[Sense, ...]] = ("sequence",)
+    network: ClassVar[str] = "gru"
+
+    def shape(self, sense: Sense, options: dict[str, Any]) -> tuple[int, ...]:
+        """`(usual length, channels)`."""
+        return self.usual, self.channels
+
+    def front(self, sense: Sense, options: dict[str, Any]) -> nn.Module:
+        """Side by side, filled up with zeros (`networks/blocks/frames.py`)."""
+        from mapsto.networks.blocks.frames import StepsFront
+
+        return StepsFront()
+
+    def holds(self, block: Block) -> bool:
+        """Finite numbers, so many a step."""
+        if not isinstance(block, Ragged) or block.values.dtype != np.float32:
+            return False
+        return block.values.shape[1:] == (self.channels,) and bool(np.isfinite(block.values).all())
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of all rows, one after another."""
+
+    values: np.ndarray
+    """float64 `(steps, channels)`; NaN where a number is missing or infinite."""
+    lengths: np.ndarray
+    """int64 `(rows,)`: steps of each row; 0 where it is missing or malformed."""
+    malformed: np.ndarray
+    """Boolean `(rows,)`: cells that are no row of steps of so many channels."""
+
+
+def is_steps(dtype: pl.DataType) -> bool:
+    """Whether cells of this dtype are lists of numbers, or lists of lists of numbers.
+
+    >>> is_steps(pl.List(pl.Int8)), is_steps(pl.Array(pl.Float32, (5, 3))), is_steps(pl.List(pl.String))
+    (True, True, False)
+    """
+    depth, inner = _unnested(dtype)
+    return depth in (1, 2) and inner.is_numeric() and not inner.is_decimal()
+
+
+def share_of_lists(cells: pl.Series) -> float:
+    """The share of texts that are numbers in square brackets.
+
+    >>> share_of_lists(pl.Series(["[1, 2.5]", "[3 nan]", "[a, b]", "1, 2"]))
+    0.5
+    """
+    listed = cells.filter(cells.str.contains(_LISTED))
+    known = _parsed(listed).list.eval(pl.element().is_not_null().all()).list.first()
+    return float(known.sum() or 0) / max(1, len(cells))
+
+
+def channels_of(cells: pl.Series) -> int:
+    """The commonest number of channels of the steps; 1 for plain numbers."""
+    if is_text(cells.dtype) or _unnested(cells.dtype)[0] < 2:
+        return 1
+    widths = cells.cast(_listed(cells.dtype)).drop_nulls().explode(empty_as_null=False).list.len().drop_nulls()
+    return int(widths.mode().min() or 1)  # type: ignore[arg-type]
+
+
+def steps_of(series: pl.Series, channels: int, longest: int) -> Steps:
+    """The first `longest` steps of every row; cells of another dtype hold none.
+
+    >>> found = steps_of(pl.Series([[1, None, 2], [], None]), 1, 2)
+    >>> found.values.tolist(), found.lengths.tolist(), found.malformed.tolist()
+    ([[1.0], [nan]], [2, 0, 0], [False, False, False])
+    """
+    lists = _lists(series)
+    if lists is None:
+        rows = len(series)
+        return Steps(np.zeros((0, channels)), np.zeros(rows, np.int64), _present(series))
+    cut = lists.list.head(longest)
+    good = _present(series) & cut.is_not_null().to_numpy()
+    vectors = isinstance(cut.dtype, pl.List) and isinstance(cut.dtype.inner, pl.List)
+    if vectors:
+        good &= _all_so_wide(cut, channels)
+    elif channels != 1:
+        good &= (cut.list.len() == 0).fill_null(False).to_numpy()
+    lengths = np.where(good, cut.list.len().fill_null(0).to_numpy(), 0).astype(np.int64)
+    flat = cut.filter(pl.Series(lengths > 0, dtype=pl.Boolean)).explode()
+    numbers = (flat.explode() if vectors else flat).cast(pl.Float64).fill_null(np.nan).to_numpy()
+    values = np.where(np.isfinite(numbers), numbers, np.nan).reshape(-1, channels)
+    return Steps(values, lengths, _present(series) & ~good)
+
+
+def _lists(series: pl.Series) -> pl.Series | None:
+    """Cells as lists of numbers, or of lists of them; None where they are of another kind."""
+    if is_text(series.dtype):
+        cells = as_text(series)
+        return _parsed(cells.set(~cells.str.contains(_LISTED).fill_null(False), None))
+    return series.cast(_listed(series.dtype)) if is_steps(series.dtype) else None
+
+
+def _parsed(texts: pl.Series) -> pl.Series:
+    number = pl.element().cast(pl.Float64, strict=False)
+    return texts.cast(pl.String).str.extract_all(_NUMBERS).list.eval(number)
+
+
+def _listed(dtype: pl.DataType) -> pl.DataType:
+    return pl.List(pl.Float64) if _unnested(dtype)[0] == 1 else pl.List(pl.List(pl.Float64))
+
+
+def _unnested(dtype: pl.DataType) -> tuple[int, pl.DataType]:
+    depth = 0
+    while isinstance(dtype, pl.List | pl.Array):
+        depth, dtype = depth + 1, dtype.inner  # type: ignore[assignment]
+    return depth, dtype
+
+
+def _present(series: pl.Series) -> np.ndarray:
+    """Boolean `(rows,)`: cells that are there; text is where it is not blank."""
+    if not is_text(series.dtype):
+        return np.asarray(~missing(series))
+    return (as_text(series).str.strip_chars().str.len_bytes() > 0).fill_null(False).to_numpy()
+
+
+def _all_so_wide(lists: pl.Series, channels: int) -> np.ndarray:
+    """Boolean `(rows,)`: every vector of the row has so many numbers."""
+    wrong = pl.element().list.len().fill_null(0) != channels
+    return lists.list.eval(wrong.any()).list.first().fill_null(False).not_().to_numpy()
+
+
+def statistics(steps: Ragged, which: tuple[str, ...] = STATISTICS) -> np.ndarray:
+    """float32 `(rows, channels, len(which))`: figures of each channel of each row, NaN of empty rows.
+
+    The slope is the change from the first to the last step along the straight line that fits best.
+
+    >>> statistics(Ragged(np.array([[1.0], [2.0], [6.0]]), np.array([0, 3, 3])), ("mean", "slope")).tolist()
+    [[[3.0, 5.0]], [[nan, nan]]]
+    """
+    lengths, (_, channels) = np.diff(steps.offsets), steps.values.shape
+    found = np.full((len(lengths), channels, len(which)), np.nan, dtype=np.float32)
+    rows = np.flatnonzero(lengths)
+    if len(rows):
+        known = _Known(steps.values.astype(np.float64), steps.offsets[rows], lengths[rows])
+        for place, name in enumerate(which):
+            found[rows, :, place] = known.quantile(_QUANTILES[name]) if name in _QUANTILES else getattr(known, name)
+    return found
+
+
+class _Known:
+    """Steps of rows that are not empty, one after another, and figures of them, each `(rows, channels)`."""
+
+    def __init__(self, x: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> None:
+        self.x, self.starts, self.lengths, self.n = x, starts, lengths, lengths[:, None]
+        self.row = np.repeat(np.arange(len(lengths)), lengths)
+
+    def sums(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(np.add.reduceat(x, self.starts))
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        return np.asarray(self.sums(self.x) / self.n)
+
+    @cached_property
+    def apart(self) -> np.ndarray:
+        """What each step is from the mean of its row."""
+        return np.asarray(self.x - self.mean[self.row])
+
+    @property
+    def deviation(self) -> np.ndarray:
+        return np.asarray(np.sqrt(self.sums(self.apart**2) / self.n))
+
+    @property
+    def least(self) -> np.ndarray:
+        return np.asarray(np.minimum.reduceat(self.x, self.starts))
+
+    @property
+    def most(self) -> np.ndarray:
+        return np.asarray(np.maximum.reduceat(self.x, self.starts))
+
+    @property
+    def first(self) -> np.ndarray:
+        return np.asarray(self.x[self.starts])
+
+    @property
+    def last(self) -> np.ndarray:
+        return np.asarray(self.x[self.starts + self.lengths - 1])
+
+    @property
+    def slope(self) -> np.ndarray:
+        place = (np.arange(len(self.x)) - self.starts[self.row]) / np.maximum(self.n[self.row, 0] - 1, 1) - 0.5
+        spread = self.sums(place * place)[:, None]
+        return np.where(self.n > 1, self.sums(self.apart * place[:, None]) / spread, 0.0)
+
+    @cached_property
+    def ordered(self) -> np.ndarray:
+        """The numbers of each row in rising order, channel by channel."""
+        return np.stack([column[np.lexsort([column, self.row])] for column in self.x.T], axis=1)
+
+    def quantile(self, share: float) -> np.ndarray:
+        return np.asarray(self.ordered[self.starts + np.rint(share * (self.lengths - 1)).astype(np.int64)])

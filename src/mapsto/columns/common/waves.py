@@ -1,0 +1,134 @@
+"""One recording, from a path, bytes or samples to one channel of samples at a given rate.
+
+What is opened may come from a stranger. A header is never believed: samples are read in blocks, until there are no
+more or enough, so that what is allocated follows what is there. Whatever is wrong with a recording ends in one of
+`UNREADABLE`; what was read before it went wrong is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from fractions import Fraction
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Source = str | bytes | np.ndarray
+"""A path, the bytes of a file, or samples `(length,)`."""
+
+MOST_BYTES = 2**30
+"""Larger files are refused."""
+RATES = (500, 768_000)
+"""Samples a second of recordings that are read."""
+UNREADABLE = (OSError, RuntimeError, ValueError, TypeError, MemoryError, EOFError, OverflowError)
+"""What reading a damaged recording may raise."""
+_BLOCK = 2**16
+_CHANNELS = 32
+_TERMS = 1000
+"""Rates are taken to have a ratio of whole numbers up to this: an error of a thousandth in pitch at most."""
+
+
+def header(source: Source, own_rate: int) -> tuple[int, float]:
+    """Rate and seconds that a recording claims to have.
+
+    Raises:
+        UNREADABLE: it is no recording.
+    """
+    if isinstance(source, np.ndarray):
+        return own_rate, len(source) / own_rate
+    with _opened(source) as file:
+        return file.samplerate, file.frames / file.samplerate
+
+
+def samples(source: Source, rate: int, seconds: float) -> np.ndarray:
+    """float32 `(length,)` in [-1, 1], the mean of all channels, cut after `seconds`.
+
+    Args:
+        source: samples that are given are taken to have this rate.
+        rate: of what is returned.
+        seconds: read at most.
+
+    Raises:
+        UNREADABLE: it is no recording, or has no sample.
+    """
+    if isinstance(source, np.ndarray):
+        found = source[: int(seconds * rate)]
+        if not len(found) or not np.isfinite(found).all():
+            message = "there are no samples, or not all are numbers"
+            raise ValueError(message)
+        return np.clip(found, -1, 1).astype(np.float32)
+    with _opened(source) as file:
+        own = file.samplerate
+        blocks = list(_blocks(file, int(seconds * own) + 1))
+    return resampled(np.concatenate(blocks), own, rate)
+
+
+def resampled(x: np.ndarray, own: int, rate: int) -> np.ndarray:
+    """Samples at another rate, low-passed so that nothing folds back.
+
+    >>> len(resampled(np.zeros(44_100, np.float32), 44_100, 16_000))
+    16000
+    """
+    if own == rate:
+        return x
+    from scipy.signal import resample_poly
+
+    ratio = Fraction(rate, own).limit_denominator(_TERMS)
+    found: np.ndarray = resample_poly(x, max(1, ratio.numerator), ratio.denominator).astype(np.float32)
+    return found
+
+
+def readable(source: Source) -> bool:
+    """Whether a recording has a sample: exactly where `samples` does not raise."""
+    try:
+        if isinstance(source, np.ndarray):
+            return len(samples(source, RATES[1], 1.0)) > 0
+        with _opened(source) as file:
+            return next(_blocks(file, 1), None) is not None
+    except UNREADABLE:
+        return False
+
+
+def _blocks(file: Any, most: int) -> Iterator[np.ndarray]:
+    """Blocks of samples, at most about so many, the mean of the channels; what is damaged ends them.
+
+    Raises:
+        UNREADABLE: not even the first block can be read.
+    """
+    read = 0
+    while read < most:
+        try:
+            block = file.read(_BLOCK, dtype="float32", always_2d=True)
+        except UNREADABLE:
+            if read:
+                return
+            raise
+        if not len(block):
+            if read:
+                return
+            message = "it holds no samples"
+            raise ValueError(message)
+        read += len(block)
+        yield np.clip(np.nan_to_num(block.mean(axis=1, dtype=np.float32)), -1, 1)
+
+
+def _opened(source: str | bytes) -> Any:
+    """The file, checked for what it says of itself."""
+    import soundfile
+
+    if isinstance(source, str):
+        about = os.stat(source)
+        if not stat.S_ISREG(about.st_mode) or about.st_size > MOST_BYTES:
+            message = f"it is no file, or larger than {MOST_BYTES >> 20} MiB"
+            raise ValueError(message)
+    file = soundfile.SoundFile(source if isinstance(source, str) else BytesIO(source))
+    if not RATES[0] <= file.samplerate <= RATES[1] or not 1 <= file.channels <= _CHANNELS:
+        file.close()
+        message = f"it says {file.samplerate} samples a second and {file.channels} channels"
+        raise ValueError(message)
+    return file

@@ -1,0 +1,300 @@
+"""Images: pictures by path, as the bytes of a file, or as arrays of pixels."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+
+from mapsto.columns.base import Column, Features, Guide
+from mapsto.columns.common.cells import BLANKS, as_text, is_text, missing, sample
+from mapsto.columns.common.picture_cells import is_array, scale_of, share_of_paths, sources, surely_pixels
+from mapsto.columns.common.pictures import PicturePart, packed, sizes
+from mapsto.columns.common.pixels import UNREADABLE, quiet, side_lengths
+from mapsto.columns.common.state import State
+from mapsto.columns.common.thumbnails import Thumbnails
+from mapsto.errors import ColumnRefused, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mapsto.columns.common.parts import Part, Ragged
+
+_TRIED = 40
+"""Cells that a claim opens."""
+_LEARN_ROWS = 5_000
+_SUMMARY_ROWS = 500
+_SMALLEST, _LARGEST = 8, 1024
+_CAP, _CAP_OF_MANY, _MANY_ROWS = 128, 64, 20_000
+"""Longer sides are shrunk to this, and to this for many rows."""
+_REMEMBERED = 8
+_LEVELS = tuple(range(0, 257, 16))
+_DATA = "data:application/octet-stream;base64,"
+
+
+@dataclass
+class Image(Column):
+    """A picture. It cannot be a target.
+
+    Cells are paths, the bytes of a file (png, jpg, gif, bmp, webp, tiff, ppm), or numbers in two or three dimensions.
+    Every picture is brought to one size, its proportions kept; classical learners read mean colours and the main
+    components of small copies.
+
+    >>> import numpy as np, polars as pl
+    >>> cells = pl.Series("digit", np.arange(4 * 28 * 28, dtype=np.uint8).reshape(4, 28, 28))
+    >>> column = Image.claim(cells, name="digit")
+    >>> column.learn(cells)
+    >>> column.encode(cells)[0].shape
+    (4, 28, 28, 1)
+    """
+
+    type: ClassVar[str] = "image"
+
+    size: int | tuple[int, int] | None = None
+    """Height and width that networks see, or the side of a square; None: the median of the training pictures, at most
+    128, of many rows 64."""
+    channels: int | None = None
+    """1 for grey, 3 for colour; None: grey where all training pictures are."""
+
+    _shape: tuple[int, int, int] = field(default=(32, 32, 3), init=False)
+    _mean: tuple[float, ...] = field(default=(127.5,) * 3, init=False)
+    _deviation: tuple[float, ...] = field(default=(64.0,) * 3, init=False)
+    _scale: float = field(default=1.0, init=False)
+    _thumbnails: Thumbnails = field(init=False)
+    _known: dict[tuple[str, int, int], np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        sides = [self.size] * 2 if isinstance(self.size, int) else list(self.size or (_SMALLEST, _SMALLEST))
+        if len(sides) != 2 or not all(type(side) is int and _SMALLEST <= side <= _LARGEST for side in sides):
+            message = f"an image's size={self.size!r}: a side or (height, width) has {_SMALLEST} to {_LARGEST} pixels"
+            raise OptionError(message)
+        if self.channels not in (None, 1, 3):
+            message = f"an image's channels={self.channels!r} must be 1 (grey) or 3 (colour)"
+            raise OptionError(message)
+        self.size = None if self.size is None else (sides[0], sides[1])
+        self._thumbnails = Thumbnails.learn(np.zeros((0, *self._shape), np.uint8))
+
+    @classmethod
+    def claim(cls, series: pl.Series, *, name: str, target: bool = False) -> Self:
+        """Paths that end like pictures and can be opened, bytes that are pictures, and arrays that may be."""
+        if target:
+            message = "a picture cannot be predicted yet"
+            raise ColumnRefused(message)
+        if is_array(series.dtype):
+            return cls(name=name, reason=_why_pixels(series))
+        if not (series.dtype == pl.Binary or is_text(series.dtype)):
+            message = f"cells are {series.dtype}, not paths, bytes or pixels"
+            raise ColumnRefused(message)
+        cells = sample(series)
+        if is_text(series.dtype) and share_of_paths(as_text(cells)) < 0.5:
+            message = "text that does not end like the names of pictures"
+            raise ColumnRefused(message)
+        tried = sample(cells, _TRIED)
+        found = sizes(sources(tried))
+        what = "bytes" if series.dtype == pl.Binary else "paths"
+        if not len(tried) or 2 * len(found) < len(tried):
+            message = f"{what}, but only {len(found)} of {len(tried)} open as pictures" + (
+                f", {tried[0]!r} does not: is the current folder right?" if what == "paths" and not len(found) else ""
+            )
+            raise ColumnRefused(message)
+        height, width = np.median(found, axis=0).astype(int)
+        return cls(name=name, reason=f"{what} of pictures, {width} x {height} pixels in the middle")
+
+    # -- learn and encode
+
+    def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
+        """Size, colour or grey, mean colours, and the components of small copies."""
+        self._known.clear()
+        some = sample(series, _LEARN_ROWS)
+        self._scale = scale_of(some) if is_array(some.dtype) else 1.0
+        found = sources(some, self._scale)
+        height, width = self.size if isinstance(self.size, tuple) else _usual(sizes(found), len(series))
+        pictures, read = packed(found, height, width, self.channels or 3)
+        pictures = pictures if read.all() else pictures[read]
+        if self.channels is None and _is_grey(pictures):
+            pictures = pictures[..., :1]
+        self._shape = (height, width, pictures.shape[-1])
+        self._mean, self._deviation = _statistics(pictures)
+        self._thumbnails = Thumbnails.learn(pictures)
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """One picture."""
+        height, width, channels = self._shape
+        return [PicturePart(self.name, height, width, channels, self._mean, self._deviation)]
+
+    def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
+        """uint8 `(rows, height, width, channels)`; 0 everywhere where there is no picture or it cannot be read."""
+        found, read = packed(sources(series, self._scale), *self._shape)
+        self._remember(series, read)
+        return [found]
+
+    def _remember(self, series: pl.Series, read: np.ndarray) -> None:
+        """Keep which files of the last few series could be read: the next question is which could not."""
+        if not series.dtype.is_nested():
+            for old in list(self._known)[: 1 - _REMEMBERED]:
+                self._known.pop(old, None)
+            self._known[_key(series)] = read
+
+    def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
+        """Mean colours, and the components of small copies."""
+        pictures = arrays[0]
+        if not isinstance(pictures, np.ndarray):
+            message = f"an image's features come from an array of pixels, got {type(pictures).__name__}"
+            raise TypeError(message)
+        values, names = self._thumbnails.features(pictures)
+        return Features(values, [f"{self.name}, {name}" for name in names], [False] * len(names))
+
+    def malformed(self, series: pl.Series) -> np.ndarray:
+        """Cells that cannot be read as a picture; files that were encoded a moment ago are not opened again."""
+        read = None if series.dtype.is_nested() or not self._known else self._known.get(_key(series))
+        if read is None:
+            read = packed(sources(series, self._scale), *self._shape)[1]
+            self._remember(series, read)
+        there = ~missing(series)
+        if is_text(series.dtype):
+            there &= (as_text(series).str.strip_chars(BLANKS) != "").fill_null(value=False).to_numpy()
+        return np.asarray(there & ~read)
+
+    # -- for people, and persistence
+
+    def show(self, value: Any) -> str:
+        """A path as it is; otherwise the size."""
+        if value is None or isinstance(value, str):
+            return super().show(value)
+        try:
+            with quiet():
+                (found,) = sources(pl.Series([value], strict=False), self._scale)
+                height, width = side_lengths(found) if found is not None else (0, 0)
+        except UNREADABLE:
+            height = 0
+        return f"picture, {width} x {height}" if height else "unreadable picture"
+
+    def to_json(self, value: Any) -> Any:
+        """Bytes as a data URL (RFC 2397) in base64; paths and pixels as they are."""
+        if isinstance(value, bytes):
+            return _DATA + base64.b64encode(value).decode("ascii")
+        return super().to_json(value)
+
+    def from_json(self, value: Any) -> Any:
+        """Back to bytes; a data URL of any type is taken."""
+        if not isinstance(value, str) or not value.startswith("data:"):
+            return value
+        try:
+            return base64.b64decode(value.partition(",")[2], validate=True)
+        except binascii.Error:
+            return value
+
+    def summary(self, series: pl.Series) -> dict[str, Any]:
+        """Rows, missing cells, the size that networks see, and how bright a sample of the pictures is."""
+        some = sample(series, _SUMMARY_ROWS)
+        found, read = packed(sources(some, self._scale), *self._shape)
+        bright = found[read].mean(axis=(1, 2, 3))
+        counts, _ = np.histogram(bright, _LEVELS)
+        height, width, channels = self._shape
+        return {
+            "rows": len(series),
+            "missing": int(missing(series).sum()),
+            "height": height,
+            "width": width,
+            "channels": channels,
+            "brightness": float(bright.mean()) if len(bright) else 0.0,
+            "edges": list(_LEVELS),
+            "counts": counts.tolist(),
+        }
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Options, size and mean colours as JSON; the components as arrays."""
+        json = {
+            "name": self.name,
+            "reason": self.reason,
+            "size": None if self.size is None else list(self.size),  # type: ignore[arg-type]
+            "channels": self.channels,
+            "shape": list(self._shape),
+            "mean": list(self._mean),
+            "deviation": list(self._deviation),
+            "scale": self._scale,
+        }
+        return json, self._thumbnails.arrays()
+
+    @classmethod
+    def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        """The inverse of `to_state`, checked."""
+        state = State(json, arrays)
+        size = state.optional_items("size", int, longest=2)
+        given = None if size is None else tuple(size)
+        column = state.make(
+            cls, size=given, channels=None if json.get("channels") is None else state.integer("channels")
+        )
+        shape = state.items("shape", int, longest=3)
+        if len(shape) != 3 or not all(_SMALLEST <= side <= _LARGEST for side in shape[:2]) or shape[2] not in (1, 3):
+            raise state.refusal("shape", shape, f"height and width from {_SMALLEST} to {_LARGEST}, and 1 or 3 channels")
+        column._shape = (shape[0], shape[1], shape[2])
+        column._mean, column._deviation = (
+            _colours(state, "mean", shape[2], 0),
+            _colours(state, "deviation", shape[2], 1),
+        )
+        column._scale = state.number("scale", low=1e-9, high=255)
+        column._thumbnails = Thumbnails.from_state(state, *shape)
+        return column
+
+
+def _why_pixels(series: pl.Series) -> str:
+    """Why arrays are taken for pictures; refused if a side is too short, or numbers are not those of pixels."""
+    cells = sample(series, _TRIED)
+    found = sizes(sources(cells, scale_of(cells)))
+    if not len(found) or found.min() < _SMALLEST:
+        message = f"arrays, but no pictures: sides from {_SMALLEST} pixels up and numbers from 0 up are"
+        raise ColumnRefused(message)
+    if not surely_pixels(cells):
+        message = "numbers in two dimensions that may be a sequence of vectors; say type 'image' if they are pixels"
+        raise ColumnRefused(message)
+    height, width = np.median(found, axis=0).astype(int)
+    return f"arrays of {width} x {height} pixels"
+
+
+def _usual(found: np.ndarray, rows: int) -> tuple[int, int]:
+    """The median height and width; shrunk sides are multiples of 8."""
+    if not len(found):
+        return 32, 32
+    middle = np.median(found, axis=0)
+    shrink = (_CAP_OF_MANY if rows > _MANY_ROWS else _CAP) / middle.max()
+    sides = np.rint(middle if shrink >= 1 else middle * shrink / 8) * (1 if shrink >= 1 else 8)
+    height, width = np.clip(sides, _SMALLEST, _CAP).astype(int).tolist()
+    return height, width
+
+
+def _is_grey(pictures: np.ndarray) -> bool:
+    return len(pictures) > 0 and bool((pictures == pictures[..., :1]).all())
+
+
+def _statistics(pictures: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel, exactly, from how often each level occurs."""
+    channels = pictures.shape[-1]
+    if not len(pictures):
+        return (127.5,) * channels, (64.0,) * channels
+    levels = np.arange(256.0)
+    counts = np.stack([np.bincount(pictures[..., c].ravel(), minlength=256) for c in range(channels)])
+    share = counts / counts.sum(axis=1, keepdims=True)
+    mean = share @ levels
+    deviation = np.sqrt((share * (levels - mean[:, None]) ** 2).sum(axis=1))
+    return tuple(mean.tolist()), tuple(np.maximum(deviation, 1.0).tolist())
+
+
+def _colours(state: State, entry: str, channels: int, low: float) -> tuple[float, ...]:
+    found = state.items(entry, float, longest=3)
+    if len(found) != channels or not all(low <= value <= 255 for value in found):
+        raise state.refusal(entry, found, f"{channels} numbers from {low:g} to 255")
+    return tuple(found)
+
+
+def _key(series: pl.Series) -> tuple[str, int, int]:
+    """What stands for the cells of a series: equal cells in an equal order have an equal key."""
+    if series.dtype == pl.Object:
+        return "Object", len(series), 0
+    weight = np.arange(1, 2 * len(series), 2, dtype=np.uint64)
+    return str(series.dtype), len(series), int((series.hash().to_numpy() * weight).sum())

@@ -1,0 +1,227 @@
+"""Sequences: a list of numbers, or of vectors, in a cell; lists may differ in length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+
+from mapsto.columns.base import Column, Features, Guide
+from mapsto.columns.common.cells import as_text, is_text, sample
+from mapsto.columns.common.parts import Ragged
+from mapsto.columns.common.state import State
+from mapsto.columns.common.steps import (
+    STATISTICS,
+    StepsPart,
+    channels_of,
+    is_steps,
+    share_of_lists,
+    statistics,
+    steps_of,
+)
+from mapsto.errors import ColumnRefused, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence as Items
+
+    from mapsto.columns.common.parts import Part
+
+_SAMPLE = 500
+_SHARE = 0.9
+_FEW = 50
+"""Whole numbers with so few different values are labels rather."""
+_REPEAT = 0.3
+_MOST = 4_000
+"""Steps kept at most where the user does not say."""
+_LARGEST = 2**20
+_LEARN_STEPS = 2**22
+_FAR = 100.0
+"""Standard deviations from the mean to which values are cut."""
+_FULL, _CHANNELS, _FEW_STATISTICS = 4, 12, 4
+_SMALLEST, _WIDEST = 1e-150, 1e150
+
+
+@dataclass
+class Sequence(Column):
+    """Numbers or vectors in an order, such as a measurement over time. It cannot be a target.
+
+    Cells are lists of numbers, lists of vectors of one width, or text such as "[1.5, 2, 3]". Each channel is
+    standardised; a missing number inside a list becomes its channel's mean. Classical learners read statistics of each
+    channel.
+
+    >>> import polars as pl
+    >>> column = Sequence(name="pulse")
+    >>> column.learn(pl.Series([[60.0, 62.0, 64.0], [58.0]]))
+    >>> column.encode(pl.Series([[61.0, None], None]))[0].values.tolist()
+    [[0.0], [0.0]]
+    """
+
+    type: ClassVar[str] = "sequence"
+
+    longest: int | None = None
+    """Steps that are read of each cell; None: enough for all but the longest hundredth of the training rows."""
+
+    _channels: int = field(default=1, init=False)
+    _longest: int = field(default=1, init=False)
+    _usual: int = field(default=1, init=False)
+    _mean: np.ndarray = field(default_factory=lambda: np.zeros(1), init=False)
+    _deviation: np.ndarray = field(default_factory=lambda: np.ones(1), init=False)
+
+    def __post_init__(self) -> None:
+        if self.longest is not None and not 1 <= self.longest <= _LARGEST:
+            message = f"a sequence's longest={self.longest} must be 1 to {_LARGEST:,} steps"
+            raise OptionError(message)
+
+    @classmethod
+    def claim(cls, series: pl.Series, *, name: str, target: bool = False) -> Self:
+        """Lists of numbers or vectors; lists of few whole numbers that recur are left to be labels."""
+        if target:
+            message = "a sequence cannot be predicted yet"
+            raise ColumnRefused(message)
+        cells = sample(series, _SAMPLE).head(_SAMPLE)
+        if is_text(series.dtype):
+            if not len(cells) or share_of_lists(as_text(cells)) < _SHARE:
+                message = "text that is no list of numbers in square brackets"
+                raise ColumnRefused(message)
+        elif not is_steps(series.dtype):
+            message = f"cells are {series.dtype}, not lists of numbers"
+            raise ColumnRefused(message)
+        channels = channels_of(cells)
+        found = steps_of(cells, channels, _MOST)
+        if channels == 1 and not isinstance(series.dtype, pl.Array) and _labels(found.values[:, 0], found.lengths):
+            message = "lists of few whole numbers that recur, which are labels rather than measurements"
+            raise ColumnRefused(message)
+        what = f"vectors of {channels} numbers" if channels > 1 else "numbers"
+        return cls(name=name, reason=f"lists of {what}, {found.lengths.mean() if len(cells) else 0:.0f} on average")
+
+    # -- learn and encode
+
+    def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
+        """Channels, how far to read, mean and standard deviation of each channel."""
+        cells = sample(series, len(series))
+        readable = is_text(cells.dtype) or is_steps(cells.dtype)
+        self._channels = max(1, channels_of(cells)) if readable else 1
+        lengths = steps_of(cells, self._channels, _LARGEST).lengths if readable else np.zeros(0, np.int64)
+        lengths = lengths[lengths > 0]
+        usual, long = np.quantile(lengths, [0.5, 0.99]) if len(lengths) else (1, 1)
+        most = lengths.max(initial=1)
+        self._longest = self.longest or int(min(most if most <= 2 * long else long, _MOST))
+        self._usual = int(min(max(usual, 1), self._longest))
+        rows = max(1, _LEARN_STEPS // (self._channels * self._longest))
+        values = steps_of(sample(cells, rows), self._channels, self._longest).values
+        self._mean, self._deviation = _standards(values)
+
+    @property
+    def parts(self) -> Items[Part]:
+        """The steps."""
+        return [StepsPart(self.name, channels=self._channels, usual=self._usual)]
+
+    def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
+        """Standardised steps, float32 `(steps, channels)`; none where missing, 0 where a number is."""
+        found = steps_of(series, self._channels, self._longest)
+        values = np.clip((found.values - self._mean) / self._deviation, -_FAR, _FAR)
+        offsets = np.concatenate([[0], np.cumsum(found.lengths)])
+        return [Ragged(np.nan_to_num(values).astype(np.float32), offsets)]
+
+    def features(self, arrays: Items[np.ndarray | Ragged]) -> Features:
+        """The length, and statistics of each channel; of many channels fewer."""
+        steps = arrays[0]
+        if not isinstance(steps, Ragged):
+            message = f"a sequence's features come from its steps, got {type(steps).__name__}"
+            raise TypeError(message)
+        several = self._channels > _FULL
+        kept = STATISTICS[:_FEW_STATISTICS] if several else STATISTICS
+        shown = min(self._channels, _CHANNELS)
+        few = Ragged(steps.values[:, :shown], steps.offsets)
+        found = statistics(few, kept).reshape(len(steps), shown * len(kept))
+        length = np.diff(steps.offsets).astype(np.float32)[:, None]
+        names = [f"{which}, channel {c + 1}" if self._channels > 1 else which for c in range(shown) for which in kept]
+        names = [f"{self.name}, {name}" for name in ["length", *names]]
+        return Features(np.hstack([length, found]), names, [False] * len(names))
+
+    def malformed(self, series: pl.Series) -> np.ndarray:
+        """Cells that are no list, or hold vectors of another width."""
+        return steps_of(series, self._channels, self._longest).malformed
+
+    def lengths(self, arrays: Items[np.ndarray | Ragged]) -> np.ndarray | None:
+        """Steps of each row."""
+        return np.diff(arrays[0].offsets) if isinstance(arrays[0], Ragged) else None
+
+    # -- for people, and persistence
+
+    def show(self, value: Any) -> str:
+        """The first numbers, and how many there are."""
+        if not isinstance(value, list | tuple | np.ndarray) or not len(value):
+            return super().show(value)
+        first = ", ".join(super(Sequence, self).show(each)[:12] for each in value[:2])
+        return f"{first}{', ...' if len(value) > 2 else ''} ({len(value):,} steps)"
+
+    def summary(self, series: pl.Series) -> dict[str, Any]:
+        """Rows, missing cells, how long the lists are, and mean and deviation of each channel."""
+        found = steps_of(series, self._channels, self._longest)
+        known = found.lengths[found.lengths > 0]
+        edges = np.unique(np.linspace(0, self._longest, 13).astype(int)).tolist()
+        mean, deviation = _standards(found.values)
+        return {
+            "rows": len(series),
+            "missing": len(series) - len(known),
+            "channels": self._channels,
+            "mean_length": float(known.mean()) if len(known) else 0.0,
+            "mean": mean[:_CHANNELS].tolist(),
+            "deviation": deviation[:_CHANNELS].tolist(),
+            "edges": edges,
+            "counts": np.histogram(known, edges)[0].tolist(),
+        }
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Options and lengths as JSON; mean and deviation of the channels as arrays."""
+        json = {
+            "name": self.name,
+            "reason": self.reason,
+            "longest": self.longest,
+            "read_longest": self._longest,
+            "usual": self._usual,
+        }
+        return json, {"mean": self._mean, "deviation": self._deviation}
+
+    @classmethod
+    def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
+        """The inverse of `to_state`, checked."""
+        state = State(json, arrays)
+        given = None if json.get("longest") is None else state.integer("longest", low=1, high=_LARGEST)
+        column = state.make(cls, longest=given)
+        column._longest = state.integer("read_longest", low=1, high=_LARGEST)
+        column._usual = state.integer("usual", low=1, high=column._longest)
+        column._mean = state.array("mean", "float64", (None,), longest=_LARGEST)
+        column._channels = len(column._mean)
+        column._deviation = state.array("deviation", "float64", (column._channels,))
+        if not column._channels or (column._deviation < _SMALLEST).any() or (abs(column._mean) > _WIDEST).any():
+            raise state.refusal("deviation", column._deviation, "one deviation above 0 for each of its channels")
+        return column
+
+
+def _labels(numbers: np.ndarray, lengths: np.ndarray) -> bool:
+    """Whether numbers in lists are labels: whole, none below 0, few or recurring in many lists but not within one."""
+    known = numbers[~np.isnan(numbers)]
+    if not len(known):
+        return True
+    if (known < 0).any() or (known != np.rint(known)).any():
+        return False
+    distinct = len(np.unique(known))
+    if distinct <= _FEW:
+        return True
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    pairs = np.unique(np.stack([row, np.nan_to_num(numbers)]), axis=1)
+    repeats = lengths > np.bincount(pairs[0].astype(np.int64), minlength=len(lengths))
+    return bool(distinct <= len(known) / 2 and repeats.mean() < _REPEAT)
+
+
+def _standards(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each channel; 0 and 1 where there is nothing to know."""
+    known = np.where(np.abs(values) <= _WIDEST, values, np.nan)
+    count = np.maximum((~np.isnan(known)).sum(axis=0), 1)
+    mean = np.nansum(known, axis=0) / count
+    deviation = np.sqrt(np.nansum((known - mean) ** 2, axis=0) / count)
+    return mean, np.where(deviation > _SMALLEST, deviation, 1.0)

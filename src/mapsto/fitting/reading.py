@@ -1,0 +1,46 @@
+"""What a fit reads: the table, labels that lie in file names, validation and test rows, and the hash of it all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from mapsto.fitting.options import is_table
+from mapsto.table import Note, files_fingerprint, fingerprint, labelled, read
+
+if TYPE_CHECKING:
+    from mapsto.fitting.options import Options
+    from mapsto.table import Table
+
+
+def read_rows(data: Any, options: Options) -> tuple[Table, Options]:
+    """The table with all rows that were given, its parts being the validation and test rows with a table of their own.
+
+    What the caller says about validation and test rows goes before what a folder holds for them. Columns that only
+    say where a row comes from, such as file names, are kept and not learned from, unless `inputs=` names them.
+    """
+    table = labelled(read(data), options.patterns)
+    parts, notes = dict(table.parts), list(table.notes)
+    for role, given in (("valid", options.valid), ("test", options.test)):
+        if given is not None and role in parts:
+            rows = parts.pop(role).height
+            text = f"The {rows:,} {role} rows of {table.origin} were left out, since {role}={_shown(given)} was given."
+            notes.append(Note("info", text, count=rows))
+        if is_table(given):
+            own = read(given)
+            own = labelled(own, {name: p for name, p in options.patterns.items() if name not in own.frame.columns})
+            parts[role] = own.frame
+            notes += [replace(note, text=f"In the {role} rows: {note.text}") for note in own.notes]
+    taken = {*options.targets, *options.keep, *(options.inputs or [])}
+    kept = [*options.keep, *(name for name in table.names if name not in taken)]
+    return replace(table, parts=parts, notes=notes), replace(options, keep=kept)
+
+
+def data_fingerprint(table: Table) -> str:
+    """A hash of all rows, and where their cells name files, of the sizes and times of change of these."""
+    frames = [table.frame, *table.parts.values()]
+    return "-".join([fingerprint(frame) for frame in frames] + [one for f in frames if (one := files_fingerprint(f))])
+
+
+def _shown(given: Any) -> str:
+    return repr(given) if isinstance(given, float | int | str) else "rows of their own"
