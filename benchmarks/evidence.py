@@ -21,8 +21,8 @@ from benchmarks.common import publish, table
 from mapsto.fitting.learned import work_of
 from mapsto.fitting.options import make_options
 from mapsto.fitting.prepare import Prepared, prepare
+from mapsto.fitting.reading import read_rows
 from mapsto.judging import bootstrap
-from mapsto.table import read
 from mapsto.training.run import Run
 
 FILE = Path(__file__).with_name("evidence.json")
@@ -93,7 +93,7 @@ def learn(case: Case, most_rows: int | None) -> Outcome:
         target=rows.target, inputs=rows.inputs, types=case.types, valid=rows.valid, test=rows.test, metric=rows.metric,
         recipe=case.recipe, judge=False,
     )  # fmt: skip
-    prepared = prepare(read(frame), options)
+    prepared = prepare(*read_rows(frame, options))
     if case.kind == "column":
         _require_type(case, prepared)
     member = case.fit(prepared, work_of(prepared, Run(), options.recipe, None, ""))

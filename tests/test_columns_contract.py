@@ -10,8 +10,24 @@ import numpy as np
 import PIL.Image
 import polars as pl
 import pytest
+import soundfile
 
-from mapsto.columns import TYPES, Boolean, Category, Date, Identifier, Ignored, Image, Number, Set, Text
+from mapsto.columns import (
+    TYPES,
+    Audio,
+    Boolean,
+    Category,
+    Date,
+    Identifier,
+    Ignored,
+    Image,
+    Number,
+    Sequence,
+    Set,
+    Text,
+    Tree,
+    Video,
+)
 from mapsto.testing import check_column
 
 ROWS = 60
@@ -21,6 +37,12 @@ WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "w
 TEXTS = [" ".join(DRAW.choice(WORDS, 6)) for _ in range(ROWS)]
 CITIES = DRAW.choice(["Oslo", "Bonn", "Rome", "Łódź"], ROWS).tolist()
 GENRES = ["|".join(DRAW.choice(["a", "b", "c", "d"], 2, replace=False)) for _ in range(ROWS)]
+
+
+def _wav(samples: np.ndarray) -> bytes:
+    into = io.BytesIO()
+    soundfile.write(into, samples, 4000, format="WAV")
+    return into.getvalue()
 
 
 def with_gaps(values: list[object], dtype: object = None) -> pl.Series:
@@ -35,6 +57,8 @@ def _png(pixels: np.ndarray) -> bytes:
 
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (ROWS // 2, 12, 10, 3), dtype=np.uint8)
+MORE = np.random.default_rng(1)
+CLIPS = MORE.integers(0, 256, (ROWS, 3, 6, 5, 3))
 NUMBERS = DRAW.normal(50, 20, ROWS)
 CASES = {
     "number-floats": (Number, with_gaps(NUMBERS.tolist())),
@@ -77,6 +101,19 @@ CASES = {
     "text-characters": (Text(characters=True, size=50), with_gaps(TEXTS)),
     "text-bytepairs": (Text(pieces="bytepairs", words=280, length=9), with_gaps(TEXTS)),
     "identifier": (Identifier, with_gaps(list(range(ROWS)))),
+    "tree-judged": (Tree, with_gaps([f"({i % 5} (2 {word}) ({i % 3} again))" for i, word in enumerate(CITIES)])),
+    "tree-named": (
+        Tree(min_count=1),
+        with_gaps([f"(S the (NP {word}) ({word} {i}))" for i, word in enumerate(CITIES)]),
+    ),
+    "sequence": (Sequence, with_gaps([MORE.normal(3, 9, 1 + i % 9).tolist() for i in range(ROWS)])),
+    "sequence-vectors": (Sequence, with_gaps([MORE.normal(3, 9, (1 + i % 9, 2)).tolist() for i in range(ROWS)])),
+    "sequence-array": (Sequence(longest=3), with_gaps(MORE.normal(size=(ROWS, 4)).tolist(), pl.Array(pl.Float32, 4))),
+    "sequence-text": (Sequence, with_gaps([str(MORE.normal(3, 9, 1 + i % 9).tolist()) for i in range(ROWS)])),
+    "video-array": (Video, pl.Series("x", MORE.integers(0, 256, (ROWS, 3, 6, 8)).astype(np.uint8))),
+    "video-lists": (Video(frames=2), with_gaps([CLIPS[i, : 1 + i % 3].tolist() for i in range(ROWS)])),
+    "audio-bytes": (Audio(bands=16), with_gaps([_wav(MORE.normal(0, 0.1, 900 + 50 * i)) for i in range(ROWS)])),
+    "audio-samples": (Audio(bands=16, rate=4000), with_gaps([MORE.normal(0, 0.1, 400).tolist() for _ in range(ROWS)])),
     "image-pixels": (Image, pl.Series("x", PIXELS[..., 0])),
     "image-pixels-gaps": (Image, with_gaps(PIXELS[..., 0].tolist(), pl.Array(pl.UInt8, PIXELS.shape[1:3]))),
     "image-numbers": (Image(size=8, channels=3), pl.Series("x", PIXELS[..., 0] / 255)),

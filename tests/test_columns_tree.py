@@ -53,7 +53,9 @@ def written(tree: object) -> str:
 WORDS = st.text(alphabet="abé.'1", min_size=1, max_size=4)
 TREES = st.recursive(
     st.tuples(WORDS, WORDS),
-    lambda inner: st.builds(lambda label, below: (label, *below), WORDS, st.lists(inner | WORDS, min_size=1, max_size=4)),
+    lambda inner: st.builds(
+        lambda label, below: (label, *below), WORDS, st.lists(inner | WORDS, min_size=1, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -79,7 +81,18 @@ def test_nodes_are_those_of_a_plain_walk(trees: list[object]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["(a b", "a)", "()", "((a) ())", "(a) b", "b (a)", "a b", ")(", "(a b) (c d)", "(" * (DEEPEST + 1) + "a" + ")" * (DEEPEST + 1)],
+    [
+        "(a b",
+        "a)",
+        "()",
+        "((a) ())",
+        "(a) b",
+        "b (a)",
+        "a b",
+        ")(",
+        "(a b) (c d)",
+        "(" * (DEEPEST + 1) + "a" + ")" * (DEEPEST + 1),
+    ],
 )
 def test_what_is_no_tree_is_malformed(text: str) -> None:
     cells = pl.Series(["(1 (2 x) (3 y))", text, None, " "])

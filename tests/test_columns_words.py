@@ -192,3 +192,13 @@ def test_skip_gram_brings_words_of_one_kind_together() -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     alike = vectors @ vectors.T
     assert alike[:4, :4].mean() > alike[:4, 4:].mean() + 0.3
+
+
+def test_many_texts_are_encoded_in_stretches(monkeypatch) -> None:
+    text = pl.Series(["one two three", None, "", "two", "three three"] * 20)
+    words = learned(text.drop_nulls())
+    whole = words.encode(text)
+    monkeypatch.setattr("mapsto.columns.common.words._CHUNK_BYTES", 30)
+    again = words.encode(text)
+    np.testing.assert_array_equal(again.values, whole.values)
+    np.testing.assert_array_equal(again.offsets, whole.offsets)

@@ -36,6 +36,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("transformer", {"width": 16}),
     ("hierarchical", {"width": 12, "passage": 3}),
     ("treelstm", {"width": 24}),
+    ("convlstm", {"width": 12, "side": 3}),
     ("treelstm", {"width": 24, "cell": "child-sum", "judgements": 0}),
 ]
 

@@ -47,7 +47,14 @@ def walked(network: TreeLSTM, values: Tensor, up: Tensor, node: int) -> tuple[Te
     return torch.sigmoid(o) * torch.tanh(c), c
 
 
-TEXTS = ["(0 (1 a) (2 (3 b) (4 c)))", None, "(0 a)", "(0 (1 (2 (3 a) b) c) (4 d))", "(0 a b c (1 d e) f)", "(0 (1 (2 a)))"]
+TEXTS = [
+    "(0 (1 a) (2 (3 b) (4 c)))",
+    None,
+    "(0 a)",
+    "(0 (1 (2 (3 a) b) c) (4 d))",
+    "(0 a b c (1 d e) f)",
+    "(0 (1 (2 a)))",
+]
 
 
 @pytest.mark.parametrize("cell", ["binary", "child-sum"])
@@ -74,10 +81,14 @@ def test_the_binary_cell_knows_order_and_the_sum_does_not() -> None:
 
 def shapes(depth: int = 4) -> st.SearchStrategy[str]:
     leaf = st.just("x")
-    return st.recursive(leaf, lambda inner: st.lists(inner, min_size=1, max_size=3).map(lambda b: f"(0 {' '.join(b)})"), max_leaves=10)
+    return st.recursive(
+        leaf, lambda inner: st.lists(inner, min_size=1, max_size=3).map(lambda b: f"(0 {' '.join(b)})"), max_leaves=10
+    )
 
 
-@given(st.lists(shapes().map(lambda text: text if text[0] == "(" else f"(0 {text})") | st.none(), min_size=1, max_size=6))
+@given(
+    st.lists(shapes().map(lambda text: text if text[0] == "(" else f"(0 {text})") | st.none(), min_size=1, max_size=6)
+)
 @settings(max_examples=50, deadline=None)
 def test_every_state_arrives_once_and_where_it_is_read(texts: list[str | None]) -> None:
     """Each node counts itself and what its children count: a root must count the nodes of its tree."""
@@ -100,7 +111,7 @@ def test_nodes_without_a_value_have_only_biases() -> None:
     """A forest whose values end behind the leaves equals one whose other nodes hold zeros."""
     torch.manual_seed(0)
     network = TreeLSTM(3, TreeLSTM.Config(width=4)).eval()
-    forest, values, up, offsets = forest_of(TEXTS)
+    forest, values, *_ = forest_of(TEXTS)
     leaves = forest.levels[0].stop
     short = Forest(forest.values[:leaves], forest.levels, forest.root_rows, forest.rows)
     zeros = torch.cat([forest.values[:leaves], torch.zeros(len(values) - leaves, 3)])
@@ -114,7 +125,12 @@ def learned(texts: list[str], **options: object) -> tuple[Schema, object]:
     return schema, schema.encode(frame, truth=True)
 
 
-JUDGED = ["(0 (1 bad) (0 film))", "(1 (1 good) (0 film))", "(1 (0 bad) (1 (1 good) (0 end)))", "(0 (0 no) (1 (1 good) end))"] * 8
+JUDGED = [
+    "(0 (1 bad) (0 film))",
+    "(1 (1 good) (0 film))",
+    "(1 (0 bad) (1 (1 good) (0 end)))",
+    "(0 (0 no) (1 (1 good) end))",
+] * 8
 
 
 def test_judgements_are_learned_aside_in_training_only() -> None:
@@ -153,7 +169,9 @@ def test_it_learns_what_a_bag_of_words_cannot() -> None:
     pairs = [draw.choice(8, 2, replace=False) for _ in range(600)]
     texts = [f"({int(a < b)} (2 {words[a]}) (2 {words[b]}))" for a, b in pairs]
     schema, rows = learned(texts, labels="ignore")
-    given_work = work({"sold": "category"}, learning={"epochs": 30, "learning_rate": 0.01}, networks={"treelstm": {"width": 16}})
+    given_work = work(
+        {"sold": "category"}, learning={"epochs": 15, "learning_rate": 0.02}, networks={"treelstm": {"width": 16}}
+    )
     given_work.schema, given_work.metrics = schema, {"label": metrics.get("accuracy", "classification")}
     given_work.train, given_work.valid = rows.take(np.arange(400)), rows.take(np.arange(400, 600))
     member = Network("treelstm").fit(given_work)

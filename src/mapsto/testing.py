@@ -17,11 +17,8 @@ import numpy as np
 import polars as pl
 
 from mapsto.columns.base import Column, Guide
-from mapsto.columns.common.parts import BagPart, CodePart, NumberPart, Part, Ragged
+from mapsto.columns.common.parts import BagPart, CodePart, NumberPart, Part, Ragged, SensePart
 from mapsto.columns.common.pictures import PicturePart
-from mapsto.columns.common.sounds import SoundPart
-from mapsto.columns.common.steps import StepsPart
-from mapsto.columns.common.trees import TreePart
 from mapsto.columns.common.words import WordsPart
 from mapsto.errors import ColumnRefused, MapstoError, ModelFileError
 
@@ -200,26 +197,11 @@ def _check_array(part: Part, array: np.ndarray | Ragged, rows: int, where: str) 
             lengths, ends = np.diff(array.offsets), array.offsets[[0, -1]].tolist()
             _law(f"offsets span all words {where}", holds=ends == [0, len(array.values)] and bool((lengths >= 0).all()))
             _law(f"rows are cut at the length {where}", holds=bool((lengths <= part.length).all()))
-    elif isinstance(part, TreePart | StepsPart | SoundPart):
-        _check_ragged(part, array, where)
-
-
-def _check_ragged(part: TreePart | StepsPart | SoundPart, array: np.ndarray | Ragged, where: str) -> None:
-    """Rows of nodes, steps or frames."""
-    if not isinstance(array, Ragged):
-        _law(f"{part.group} are ragged {where}", holds=False)
-        return
-    if isinstance(part, TreePart):
-        kind, width = "int32", 4
-        high = np.array([part.words, part.labels, len(array.values) + 1, len(array.values) + 1])
-        _law(f"codes are in [0, size) {where}", holds=bool(((array.values >= 0) & (array.values < high)).all()))
-    else:
-        kind, width = ("float32", part.channels) if isinstance(part, StepsPart) else ("uint8", part.bands)
-    fits = array.values.dtype == kind and array.values.shape[1:] == (width,) and array.weights is None
-    finite = bool(np.isfinite(array.values).all())
-    _law(f"{part.group} are {kind} (all of them, {width}) and finite {where}", holds=fits and finite)
-    whole = array.offsets[0] == 0 and array.offsets[-1] == len(array.values) and (np.diff(array.offsets) >= 0).all()
-    _law(f"offsets span all {part.group} {where}", holds=bool(whole))
+    elif isinstance(part, SensePart):
+        _law(f"{part.group}: the part holds what the column encodes {where}", holds=part.holds(array))
+        if isinstance(array, Ragged):
+            ends = array.offsets[0] == 0 and array.offsets[-1] == len(array.values) and array.weights is None
+            _law(f"offsets span all {part.group} {where}", holds=bool(ends and (np.diff(array.offsets) >= 0).all()))
 
 
 def _check_removal(column: Column, arrays: Arrays, rows: pl.Series) -> None:

@@ -17,13 +17,14 @@ from mapsto.columns.sequence import Sequence
 from mapsto.columns.set import Set
 from mapsto.columns.text import Text
 from mapsto.columns.tree import Tree
+from mapsto.columns.video import Video
 from mapsto.errors import ModelFileError
 
 if TYPE_CHECKING:
     import numpy as np
 
 TYPES: tuple[type[Column], ...] = (
-    *(Ignored, Image, Audio, Boolean, Date, Identifier, Number),
+    *(Ignored, Image, Audio, Video, Boolean, Date, Identifier, Number),
     *(Tree, Sequence, Set, Category, Text),
 )
 """Claims are tried in this order; the first that takes a column has it. Text comes last as it takes all text."""
@@ -58,5 +59,6 @@ __all__ = [
     "Set",
     "Text",
     "Tree",
+    "Video",
     "from_state",
 ]

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 _SAMPLE = 500
 _SHARE = 0.9
-_FEW = 50
-"""Whole numbers with so few different values are labels rather."""
+_FEW, _LONG = 50, 8
+"""Whole numbers with so few different values are labels rather, unless lists are long and repeat them."""
 _REPEAT = 0.3
 _MOST = 4_000
 """Steps kept at most where the user does not say."""
@@ -203,19 +203,19 @@ class Sequence(Column):
 
 
 def _labels(numbers: np.ndarray, lengths: np.ndarray) -> bool:
-    """Whether numbers in lists are labels: whole, none below 0, few or recurring in many lists but not within one."""
+    """Whether numbers in lists are labels: whole, none below 0, recurring in several lists but hardly within one."""
     known = numbers[~np.isnan(numbers)]
     if not len(known):
         return True
     if (known < 0).any() or (known != np.rint(known)).any():
         return False
-    distinct = len(np.unique(known))
-    if distinct <= _FEW:
-        return True
     row = np.repeat(np.arange(len(lengths)), lengths)
     pairs = np.unique(np.stack([row, np.nan_to_num(numbers)]), axis=1)
-    repeats = lengths > np.bincount(pairs[0].astype(np.int64), minlength=len(lengths))
-    return bool(distinct <= len(known) / 2 and repeats.mean() < _REPEAT)
+    repeats = (lengths > np.bincount(pairs[0].astype(np.int64), minlength=len(lengths))).mean() > _REPEAT
+    distinct = len(np.unique(known))
+    if distinct <= _FEW:
+        return not (repeats and lengths.mean() >= _LONG)
+    return bool(distinct <= len(known) / 2 and not repeats)
 
 
 def _standards(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

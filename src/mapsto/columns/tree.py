@@ -283,7 +283,7 @@ def _counted(tokens: pl.Series) -> dict[str, int]:
 
 def _most(counts: Counter[str], most: int, fewest: int) -> list[str]:
     """The most frequent first; equally frequent ones in alphabetical order."""
-    kept = sorted((-count, token) for token, count in counts.items() if count >= fewest)
+    kept = sorted((-count, token) for token, count in counts.items() if token and count >= fewest)
     return [token for _, token in kept[:most]]
 
 

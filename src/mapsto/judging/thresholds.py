@@ -230,8 +230,8 @@ def _number(cost: Any, where: str) -> float:
 def _square(costs: Any, classes: Sequence[Any]) -> np.ndarray:
     size = len(classes)
     rows = costs.tolist() if isinstance(costs, np.ndarray) else costs
-    fits = isinstance(rows, Sequence) and len(rows) == size
-    if not fits or not all(isinstance(row, Sequence) and len(row) == size for row in rows):
+    fits = isinstance(rows, list | tuple) and len(rows) == size
+    if not fits or not all(isinstance(row, list | tuple) and len(row) == size for row in rows):
         message = f"a cost matrix has one row and one column a class ({size}: {_listed(classes)}); got {costs!r}"
         raise OptionError(message)
     named = [

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from mapsto.networks.perceptron import Perceptron
     from mapsto.networks.residual import Residual
     from mapsto.networks.tabm import TabM
-    from mapsto.networks.treelstm import TreeLSTM
 
 __all__ = ["NETWORKS", "FTTransformer", "Linear", "Perceptron", "Residual", "TabM", "describe", "get"]
 
@@ -38,6 +37,7 @@ _CLASSES = {
     "resnet": "ResNet",
     "vit": "ViT",
     "treelstm": "TreeLSTM",
+    "convlstm": "ConvLSTM",
     "bag": "Bag",
     "textcnn": "TextCNN",
     "rnn": "RNN",

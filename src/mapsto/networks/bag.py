@@ -24,7 +24,7 @@ class Bag(SequenceNetwork):
     """The mean of the steps, then `depth` times a linear map and a rectifier.
 
     >>> import torch
-    >>> Bag(5, Bag.Config())(torch.ones(3, 7, 5), torch.tensor([7, 2, 0])).sum(1)
+    >>> Bag(5, Bag.Config(dropout=0.0))(torch.ones(3, 7, 5), torch.tensor([7, 2, 0])).sum(1)
     tensor([5., 5., 0.])
     """
 
@@ -41,7 +41,7 @@ class Bag(SequenceNetwork):
         @classmethod
         def learning(cls, size: DataSize) -> dict[str, Any]:
             """AdamW at a high rate: nothing but vectors and a linear map is learned."""
-            return learning(size, rate=0.003)
+            return learning(size, rate=0.005)
 
     def __init__(self, in_features: int, config: Config) -> None:
         super().__init__(in_features, config)

@@ -139,7 +139,7 @@ class Encoding(Options):
     picture_rotate: float = option(0.0, low=0.0, high=180.0, doc="how far pictures are turned in training, degrees")
     picture_erase: float = option(0.0, low=0.0, high=1.0, doc="share of a picture's area that is hidden in training")
     picture_brightness: float = option(0.0, low=0.0, high=1.0, doc="how far brightness and contrast are varied")
-    sound_shift: float = option(0.1, low=0.0, high=0.5, doc="how far recordings are moved in training, of their picture")
+    sound_shift: float = option(0.1, low=0.0, high=0.5, doc="how far recordings are moved in training")
     sound_masks: float = option(0.1, low=0.0, high=0.5, doc="largest share of bands, and of time, silenced in training")
     sound_loudness: float = option(0.3, low=0.0, high=3.0, doc="how far loudness is varied in training, deviations")
     sound_noise: float = option(0.1, low=0.0, high=3.0, doc="noise added to a spectrogram in training, deviations")

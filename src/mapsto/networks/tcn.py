@@ -82,9 +82,10 @@ class TCN(SequenceNetwork):
 
         @classmethod
         def derived(cls, size: DataSize) -> dict[str, Any]:
-            """Deep enough that the last block sees the usual length."""
+            """Deep enough that the last block sees the usual length; narrower for fewer rows."""
             usual = size.shape[0] if size.shape else 64
-            return {"depth": min(max(2, math.ceil(math.log2(usual / 4))), 8)}
+            width = {"width": 64} if size.rows < 20_000 else {}
+            return {"depth": min(max(2, math.ceil(math.log2(usual / 4))), 8)} | width
 
         @classmethod
         def learning(cls, size: DataSize) -> dict[str, Any]:

@@ -55,6 +55,11 @@ class TextCNN(SequenceNetwork):
         dropout: float = option(0.5, low=0.0, high=0.95, doc="share of answers silenced in training")
 
         @classmethod
+        def derived(cls, size: DataSize) -> dict[str, Any]:
+            """Fewer rows: fewer filters."""
+            return {"filters": 64} if size.rows < 20_000 else {}
+
+        @classmethod
         def learning(cls, size: DataSize) -> dict[str, Any]:
             """AdamW."""
             return learning(size, rate=0.002)

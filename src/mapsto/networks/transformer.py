@@ -107,6 +107,11 @@ class Transformer(SequenceNetwork):
                 raise OptionError(message)
 
         @classmethod
+        def derived(cls, size: DataSize) -> dict[str, Any]:
+            """Fewer rows: narrower."""
+            return {"width": 64} if size.rows < 20_000 else {}
+
+        @classmethod
         def learning(cls, size: DataSize) -> dict[str, Any]:
             """AdamW at a low rate, as attention wants."""
             return learning(size, rate=0.001)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 BLANKS = " \t\r\n\v\f\u00a0\ufeff"
 """Characters stripped from both ends of text before it is compared."""
@@ -84,6 +85,20 @@ def as_text(series: pl.Series) -> pl.Series:
     if series.dtype.is_float():
         return series.fill_nan(None).cast(pl.String).str.strip_suffix(".0")
     return series.cast(pl.String, strict=False)
+
+
+def chunks(text: pl.Series, size: int) -> Iterator[pl.Series]:
+    """The rows of a series of text, cut into stretches of about `size` bytes.
+
+    >>> [len(some) for some in chunks(pl.Series(["abc", "de", None, "f"]), 5)]
+    [1, 2, 1]
+    """
+    lengths = text.str.len_bytes().fill_null(0).to_numpy().astype(np.int64) + 1
+    chunk_of_row = np.cumsum(lengths) // size
+    edges = [0, *(np.flatnonzero(np.diff(chunk_of_row)) + 1).tolist(), len(text)]
+    for start, stop in pairwise(edges):
+        if stop > start:
+            yield text.slice(start, stop - start)
 
 
 def missing(series: pl.Series) -> np.ndarray:

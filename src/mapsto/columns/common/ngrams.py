@@ -7,10 +7,11 @@ array operations and no text is ever looked at in Python.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from mapsto.columns.common.cells import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,14 +39,10 @@ def counted(texts: pl.Series, *, characters: bool) -> Iterator[tuple[int, np.nda
     `[0, BUCKETS)`, and how often the n-gram occurs in that row. Words and word pairs always; with `characters` also
     three and four characters in a row inside words, so that misspelt and inflected words resemble each other.
     """
-    lengths = texts.str.len_bytes().fill_null(0).to_numpy().astype(np.int64) + 1
-    chunk_of_row = np.cumsum(lengths) // _CHUNK
-    edges = [0, *(np.flatnonzero(np.diff(chunk_of_row)) + 1).tolist(), len(texts)]
-    for start, stop in pairwise(edges):
-        if stop > start:
-            row, hashed = _hashes(texts.slice(start, stop - start), characters=characters)
-            keys, times = np.unique(row * BUCKETS + (hashed >> _SHIFT).astype(np.int64), return_counts=True)
-            yield stop - start, keys // BUCKETS, keys % BUCKETS, times
+    for some in chunks(texts, _CHUNK):
+        row, hashed = _hashes(some, characters=characters)
+        keys, times = np.unique(row * BUCKETS + (hashed >> _SHIFT).astype(np.int64), return_counts=True)
+        yield len(some), keys // BUCKETS, keys % BUCKETS, times
 
 
 def _hashes(texts: pl.Series, *, characters: bool) -> tuple[np.ndarray, np.ndarray]:

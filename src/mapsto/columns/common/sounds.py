@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import polars as pl
 
 from mapsto.columns.common.cells import BLANKS, is_text
 from mapsto.columns.common.mel import FRAMES_A_SECOND, spectrogram
+from mapsto.columns.common.parallel import in_parallel
 from mapsto.columns.common.parts import Block, Ragged, Sense, SensePart
 from mapsto.columns.common.steps import is_steps
 from mapsto.columns.common.waves import UNREADABLE, Source, samples
@@ -22,9 +20,10 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+T = TypeVar("T")
+
 MIDDLE, STEPS = 128, 32
 """A byte `b` of a packed spectrogram stands for `(b - MIDDLE) / STEPS` standard deviations from its band's mean."""
-_CHUNK = 16
 _LOUDEST = (2.0**15, 2.0**23, 2.0**31)
 
 
@@ -88,14 +87,9 @@ def _is_samples(dtype: pl.DataType) -> bool:
     return is_steps(dtype) and not isinstance(dtype.inner, pl.List | pl.Array)  # type: ignore[attr-defined]
 
 
-def decoded(found: list[Source | None], use: Callable[[Source], Any]) -> Iterator[Any]:
+def decoded(found: list[Source | None], use: Callable[[Source], T]) -> Iterator[T | None]:
     """`use` of every recording, in parallel and in order; None where there is none or it cannot be read."""
-
-    def chunk(start: int) -> list[Any]:
-        return [_tried(use, source) for source in found[start : start + _CHUNK]]
-
-    with ThreadPoolExecutor(_threads()) as pool:
-        yield from chain.from_iterable(pool.map(chunk, range(0, len(found), _CHUNK)))
+    return in_parallel(found, use, UNREADABLE)
 
 
 def spectrograms(found: list[Source | None], rate: int, bands: int, frames: int) -> Iterator[np.ndarray | None]:
@@ -123,14 +117,3 @@ def unpacked(values: np.ndarray) -> np.ndarray:
     """Bytes as float32 standard deviations from the mean."""
     found: np.ndarray = (values.astype(np.float32) - MIDDLE) / STEPS
     return found
-
-
-def _tried(use: Callable[[Source], Any], source: Source | None) -> Any:
-    try:
-        return None if source is None else use(source)
-    except UNREADABLE:
-        return None
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -80,7 +80,7 @@ def _small(pictures: np.ndarray) -> np.ndarray:
 def _areas(length: int) -> np.ndarray:
     """The share of each of `length` pixels in each of at most `_SIDE` equal stretches, float32 `(stretches, length)`.
 
-    >>> _areas(24)[:2, :3].round(2).tolist()
+    >>> _areas(24)[:2, :3].astype(float).round(2).tolist()
     [[0.67, 0.33, 0.0], [0.0, 0.33, 0.67]]
     """
     stretches = min(_SIDE, length)

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from mapsto.columns.common.bytepairs import BytePairs
+from mapsto.columns.common.cells import chunks
 from mapsto.columns.common.parts import Block, Ragged, Sense, SensePart
 from mapsto.columns.common.vectors import read_vectors, scaled
 from mapsto.errors import OptionError
@@ -35,6 +36,10 @@ SKIPGRAM = "skip-gram"
 _SKIPGRAM_WIDTH = 100
 _WORD = r"[\w']{1,32}|[^\w\s]{1,8}"
 """Longer runs, which only text without blanks or a hostile one has, are cut."""
+_CHUNK_BYTES = 2**24
+"""Text that is split at once."""
+_LEARN_BYTES = 2**26
+"""Text that a vocabulary is learned from."""
 _USUAL_SHARE = 0.98
 _SHORTEST = 8
 _KNOWN_ENOUGH = 0.8
@@ -136,6 +141,7 @@ class Words:
             most: words or pieces that are kept.
             min_count: words found less often are not kept.
         """
+        text = text.gather_every(1 + int(text.str.len_bytes().sum()) // _LEARN_BYTES)
         words = split(text).list.head(LONGEST)
         flat = words.explode().drop_nulls()
         chosen = pieces or ("words" if _mostly_known(words, most) else "bytepairs")
@@ -153,6 +159,14 @@ class Words:
 
     def encode(self, text: pl.Series) -> Ragged:
         """int32 ids of every text; none where there is no text."""
+        values, lengths = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)]
+        for some in chunks(text, _CHUNK_BYTES):
+            found = self._encode(some)
+            values.append(found.values)
+            lengths.append(np.diff(found.offsets))
+        return Ragged(np.concatenate(values), np.cumsum(np.concatenate(lengths)))
+
+    def _encode(self, text: pl.Series) -> Ragged:
         words = split(text).list.head(self.length)
         lengths = words.list.len().fill_null(0).to_numpy()
         offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])

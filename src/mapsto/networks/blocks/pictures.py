@@ -74,7 +74,7 @@ class PictureFront(nn.Module):
 
     def forward(self, bytes_BHWC: Tensor) -> tuple[Tensor]:
         """A batch of the block as the arguments of a network."""
-        there_B111 = bytes_BHWC.flatten(1).any(dim=1).view(-1, 1, 1, 1)
+        missing_B111 = bytes_BHWC.flatten(1).amax(dim=1).view(-1, 1, 1, 1) == 0
         varied = self.augmentation if self.training else Augmentation()
         if varied.shift or varied.flip:
             bytes_BHWC = shifted(bytes_BHWC, varied.shift, flip=varied.flip)
@@ -86,7 +86,7 @@ class PictureFront(nn.Module):
             x_BCHW = relit(x_BCHW, varied.brightness)
         if varied.erase:
             x_BCHW = erased(x_BCHW, varied.erase)
-        return (x_BCHW * there_B111,)
+        return (x_BCHW.masked_fill_(missing_B111, 0.0),)
 
 
 def shifted(x_BHWC: Tensor, share: float, *, flip: bool) -> Tensor:

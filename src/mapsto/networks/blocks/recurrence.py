@@ -66,6 +66,11 @@ class RecurrentConfig(NetworkConfig):
     longest: int = option(1_000, low=1, high=100_000, doc="steps that are read, one after the other")
 
     @classmethod
+    def derived(cls, size: DataSize) -> dict[str, Any]:
+        """Fewer rows: fewer numbers to remember."""
+        return {"width": 64} if size.rows < 20_000 else {}
+
+    @classmethod
     def learning(cls, size: DataSize) -> dict[str, Any]:
         """AdamW."""
         return learning(size, rate=0.002)

@@ -1,0 +1,60 @@
+"""Pictures from a table to predictions, on real ones."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from conftest import shared_data
+from mapsto import metrics
+from mapsto.members.base import Work
+from mapsto.members.network import Network
+from mapsto.recipe import Recipe
+from mapsto.schema import Schema
+from mapsto.training.run import Run
+
+TRAIN, TEST = 900, 300
+
+
+def numbers(name: str, skip: int) -> np.ndarray:
+    return np.frombuffer(gzip.decompress(shared_data("fashion_mnist", name).read_bytes()), np.uint8, offset=skip)
+
+
+@pytest.fixture(scope="module")
+def work() -> Work:
+    pixels = numbers("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28)[: TRAIN + TEST]
+    labels = numbers("t10k-labels-idx1-ubyte.gz", 8)[: TRAIN + TEST].astype(np.int64)
+    frame = pl.DataFrame({"picture": pixels, "label": labels})
+    schema = Schema.claim(frame, targets=["label"], types={"label": "category"})
+    schema.learn(frame.head(TRAIN))
+    every = schema.encode(frame, truth=True)
+    accuracy = metrics.get("accuracy", "classification", classes=10)
+    recipe = Recipe.parse({"networks": {"resnet": {"width": 16}}, "learning": {"epochs": 3, "precision": "float32"}})
+    rows = np.arange(TRAIN + TEST)
+    return Work(
+        schema, every.take(rows[:TRAIN]), every.take(rows[TRAIN:]), {"label": accuracy}, recipe, Run(), threads=1,
+        device="cpu",
+    )  # fmt: skip
+
+
+def test_learns_real_pictures_and_repeats_with_the_seed(work: Work) -> None:
+    member, again = (Network("resnet").fit(work) for _ in range(2))
+    found = member.predict(work.valid)["label"]
+    assert work.metrics["label"](work.valid.truth["label"], found) > 0.65
+    for name, array in member.composition.arrays().items():
+        np.testing.assert_array_equal(array, again.composition.arrays()[name])
+    state, arrays = member.to_state()
+    loaded = Network.from_state(json.loads(json.dumps(state)), arrays, work.schema)
+    np.testing.assert_array_equal(loaded.predict(work.valid)["label"], found)
+
+
+def test_what_the_network_sees_is_the_same_in_any_company(work: Work) -> None:
+    member = Network("resnet").fit(work)
+    every = member.embed(work.valid)
+    assert every.shape == (TEST, 64)
+    np.testing.assert_allclose(member.embed(work.valid.take(np.array([7, 3]))), every[[7, 3]], atol=1e-5)
+    assert member.embed(work.valid.take(np.arange(0))).shape == (0, 64)
