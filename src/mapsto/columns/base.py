@@ -188,10 +188,6 @@ class Column(ABC):
 
         return [emptied(array) for array in arrays]
 
-    def augment(self, arrays: list[torch.Tensor], generator: torch.Generator) -> list[torch.Tensor]:
-        """A training-time variation of a batch of this column's arrays; by default none."""
-        return arrays
-
     def lengths(self, arrays: Sequence[np.ndarray | Ragged]) -> np.ndarray | None:
         """Row lengths for bucketing ragged batches; None where every row costs the same."""
         return None

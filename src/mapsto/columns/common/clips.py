@@ -29,6 +29,7 @@ Shape = tuple[int, int, int]
 """Height, width and channels of a frame."""
 _LOOKED_AT = 20_000
 """Frames of a file, at most."""
+_SPARE = 4
 _FORMS = "mov,matroska,avi,mpeg,mpegts,ogg,flv,asf,gif,m4v,h264,hevc"
 
 
@@ -144,7 +145,7 @@ def _files(series: pl.Series, shape: Shape, longest: int) -> list[np.ndarray | N
 def _decoded(source: str | bytes, shape: Shape, longest: int) -> np.ndarray:
     """At most `longest` frames, spread evenly, without trust in how many a header claims there are.
 
-    Where twice as many are kept as wanted, every second is dropped, and of what follows every second is left out.
+    Where a few times as many are kept as wanted, every second is dropped, and of what follows every second left out.
     """
     height, width, channels = shape
     kept: list[np.ndarray] = []
@@ -157,12 +158,12 @@ def _decoded(source: str | bytes, shape: Shape, longest: int) -> np.ndarray:
                 continue
             small = frame.reformat(width=width, height=height, format="gray" if channels == 1 else "rgb24")
             kept.append(small.to_ndarray().reshape(shape))
-            if len(kept) >= 2 * longest:
+            if len(kept) >= _SPARE * longest:
                 kept, step = kept[::2], 2 * step
     if not kept:
         message = "it has no frames"
         raise ValueError(message)
-    return np.stack(kept)[np.linspace(0, len(kept) - 1, min(len(kept), longest)).astype(np.int64)]
+    return np.stack(kept)[np.rint(np.linspace(0, len(kept) - 1, min(len(kept), longest))).astype(np.int64)]
 
 
 @contextmanager
