@@ -190,6 +190,12 @@ def garments_by_line() -> Rows:
     return replace(rows, train=lines(rows.train), test=lines(rows.test), inputs=["lines"])
 
 
+def moving_items() -> Rows:
+    """1,000 clips of items that move in one of eight directions; 500 clips of other items are judged."""
+    train, test = (read(inputs.clips(*part)).frame for part in ((1_000, "train", 0), (500, "t10k", 1)))
+    return Rows(train, test, "direction", ["clip"], "accuracy")
+
+
 def opinions() -> Rows:
     """SST-2: whether a sentence on a film likes it."""
     train, test = (read(part).frame for part in inputs.sst2())
@@ -251,6 +257,8 @@ CASES: list[Case] = [
     _sensed("column", "image", "Fashion-MNIST, 4,000 pictures", garments, "resnet"),
     _sensed("column", "audio", "Free spoken digits", spoken_digits, "resnet"),
     _sensed("column", "sequence", "Fashion-MNIST, line by line", garments_by_line, "gru"),
+    _sensed("column", "video", "Fashion-MNIST items in motion", moving_items, "convlstm"),
+    _sensed("network", "convlstm", "Fashion-MNIST items in motion", moving_items, "convlstm"),
     _sensed("column", "tree", "SST trees, binary", parsed_opinions, "treelstm"),
     *(
         _sensed("network", name, "Fashion-MNIST, 4,000 pictures", garments, name)

@@ -67,7 +67,7 @@ class Convnet(Network):
 
         @classmethod
         def learning(cls, size: DataSize) -> dict[str, Any]:
-            """Muon: after 5 passes over 6,000 rows of Fashion-MNIST it was at 85.4 %, AdamW at 82.6 %."""
+            """Muon: 85.4 % after 5 passes over 6,000 rows of Fashion-MNIST, AdamW 82.6 %, at one rate each."""
             rates = {"optimizer": "muon", "learning_rate": 0.01, "weight_decay": 0.05}
             return rates | {"batch_size": 64, "epochs": passes(size.rows, 10)}
 

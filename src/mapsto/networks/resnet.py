@@ -81,7 +81,7 @@ class ResNet(Network):
 
         @classmethod
         def learning(cls, size: DataSize) -> dict[str, Any]:
-            """Muon: after as many seconds of Fashion-MNIST it was at 89.3 %, Nesterov's momentum at 87.1 %."""
+            """Muon: 89.3 % after 1.4 passes over Fashion-MNIST, Nesterov's momentum 87.1 %, at one rate each."""
             return {
                 "optimizer": "muon",
                 "learning_rate": 0.02,

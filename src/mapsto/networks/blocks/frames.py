@@ -73,7 +73,7 @@ def placed(ragged: RaggedTensor, length: int, shift: float) -> tuple[Tensor, Ten
 
     >>> rows = RaggedTensor(torch.tensor([7, 8, 9, 1]), torch.tensor([0, 3, 4, 4]))
     >>> placed(rows, 2, 0.0)[0].tolist(), placed(rows, 3, 0.0)[0].tolist()
-    ([[7, 8], [1, 0], [0, 0]], [[7, 8, 9], [0, 1, 0], [0, 0, 0]])
+    ([[7, 8], [0, 1], [0, 0]], [[7, 8, 9], [0, 1, 0], [0, 0, 0]])
     """
     lengths_B = ragged.offsets.diff()
     start_B = (lengths_B - length).div(2, rounding_mode="floor")
