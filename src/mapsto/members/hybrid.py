@@ -19,6 +19,7 @@ from mapsto.members.common import nested, states
 
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
+    from mapsto.columns.common.parts import Part
     from mapsto.members.base import Work
     from mapsto.schema import Encoded, Schema
 
@@ -42,6 +43,11 @@ class EmbeddedSchema:
     def targets(self) -> list[Column]:
         """The same targets."""
         return self.schema.targets
+
+    @property
+    def parts(self) -> dict[str, list[Part]]:
+        """The same parts, which hold the bags that a linear head reads."""
+        return self.schema.parts
 
     def features(self, encoded: Encoded) -> Features:
         """The columns' features, then the embedding, `embedding 0` and so on."""
