@@ -185,7 +185,7 @@ def garments_by_line() -> Rows:
 
     def lines(frame: pl.DataFrame) -> pl.DataFrame:
         steps = frame["image"].to_numpy().astype(np.float32).reshape(-1, 28, 28)
-        return pl.DataFrame({"lines": pl.Series(steps), "label": frame["label"]})
+        return pl.DataFrame({"lines": pl.Series(steps.tolist()), "label": frame["label"]})
 
     return replace(rows, train=lines(rows.train), test=lines(rows.test), inputs=["lines"])
 
@@ -256,7 +256,10 @@ CASES: list[Case] = [
     ),
     _sensed("column", "image", "Fashion-MNIST, 4,000 pictures", garments, "resnet"),
     _sensed("column", "audio", "Free spoken digits", spoken_digits, "resnet"),
-    _sensed("column", "sequence", "Fashion-MNIST, line by line", garments_by_line, "gru"),
+    replace(
+        _sensed("column", "sequence", "Fashion-MNIST, line by line", garments_by_line, "gru"),
+        types={"lines": "sequence"},
+    ),
     _sensed("column", "video", "Fashion-MNIST items in motion", moving_items, "convlstm"),
     _sensed("network", "convlstm", "Fashion-MNIST items in motion", moving_items, "convlstm"),
     _sensed("column", "tree", "SST trees, binary", parsed_opinions, "treelstm"),

@@ -149,3 +149,10 @@ def test_real_speech_frames() -> None:
     length = column.features(column.encode(cells)).values[:, 0]
     assert (length <= file["lengths"][:60]).all()
     assert (length == file["lengths"][:60]).mean() > 0.9
+
+
+def test_vectors_may_be_given_as_a_sequence() -> None:
+    frame = pl.DataFrame({"steps": [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0]]] * 6, "y": [0.5, 1.5] * 6})
+    made = Schema.claim(frame, targets=["y"], types={"steps": "sequence"})
+    assert made.inputs[0].type == "sequence"
+    assert not made.inputs[0].malformed(frame["steps"]).any()

@@ -63,6 +63,7 @@ class Sequence(Column):
     longest: int | None = None
     """Steps that are read of each cell; None: enough for all but the longest hundredth of the training rows."""
 
+    _learned: bool = field(default=False, init=False)
     _channels: int = field(default=1, init=False)
     _longest: int = field(default=1, init=False)
     _usual: int = field(default=1, init=False)
@@ -112,6 +113,7 @@ class Sequence(Column):
         rows = max(1, _LEARN_STEPS // (self._channels * self._longest))
         values = steps_of(sample(cells, rows), self._channels, self._longest).values
         self._mean, self._deviation = _standards(values)
+        self._learned = True
 
     @property
     def parts(self) -> Items[Part]:
@@ -142,8 +144,11 @@ class Sequence(Column):
         return Features(np.hstack([length, found]), names, [False] * len(names))
 
     def malformed(self, series: pl.Series) -> np.ndarray:
-        """Cells that are no list, or hold vectors of another width."""
-        return steps_of(series, self._channels, self._longest).malformed
+        """Cells that are no list, or hold vectors of another width (before learning: than most of them)."""
+        channels = self._channels
+        if not self._learned and (is_text(series.dtype) or is_steps(series.dtype)):
+            channels = max(1, channels_of(series))
+        return steps_of(series, channels, self._longest).malformed
 
     def lengths(self, arrays: Items[np.ndarray | Ragged]) -> np.ndarray | None:
         """Steps of each row."""
@@ -195,7 +200,7 @@ class Sequence(Column):
         column._longest = state.integer("read_longest", low=1, high=_LARGEST)
         column._usual = state.integer("usual", low=1, high=column._longest)
         column._mean = state.array("mean", "float64", (None,), longest=_LARGEST)
-        column._channels = len(column._mean)
+        column._channels, column._learned = len(column._mean), True
         column._deviation = state.array("deviation", "float64", (column._channels,))
         if not column._channels or (column._deviation < _SMALLEST).any() or (abs(column._mean) > _WIDEST).any():
             raise state.refusal("deviation", column._deviation, "one deviation above 0 for each of its channels")
