@@ -39,7 +39,8 @@ def moving(rows: int, frames: int = 5, side: int = 16, seed: int = 0) -> pl.Data
 
 
 def written(path: Path, clip: np.ndarray, rate: int = 10) -> Path:
-    av = pytest.importorskip("av", reason="the optional part 'video' is not installed")
+    import av
+
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=rate)
         stream.width, stream.height, stream.pix_fmt = clip.shape[2], clip.shape[1], "yuv420p"
@@ -108,7 +109,6 @@ def test_files_are_read_like_stacks(tmp_path: Path) -> None:
 
 
 def test_files_that_name_other_files_or_are_damaged_are_unreadable(tmp_path: Path) -> None:
-    pytest.importorskip("av", reason="the optional part 'video' is not installed")
     from mapsto.columns.common.clips import size_of
 
     good = written(tmp_path / "a.mp4", np.full((6, 32, 32, 3), 99, np.uint8))
