@@ -10,6 +10,7 @@ NAMES = {
     "images": "pictures and clips: Fashion-MNIST, CIFAR-10, faces, moving items",
     "text": "texts: AG News, SST-2, CLINC150",
     "sound": "spoken digits",
+    "mixed": "a picture, a text, a number and a category in one table",
     "trees": "parse trees: the Stanford Sentiment Treebank",
     "loop": "the training loop against a hand-written one and the tutorial one",
     "predict": "a million rows from a file, one row from a loaded model",

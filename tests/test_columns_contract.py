@@ -112,6 +112,7 @@ CASES = {
     "sequence-text": (Sequence, with_gaps([str(MORE.normal(3, 9, 1 + i % 9).tolist()) for i in range(ROWS)])),
     "video-array": (Video, pl.Series("x", MORE.integers(0, 256, (ROWS, 3, 6, 8)).astype(np.uint8))),
     "video-lists": (Video(frames=2), with_gaps([CLIPS[i, : 1 + i % 3].tolist() for i in range(ROWS)])),
+    "video-album": (Video, with_gaps([[_png(p) for p in PIXELS[i : i + 1 + i % 3]] for i in range(20)])),
     "audio-bytes": (Audio(bands=16), with_gaps([_wav(MORE.normal(0, 0.1, 900 + 50 * i)) for i in range(ROWS)])),
     "audio-samples": (Audio(bands=16, rate=4000), with_gaps([MORE.normal(0, 0.1, 400).tolist() for _ in range(ROWS)])),
     "image-pixels": (Image, pl.Series("x", PIXELS[..., 0])),

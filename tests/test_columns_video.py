@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import polars as pl
 import pytest
 import torch
@@ -176,3 +177,37 @@ def test_a_network_learns_the_way() -> None:
     assert (member.predict(given.valid)["way"].argmax(axis=1) == given.valid.truth["way"]).mean() > 0.9
     other = Composition.build(schema, "gru", rows=200, options={"width": 4}).eval()
     assert other(to_tensors(given.valid))["way"].shape == (60, 1, 4)
+
+
+def test_lists_of_pictures_are_read_as_a_set(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    cells, labels = [], []
+    for row in range(40):
+        bright = row % 2
+        paths = [tmp_path / f"{row}-{each}.png" for each in range(1 + row % 3)]
+        for path in paths:
+            PIL.Image.fromarray(draw.integers(0, 60, (12, 10), np.uint8) + 150 * bright).save(path)
+        cells.append([str(path) for path in paths])
+        labels.append("light" if bright else "dark")
+    frame = pl.DataFrame({"photos": cells, "label": labels})
+    schema = Schema.claim(frame, targets=["label"])
+    (column,) = schema.inputs
+    assert column.type == "video"
+    assert column.reason == "lists of 2 pictures, 10 x 12 pixels"
+    schema.learn(frame)
+    (part,) = column.parts
+    assert part.network == "bag"
+    assert np.diff(column.encode(frame["photos"])[0].offsets).tolist() == [len(cell) for cell in cells]
+    assert column.show(cells[2]) == "3 pictures"
+    unread = pl.Series("photos", [[str(tmp_path / "none.png")], [], None])
+    assert column.malformed(unread).tolist() == [True, False, False]
+    composed = Composition.build(schema, "bag", rows=40, encoding={"sense_width": 8})
+    backwards = frame.with_columns(pl.col("photos").list.reverse())
+    a, b = (composed.predict_numpy(schema.encode(each))["label"] for each in (frame, backwards))
+    np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_lists_of_words_are_no_pictures() -> None:
+    words = pl.Series("tags", [["a", "b"], ["b"]] * 20)
+    with pytest.raises(ColumnRefused, match="do not end like|does not end like"):
+        Video.claim(words, name="tags")

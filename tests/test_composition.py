@@ -19,8 +19,14 @@ from mapsto.errors import DataError, ModelFileError, OptionError
 from mapsto.networks.blocks.ragged import RaggedTensor
 from mapsto.schema import Encoded, Schema
 from mapsto.testing_networks import sample_columns, sample_rows
+from tiny_encoders import BERT, VIT, described
 
 ROWS = sample_rows(300)
+PRETRAINED: dict[str, dict[str, Any]] = {
+    "pretrained-text": {"model": described("bert", BERT)},
+    "pretrained-picture": {"model": described("vit", VIT), "height": 16, "width": 16},
+}
+"""Nothing without the description of an encoder."""
 
 
 def make(network: Any = "tabm", **given: Any) -> Composition:
@@ -31,7 +37,9 @@ def make(network: Any = "tabm", **given: Any) -> Composition:
 @pytest.mark.parametrize("rows_per_chunk", [1, 64, 1024])
 def test_predictions_do_not_depend_on_the_other_rows(name: str, rows_per_chunk: int) -> None:
     form = networks.get(name).layout
-    made, every = Composition.build(sample_columns(form), name, rows=5_000).eval(), sample_rows(300, form=form)
+    options = PRETRAINED.get(name)
+    made = Composition.build(sample_columns(form), name, rows=5_000, options=options).eval()
+    every = sample_rows(300, form=form)
     whole = made.predict_numpy(every)
     draw = np.random.default_rng(rows_per_chunk)
     tolerance = 0.0 if form in ("flat", "tokens") and torch.backends.mkl.is_available() else 1e-6

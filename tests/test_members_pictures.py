@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -50,6 +51,33 @@ def test_learns_real_pictures_and_repeats_with_the_seed(work: Work) -> None:
     state, arrays = member.to_state()
     loaded = Network.from_state(json.loads(json.dumps(state)), arrays, work.schema)
     np.testing.assert_array_equal(loaded.predict(work.valid)["label"], found)
+
+
+@pytest.mark.parametrize(("mirrored", "harmless"), [("rows", True), ("columns", False)])
+def test_pictures_are_mirrored_where_validation_allows_it(work: Work, mirrored: str, harmless: bool) -> None:
+    pixels = work.train.blocks["picture:picture"]
+    if mirrored == "rows":  # garments made symmetric: mirrored, they are the same
+        pixels = np.maximum(pixels, pixels[:, :, ::-1])
+        truth = work.train.truth["label"]
+    else:  # which way they face is what is asked
+        truth = (np.arange(TRAIN) % 2).astype(np.int64)
+        pixels = np.where(truth[:, None, None, None] == 1, pixels[:, :, ::-1], pixels)
+        pixels[:, :, 14:] //= 8
+        pixels[truth == 1] = pixels[truth == 1][:, :, ::-1]
+    rows = replace(work.train, blocks={"picture:picture": pixels}, truth={"label": truth}, features=None)
+    run = Run()
+    order = np.arange(TRAIN)
+    own = replace(work, train=rows.take(order[:700]), valid=rows.take(order[700:]), run=run, label="n: ")
+    member = Network("resnet").fit(own)
+    assert run.decided("n/variations") == {"flip": harmless}
+    assert member.composition.mirrors == ("yes" if harmless else "no")
+    valid = own.valid
+    turned = replace(valid, blocks={"picture:picture": valid.blocks["picture:picture"][:, :, ::-1].copy()})
+    alike = np.allclose(member.predict(valid)["label"], member.predict(turned)["label"], atol=1e-5)
+    assert alike == harmless  # looked at both ways, or one
+    state, arrays = member.to_state()
+    loaded = Network.from_state(json.loads(json.dumps(state)), arrays, work.schema)
+    np.testing.assert_array_equal(loaded.predict(valid)["label"], member.predict(valid)["label"])
 
 
 def test_what_the_network_sees_is_the_same_in_any_company(work: Work) -> None:

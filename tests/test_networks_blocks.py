@@ -14,7 +14,7 @@ from torch import nn
 from mapsto.columns.common.parts import Ragged
 from mapsto.errors import OptionError
 from mapsto.networks.blocks.activations import Gated, Step, activation
-from mapsto.networks.blocks.bags import BagEncoder
+from mapsto.networks.blocks.bags import MOST, BagEncoder
 from mapsto.networks.blocks.codes import CodeEncoder
 from mapsto.networks.blocks.heads import Head
 from mapsto.networks.blocks.hide import HideColumns
@@ -148,6 +148,15 @@ def test_a_bag_is_the_normalised_weighted_sum() -> None:
     torch.testing.assert_close(encoder(bag), encoder.norm(summed))
     assert (encoder(bag)[1] == 0).all()
     assert BagEncoder(10, layout="tokens", options={"token_width": 6})(bag).shape == (3, 1, 6)
+
+
+def test_rare_codes_of_a_long_bag_are_left_out() -> None:
+    encoder = BagEncoder(MOST + 100, layout="flat", options={"bag_width": 4})
+    assert len(encoder.vectors) == MOST + 1
+    codes = torch.tensor([3, MOST - 1, MOST, MOST + 99], dtype=torch.int32)
+    each = encoder(RaggedTensor(codes, torch.arange(5), torch.ones(4)))
+    torch.testing.assert_close(each[:2], encoder.norm(encoder.vectors[[3, MOST - 1]]))
+    assert (each[2:] == 0).all()  # as an empty bag
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=8), st.data())

@@ -12,10 +12,12 @@ from mapsto import networks
 from mapsto.composition import Composition
 from mapsto.networks.base import Network, NetworkConfig
 from mapsto.testing_networks import check_network, sample_columns, sample_rows
+from tiny_encoders import BERT, RESNET, VIT, described
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("linear", {}),
     ("perceptron", {"width": 32}),
+    ("gated", {"width": 24}),
     ("residual", {"width": 24, "depth": 2, "stochastic_depth": 0.2}),
     ("tabm", {"views": 4, "width": 24}),
     ("tabm", {"views": 3, "width": 20, "scales": "all", "depth": 3}),
@@ -38,6 +40,9 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("treelstm", {"width": 24}),
     ("convlstm", {"width": 12, "side": 3}),
     ("treelstm", {"width": 24, "cell": "child-sum", "judgements": 0}),
+    ("pretrained-text", {"model": described("bert", BERT)}),
+    ("pretrained-picture", {"model": described("vit", VIT), "height": 16, "width": 16}),
+    ("pretrained-picture", {"model": described("resnet", RESNET), "height": 20, "width": 20}),
 ]
 
 

@@ -99,9 +99,8 @@ def test_repeats_with_the_seed() -> None:
 
 def test_chosen_by_the_encoding() -> None:
     usual = Encoding().to_json()
-    assert Augmentation.chosen(usual, colour=True).flip
-    assert not Augmentation.chosen(usual, colour=False).flip
-    assert Augmentation.chosen(usual | {"picture_flip": "yes"}, colour=False).flip
-    assert Augmentation.chosen(usual | {"picture_erase": 0.3}, colour=False).erase == 0.3
+    assert not Augmentation.chosen(usual).flip
+    assert Augmentation.chosen(usual | {"picture_flip": "yes"}).flip
+    assert Augmentation.chosen(usual | {"picture_erase": 0.3}).erase == 0.3
     with pytest.raises(OptionError, match="picture_shift"):
-        Augmentation.chosen(usual | {"picture_shift": 3.0}, colour=False)
+        Augmentation.chosen(usual | {"picture_shift": 3.0})

@@ -59,9 +59,11 @@ def fit(
         inputs: the columns to learn from; default: all others but those named by `keep`, `weight` and a
             group `split`.
         types: column types by name where the recognised one is not wanted: `{"zip": "category"}` or a column object.
-        network: "auto" (default), a name or a list of names (`mapsto networks`), or a `torch.nn.Module` of your own
+        network: "auto" (default), a name or a list of names (`mapsto networks`), "pretrained:NAME" for an encoder on
+            your disk (see docs/inputs.md), or a `torch.nn.Module` of your own
             that maps `(batch, features)` to `(batch, out)`.
-        objective: "auto" (default) or a name.
+        objective: "auto" (default) predicts; "verification" learns from a category, the identity, to compare rows, also
+            of identities never seen: `Model.same`, `nearest`, `embed`.
         valid: validation rows: a fraction, a table or path, or "column:value"; default: those of a folder with
             valid files, else 0.1.
         test: test rows, which choose and calibrate nothing: likewise, else 0.2; 0 for none.

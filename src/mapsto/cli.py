@@ -82,8 +82,8 @@ def fit(
     ] = None,
     inputs: Annotated[list[str] | None, typer.Option("--input", help="Column to read; default: all others.")] = None,
     types: Annotated[list[str] | None, typer.Option("--type", help="COLUMN=TYPE, for example zip=category.")] = None,
-    network: Annotated[list[str] | None, typer.Option(help="auto, or a name `mapsto networks` lists.")] = None,
-    objective: Annotated[str | None, typer.Option(help="How drawn data becomes updates.")] = None,
+    network: Annotated[list[str] | None, typer.Option(help="auto, one of `mapsto networks`, pretrained:DIR.")] = None,
+    objective: Annotated[str | None, typer.Option(help="auto predicts; verification compares rows.")] = None,
     time: Annotated[str | None, typer.Option(help="Wall time from call to return: 90s, 10m, 1h30m.")] = None,
     valid: Annotated[str | None, typer.Option(help="Fraction, file, or COLUMN:VALUE.")] = None,
     test: Annotated[str | None, typer.Option(help="Fraction, file, COLUMN:VALUE, or 0.")] = None,
@@ -212,23 +212,42 @@ def explain(
     model: ModelPath,
     data: DataPath,
     rows: Annotated[int, typer.Option(help="Explain at most the first N rows.", min=1)] = 5,
+    inside: Annotated[
+        str | None, typer.Option(help="Look into this column's cells: which words, fields of a picture, steps, frames.")
+    ] = None,
     seconds: Annotated[float | None, typer.Option(help="At most this long.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; with --inside also .html, a page to look at.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say which columns moved each prediction, and how faithful that is."""
     from mapsto.table import csv_text, read, require_writable, write
 
-    if output is not None:
+    page = output if output is not None and inside is not None and output.suffix == ".html" else None
+    if output is not None and page is None:
         require_writable(output)
     loaded = _load(model)
-    found = loaded.explain(read(data).frame.head(rows), max_seconds=seconds)
-    if output is not None:
+    found = loaded.explain(read(data).frame.head(rows), inside=inside, output=page, max_seconds=seconds)
+    if page is not None:
+        print(page)
+    elif output is not None:
         write(found, output)
     elif as_json:
         _print_json({"explanations": found.to_dicts()})
+    elif inside is not None and sys.stdout.isatty():
+        _show_coloured(found)
     else:
         sys.stdout.write(csv_text(found))
+
+
+def _show_coloured(found: Any) -> None:
+    from rich.console import Console
+
+    from mapsto.reporting.terminal import coloured
+
+    for line in coloured(found):
+        Console(highlight=False).print(line)
 
 
 @app.command()

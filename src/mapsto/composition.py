@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -27,10 +27,12 @@ from mapsto.errors import DataError, ModelFileError, OptionError
 from mapsto.networks import own
 from mapsto.networks.base import DataSize, Encoder, Encoding, Layout, Network, NetworkConfig
 from mapsto.networks.blocks.bounded import Bounded
-from mapsto.networks.blocks.heads import Head
+from mapsto.networks.blocks.heads import EmbeddingHead, Head
 from mapsto.networks.blocks.hide import HideColumns
 from mapsto.networks.blocks.initialization import initialize
+from mapsto.networks.blocks.pictures import PictureFront
 from mapsto.networks.blocks.ragged import RaggedTensor, TensorBlock, take
+from mapsto.networks.folders import resolve
 from mapsto.networks.own import AnyNetwork
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 _CHUNK_ROWS = 1024
 _CHUNK_BYTES = 2**18
+MOST_EMBEDDED = 4096
+"""Largest width of an embedding."""
 OWN = "own"
 """Name in JSON of a network that the user brought."""
 
@@ -55,7 +59,10 @@ class Composition(nn.Module):
     """Width of each target's head."""
 
     def __init__(self, schema: Schema, network: AnyNetwork, json: dict[str, Any]) -> None:
-        """`network`: the trunk; `json`: "network", "options", "encoding" and "senses", complete; see `build`."""
+        """`network`: the trunk; `json`: "network", "options", "encoding" and "senses", complete; see `build`.
+
+        With "embedding" in it the one target has no classes to be told apart, but a place on a sphere of this width.
+        """
         super().__init__()
         self._json = json
         layout = own.trunk_layout(network)
@@ -76,8 +83,10 @@ class Composition(nn.Module):
         if isinstance(self.network, Network):
             self.network.know_columns(columns)
         self.views, width = own.views_and_width(self.network, self.in_features)
-        self.outputs = {target.name: target.out_features for target in schema.targets}
-        self.heads = nn.ModuleList(Head(self.views, width, out) for out in self.outputs.values())
+        embedding = json.get("embedding")
+        self.outputs = {target.name: embedding or target.out_features for target in schema.targets}
+        kind = EmbeddingHead if embedding else Head
+        self.heads = nn.ModuleList(kind(self.views, width, out) for out in self.outputs.values())
 
     @classmethod
     def build(
@@ -90,19 +99,22 @@ class Composition(nn.Module):
         others: Mapping[str, Mapping[str, Any]] | None = None,
         encoding: Mapping[str, Any] | None = None,
         initialization: str = "default",
+        embedding: int | None = None,
         seed: int = 0,
     ) -> Composition:
         """Compose a network for the columns of a learned schema, with new weights.
 
         Args:
             schema: which columns go in and which come out.
-            network: a name, a class, or a module. A class that is no `Network` is called with the number of features;
+            network: a name, or "pretrained:..."; a class; or a module. A class that is no `Network` is called with the
+                number of features;
                 a module is copied and keeps its weights. Both read `(B, F)`.
             rows: training rows, from which defaults are derived.
             options: of the network's `Config` (or arguments of a class that has none); they win over the derived.
             others: options of the networks that stand beside it, by name (see `mapsto.senses`).
             encoding: see `mapsto.networks.base.Encoding`; wins over what the network likes.
             initialization: rule for the linear maps, see `networks.blocks.initialization`.
+            embedding: width of the unit vectors that are learned in place of the target's classes; None: classes.
             seed: where the weights come from.
 
         Raises:
@@ -110,6 +122,9 @@ class Composition(nn.Module):
             OptionError: no such network or option, or a module that cannot read the input or returns a wrong shape.
         """
         _check_columns(schema)
+        if isinstance(network, str):
+            network, implied = resolve(network)
+            options = implied | dict(options or {})
         chosen = networks.get(network) if isinstance(network, str) else network
         readers, trunk = senses.split(schema, chosen)
         by_name = dict(others or {})
@@ -117,10 +132,14 @@ class Composition(nn.Module):
             by_name[str(getattr(chosen, "name", ""))] = options or {}
             options = by_name.get(senses.JOINING if len(senses.read(schema, readers)) > 1 else "linear")
         json = _complete(schema, trunk, readers, rows, dict(options or {}), by_name, dict(encoding or {}))
+        json |= {} if embedding is None else {"embedding": embedding}
         with _seeded(seed):
             made = cls(schema, trunk, json)
             if isinstance(chosen, type):
                 initialize(made.network, initialization)
+        for module in made.modules():
+            if isinstance(module, Network):
+                module.begin()
         return made
 
     def to_json(self) -> dict[str, Any]:
@@ -188,7 +207,8 @@ class Composition(nn.Module):
         return self.answer(self.encode(blocks))
 
     def predict_numpy(self, encoded: Encoded, rows_per_chunk: int | None = None) -> dict[str, np.ndarray]:
-        """Raw outputs of every row, float32 `(rows, K, O)` for each target, computed in chunks.
+        """Raw outputs of every row, float32 `(rows, K, O)` for each target, computed in chunks; `(rows, 2 K, O)`
+        where pictures may be mirrored, which are then looked at both ways.
 
         A row's outputs do not depend on the other rows: dropout is off, and chunks are padded to a multiple of a few
         rows, because matrix products of very few rows add up in another order. (On the processors tried they are
@@ -197,14 +217,41 @@ class Composition(nn.Module):
         training = self.training
         if training:
             self.eval()
-        found = {t: np.empty((encoded.rows, self.views, width), np.float32) for t, width in self.outputs.items()}
+        twice = self.mirrors == "yes"
+        views = self.views * (1 + twice)
+        found = {t: np.empty((encoded.rows, views, width), np.float32) for t, width in self.outputs.items()}
         with torch.inference_mode():
             for start, stop, blocks in self.chunks(encoded, rows_per_chunk):
-                for target, outputs in self(blocks).items():
-                    found[target][start:stop] = outputs[: stop - start].float().cpu().numpy()
+                seen = [blocks, blocks | {key: blocks[key].flip(2) for key in self._pictures()}][: 1 + twice]  # type: ignore[call-arg, union-attr]
+                for number, each in enumerate(seen):
+                    own = slice(number * self.views, (number + 1) * self.views)
+                    for target, outputs in self(each).items():
+                        found[target][start:stop, own] = outputs[: stop - start].float().cpu().numpy()
         if training:
             self.train()
         return found
+
+    @property
+    def mirrors(self) -> Literal["auto", "yes", "no"]:
+        """Whether pictures are mirrored in training; "auto": that is still open. Without pictures, "no"."""
+        found: Literal["auto", "yes", "no"] = self._json["encoding"]["picture_flip"]
+        return found if self._pictures() else "no"
+
+    def mirror(self, mirrored: bool) -> None:  # noqa: FBT001 - a setter
+        """Settle it."""
+        self._json["encoding"]["picture_flip"] = "yes" if mirrored else "no"
+        for front in self._pictures().values():
+            front.augmentation = replace(front.augmentation, flip=mirrored)
+
+    def mirrored(self, encoded: Encoded) -> Encoded:
+        """The rows with every picture mirrored, left to right."""
+        turned = {key: np.ascontiguousarray(np.flip(encoded.blocks[key], axis=2)) for key in self._pictures()}  # type: ignore[arg-type]
+        return replace(encoded, blocks=encoded.blocks | turned, features=None)
+
+    def _pictures(self) -> dict[str, PictureFront]:
+        """The fronts of pictures by block."""
+        fronts = {key: getattr(each, "front", None) for key, each in zip(self.blocks, self.encoders, strict=True)}
+        return {key: front for key, front in fronts.items() if isinstance(front, PictureFront)}
 
     def chunks(
         self, encoded: Encoded, rows_per_chunk: int | None = None
@@ -329,6 +376,10 @@ def _chosen(json: Any, network: AnyNetwork | None) -> AnyNetwork:
     names = {"network": str, "options": dict, "encoding": dict}
     if not isinstance(json, dict) or any(not isinstance(json.get(name), kind) for name, kind in names.items()):
         message = f"the model file must describe its network by {', '.join(names)}; got {str(json)[:200]}."
+        raise ModelFileError(message)
+    width = json.get("embedding", 1)
+    if type(width) is not int or not 1 <= width <= MOST_EMBEDDED:
+        message = f"the model file describes an embedding of width {width!r}; expected 1 to {MOST_EMBEDDED}."
         raise ModelFileError(message)
     if json["network"] != OWN:
         return networks.get(json["network"])

@@ -18,6 +18,7 @@ from mapsto.judging.calibration import apply_temperature
 from mapsto.judging.conformal import Conformal
 from mapsto.judging.thresholds import cheapest
 from mapsto.judging.verdict import Verdict
+from mapsto.judging.verification import Threshold
 from mapsto.members.ensemble import Ensemble
 from mapsto.metrics import Metric, all_for, get, present
 from mapsto.recipe import Recipe
@@ -49,6 +50,8 @@ class Fitted:
     notes: list[Note] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     keep: list[str] = field(default_factory=list)
+    threshold: Threshold | None = None
+    """What rows of one identity must be alike by; None where the model does not compare rows."""
     background: Sample | None = None
     """Training rows: what "without this column" is replaced by, and where novelty and similar rows look."""
     held: Sample | None = None
@@ -85,6 +88,10 @@ class Fitted:
             for name, prediction in self.predictions(encoded, threads=threads).items():
                 found[name].append(prediction)
         joined = {name: pieces[0] if len(pieces) == 1 else np.concatenate(pieces) for name, pieces in found.items()}
+        return joined, *self.problems(frame)
+
+    def problems(self, frame: pl.DataFrame) -> tuple[list[Note], np.ndarray]:
+        """What cannot be read in these rows, and which of them have nothing to read at all."""
         malformed = self.schema.malformed(frame)
         problems = [
             Note("warning", f"Column {name!r}: {len(rows)} cells cannot be read as {self._type(name)} and count as "
@@ -96,7 +103,7 @@ class Fitted:
             rows = np.flatnonzero(empty)
             text = f"{len(rows)} rows have no input that can be read; their predictions are null, first row {rows[0]}."
             problems.append(Note("warning", text, rows=tuple(rows[:5].tolist()), count=len(rows)))
-        return joined, problems, empty
+        return problems, empty
 
     def decided(self, target: Column, prediction: np.ndarray) -> np.ndarray:
         """What the decision is the largest of, `(rows, classes)`: probabilities, or with costs for more than two
@@ -247,6 +254,8 @@ class Fitted:
             for name, sample in (("background", self.background), ("held", self.held))
             if sample is not None
         }
+        if self.threshold is not None:
+            parts["threshold"] = self.threshold.to_state()
         manifest = {
             "recipe": self.recipe.model_dump(),
             "metrics": self.metrics,
@@ -286,6 +295,7 @@ class Fitted:
             notes=[Note.from_dict(note) for note in about["notes"]],
             history=list(about["history"]),
             keep=[str(name) for name in manifest["keep"]],
+            threshold=Threshold.from_state(*parts["threshold"]) if "threshold" in parts else None,
             background=samples.get("background"),
             held=samples.get("held"),
             facts=dict(about["facts"]),

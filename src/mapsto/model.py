@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from mapsto import comparing
 from mapsto.errors import DataError, ModelFileError, OptionError, VerbError
 from mapsto.fitted import Fitted
 from mapsto.table import FILE, Note, give_back, read
@@ -86,8 +87,9 @@ class Model:
         return self._fitted.notes
 
     def __getattr__(self, name: str) -> Any:
-        if name in {"generate", "embed", "act", "score", "forecast", "same", "nearest"}:
-            message = f"this model was trained to predict and has no {name}(); it offers {', '.join(VERBS)}"
+        if name in {"generate", "act", "score", "forecast"}:
+            aim, verbs = ("compare rows", comparing.VERBS) if self._compares else ("predict", VERBS)
+            message = f"this model was trained to {aim} and has no {name}(); it offers {', '.join(verbs)}"
             raise VerbError(message)
         message = f"a Model has no attribute {name!r}"
         raise AttributeError(message)
@@ -125,7 +127,8 @@ class Model:
 
         Returns:
             A frame of the kind given (polars for dicts and paths), one column per target, same row order and count.
-            Rows in which no input can be read are null and listed in `last_problems`.
+            Rows in which no input can be read are null and listed in `last_problems`. A model that compares rows names
+            the identity of the most similar row it learned from, and adds `TARGET_similarity`.
         """
         table = read(new, align=True)
         return give_back(self._predict(table, interval, keep), table.kind, like=table.like)
@@ -151,6 +154,11 @@ class Model:
 
     def _predict(self, table: Table, interval: float | None, keep: list[str] | None) -> pl.DataFrame:
         fitted = self._fitted
+        if self._compares:
+            self._refuse(interval is not None, "intervals", "nearest() tells how similar rows are")
+            identified, problems = comparing.identify(fitted, table.frame)
+            self.last_problems = [*table.notes, *problems]
+            return pl.DataFrame([*(table.frame[name] for name in self._kept(table, keep)), *identified])
         if interval is not None and not 0 < interval < 1:
             message = f"interval={interval!r}: expected a coverage between 0 and 1, for example 0.9"
             raise OptionError(message)
@@ -165,6 +173,7 @@ class Model:
         return pl.DataFrame(found)
 
     def _proba(self, table: Table) -> pl.DataFrame:
+        self._refuse(self._compares, "predict_proba", "similarities are no probabilities: see same() and nearest()")
         with_classes = [t for t in self._fitted.schema.targets if t.classes]
         if not with_classes:
             message = "predict_proba needs a target with classes; use predict(interval=0.9) for the spread of a number"
@@ -195,13 +204,87 @@ class Model:
                 raise OptionError(message)
         return keep
 
+    # -- comparing rows
+
+    @property
+    def _compares(self) -> bool:
+        return comparing.compares(self._fitted)
+
+    def _refuse(self, unfit: bool, what: str, instead: str) -> None:  # noqa: FBT001 - a condition is what it is about
+        """Raise if this is asked of a model that compares rows."""
+        if unfit:
+            message = (
+                f"this model was trained to compare rows (objective='verification') and has no {what}: {instead}. It "
+                f"offers {', '.join(comparing.VERBS)}"
+            )
+            raise VerbError(message)
+
+    def embed(self, rows: Any) -> np.ndarray:
+        """Rows as points on the unit sphere, float32 `(rows, width)`: their products are cosines.
+
+        With `objective="verification"` cosines say how alike rows are. A model of a single network gives what it sees
+        before its heads. NaN for rows in which nothing can be read.
+
+        Raises:
+            VerbError: several members answer together.
+        """
+        table = read(rows, align=True)
+        found, problems = comparing.embed(self._fitted, table.frame)
+        self.last_problems = [*table.notes, *problems]
+        return found
+
+    def same(self, a: Any, b: Any, *, false_accept: float = 0.01) -> Any:
+        """Whether row i of `a` and row i of `b` are of one identity: `similarity` (their cosine) and `same`.
+
+        Args:
+            a: path, frame or dict of arrays with the input columns.
+            b: likewise, with as many rows.
+            false_accept: share of the pairs of two identities that are taken for one. The threshold comes from pairs of
+                identities that did not teach (`model.notes` says how many). At least ten of them must lie above it, so
+                10,000 pairs support rates from 0.001 up; lower ones are refused.
+
+        Returns:
+            A frame of the kind of `a`; null where a row cannot be read.
+
+        Raises:
+            VerbError: the model was not learned with `objective="verification"`.
+            OptionError: a rate that the calibrating pairs cannot support.
+            DataError: `a` and `b` differ in length.
+        """
+        one, other = read(a, align=True), read(b, align=True)
+        found, problems = comparing.same(self._fitted, one.frame, other.frame, false_accept)
+        self.last_problems = [*one.notes, *other.notes, *problems]
+        return give_back(found, one.kind)
+
+    def nearest(self, rows: Any, k: int = 5, *, gallery: Any = None) -> Any:
+        """The `k` most similar rows of the gallery for each row: `row`, `rank`, TARGET, `similarity`, `gallery_row`.
+
+        Args:
+            rows: path, frame or dict of arrays with the input columns; rows that cannot be read have no line.
+            k: how many.
+            gallery: rows to compare with; if they hold the target it is told. Default: the rows learned from, and
+                `gallery_row` then counts the rows of that table.
+
+        Raises:
+            VerbError: the model was not learned with `objective="verification"`.
+        """
+        table, other = read(rows, align=True), None if gallery is None else read(gallery, align=True)
+        found, problems = comparing.nearest(self._fitted, table.frame, k, None if other is None else other.frame)
+        self.last_problems = [*table.notes, *problems]
+        return give_back(found, table.kind)
+
     # -- judging
 
     def evaluate(self, labelled: Any, *, by: str | None = None) -> dict[str, dict[str, Any]]:
         """Metrics on rows with known targets: `{target: {metric: value}}`, natural sign.
 
         With `by`, per group of that column: `{target: {group: {metric: value}}}`, and "rows" counts its rows.
+
+        Of a model that compares rows: figures of all pairs of the rows, whose identities may be known or new.
         """
+        if self._compares:
+            self._refuse(by is not None, "evaluate(by=)", "pairs have no group; evaluate the rows of each group")
+            return comparing.evaluate(self._fitted, self._with_targets(labelled).frame)
         return self._fitted.evaluate(self._with_targets(labelled).frame, by)
 
     def _with_targets(self, data: Any) -> Table:
@@ -214,21 +297,45 @@ class Model:
 
     # -- explaining
 
-    def explain(self, new: Any, *, max_seconds: float | None = None) -> Any:
-        """Which columns moved each prediction.
+    def explain(
+        self,
+        new: Any,
+        *,
+        inside: str | None = None,
+        output: str | os.PathLike[str] | None = None,
+        max_seconds: float | None = None,
+    ) -> Any:
+        """Which columns moved each prediction; with `inside`, which pieces of that column's cells.
 
         Returns a frame with a row per row and column: `row`, `column`, `value`, `attribution` (in the target's units;
         probability of the predicted class for classes), `faithfulness` (above 1: removing the top columns moves the
         prediction more than removing random ones). With several targets also `target`. At most `max_seconds`: when
         time runs out, fewer samples are drawn.
+
+        `inside="review"` looks into the cells of a column of texts, pictures, sounds, sequences, trees or clips: a row
+        per row and piece (a word, a field, some steps or frames), where it lies, its `attribution`, and how much better
+        than random orders the pieces are put in order: `deletion` and `insertion`, above 0 is better. Attributions of a
+        row add up to the difference that the cell makes against a blanked one. `output="maps.html"` also writes a page
+        that shows them: coloured words, overlays on pictures and spectrograms, steps, trees, frames.
         """
-        from mapsto.explaining import explain
+        from mapsto.explaining import explain, explain_inside
 
         table = read(new, align=True)
+        if inside is not None:
+            found, maps = explain_inside(self._fitted, table.frame, inside, max_seconds)
+            if output is not None:
+                from mapsto.reporting import write_maps
+
+                write_maps(self._fitted, maps, output)
+            return give_back(found, table.kind)
+        if output is not None:
+            message = f"output={str(output)!r} is for a page of what is inside cells: name their column, inside=COLUMN"
+            raise OptionError(message)
         return give_back(explain(self._fitted, table.frame, max_seconds), table.kind, like=table.like)
 
     def importance(self, *, max_seconds: float | None = None) -> pl.DataFrame:
         """Permutation importance on held-out rows: column, target, loss of the deciding metric, low, high."""
+        self._refuse(self._compares, "importance", "explain() tells which columns name an identity")
         from mapsto.explaining import importance
 
         return importance(self._fitted, max_seconds)
@@ -255,6 +362,7 @@ class Model:
 
         The columns keep what they learned; each member goes on from its weights or is grown anew.
         """
+        self._refuse(self._compares, "update", "new identities need no learning: give them to nearest(gallery=)")
         from mapsto.fitting.update import update
 
         return Model(update(self._fitted, self._with_targets(more), time=time, progress=progress))

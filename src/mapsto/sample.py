@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from mapsto.columns.common.cells import as_text
 from mapsto.columns.common.parts import Block, Ragged, SensePart
 from mapsto.errors import ModelFileError
 from mapsto.schema import Encoded
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from mapsto.schema import Schema
 
 
+LONGEST_TEXT = 5_000
+"""Characters of a text that is kept whole; longer ones are not kept."""
+_FEWEST_ROWS = 50
+
+
 @dataclass
 class Sample:
     """Rows encoded, with truth, as they read, and with predictions where they were made honestly."""
@@ -30,6 +36,8 @@ class Sample:
     shown: dict[str, list[str]]
     """Column name to its values as a person reads them."""
     predictions: dict[str, np.ndarray] = field(default_factory=dict)
+    texts: dict[str, list[str | None]] = field(default_factory=dict)
+    """The cells of columns that `keep_text`, for maps of what is inside them; None: missing, or too long to keep."""
 
     def __len__(self) -> int:
         return self.encoded.rows
@@ -48,7 +56,7 @@ class Sample:
             for column in [*schema.inputs, *schema.targets]
             if column.name in picked.columns
         }
-        return cls(encoded.take(rows), shown)
+        return cls(encoded.take(rows), shown, texts=texts(schema, picked, LONGEST_TEXT))
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """JSON and arrays."""
@@ -64,7 +72,7 @@ class Sample:
                 arrays[f"block.{position}"] = block
         arrays |= {f"truth.{name}": truth for name, truth in self.encoded.truth.items()}
         arrays |= {f"prediction.{name}": prediction for name, prediction in self.predictions.items()}
-        return {"rows": self.encoded.rows, "keys": keys, "shown": self.shown}, arrays
+        return {"rows": self.encoded.rows, "keys": keys, "shown": self.shown, "texts": self.texts}, arrays
 
     @classmethod
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray], schema: Schema) -> Self:
@@ -82,7 +90,33 @@ class Sample:
         shown = {str(name): [str(value) for value in values] for name, values in json["shown"].items()}
         if any(len(values) != rows for values in shown.values()):
             raise _altered("shown values have another number of rows")
-        return cls(Encoded(rows, blocks, truth), shown, predictions)
+        kept = {str(name): [_text(value) for value in values] for name, values in json.get("texts", {}).items()}
+        if any(len(values) != rows for values in kept.values()):
+            raise _altered("texts have another number of rows")
+        return cls(Encoded(rows, blocks, truth), shown, predictions, kept)
+
+
+def texts(schema: Schema, frame: pl.DataFrame, longest: int | None = None) -> dict[str, list[str | None]]:
+    """The cells of the columns that `keep_text`; None where missing, or of more than `longest` characters."""
+    found = {c.name: as_text(frame[c.name]) for c in schema.inputs if c.keeps_text}
+    if longest is None:
+        return {name: cells.to_list() for name, cells in found.items()}
+    return {
+        name: cells.set((cells.str.len_chars() > longest).fill_null(False), None).to_list()
+        for name, cells in found.items()
+    }
+
+
+def affordable(encoded: Encoded, most: int, room: int) -> int:
+    """How many of `most` rows a model can keep in about `room` bytes; a few in any case."""
+    size = sum(b.values.nbytes if isinstance(b, Ragged) else b.nbytes for b in encoded.blocks.values())
+    return min(most, max(_FEWEST_ROWS, room * max(1, encoded.rows) // max(1, size)))
+
+
+def _text(value: Any) -> str | None:
+    if not isinstance(value, str | None):
+        raise _altered(f"{value!r} is no text")
+    return value
 
 
 def draw_rows(rows: int, most: int, seed: int) -> np.ndarray:

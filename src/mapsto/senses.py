@@ -95,7 +95,7 @@ def encoder(part: Part, entry: Mapping[str, Any], *, layout: Layout, encoding: E
     form, options = _form(network, part), encoding.to_json()
     shape = part.shape(form, options)
     made: Network = network(
-        shape[-3] if form in ("picture", "clip") else shape[-1], network.Config.of(entry["options"])
+        shape[-3] if form in ("picture", "pixels", "clip") else shape[-1], network.Config.of(entry["options"])
     )
     return SenseEncoder(part.front(form, options), made, layout=layout, token_width=encoding.token_width, joined=joined)
 

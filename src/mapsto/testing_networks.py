@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mapsto.networks.base import Network
 
 OUTPUTS = {"price": 1, "kind": 3}
-SENSES: tuple[Sense, ...] = ("picture", "sequence", "tree", "clip")
+SENSES: tuple[Sense, ...] = ("picture", "pixels", "sequence", "subwords", "tree", "clip")
 TASKS = {"price": "regression", "kind": "classification"}
 
 
@@ -61,7 +61,11 @@ class _Seen(SensePart):
 
     def shape(self, sense: Sense, options: dict[str, Any]) -> tuple[int, ...]:
         """What `_sensed` draws."""
-        return {"picture": (3, 16, 16), "sequence": (6, 5), "clip": (4, 3, 8, 8), "tree": (9, 3, 5)}[sense]
+        shapes: dict[str, tuple[int, ...]] = {
+            "picture": (3, 16, 16), "pixels": (3, 16, 16), "sequence": (6, 5), "subwords": (6, 20),
+            "clip": (4, 3, 8, 8), "tree": (9, 3, 5),
+        }  # fmt: skip
+        return shapes[sense]
 
     def front(self, sense: Sense, options: dict[str, Any]) -> nn.Module:
         """Pads, or takes the values as they are."""
@@ -75,7 +79,8 @@ class _Seen(SensePart):
                 if not isinstance(block, RaggedTensor):
                     return (block,)
                 if sense != "tree":
-                    return padded(block)
+                    values, lengths = padded(block)
+                    return (values.long() if sense == "subwords" else values, lengths)
                 values_ND, (up_N, height_N, judgements_N) = block.values[:, :5], block.values[:, 5:].long().unbind(1)
                 return (Forest.of(values_ND, up_N, height_N, block.offsets, judgements_N),)
 
@@ -116,11 +121,13 @@ def sample_rows(rows: int, *, form: Layout | Sense = "flat", missing: float = 0.
 def _sensed(draw: np.random.Generator, rows: int, form: str, missing: float) -> np.ndarray | Ragged:
     """Cells as a network's front would give them; a missing picture is 0, a missing sequence empty."""
     there = draw.random(rows) >= missing
-    if form == "picture":
+    if form in ("picture", "pixels"):
         found: np.ndarray = (draw.normal(size=(rows, 3, 16, 16)) * there[:, None, None, None]).astype(np.float32)
         return found
     lengths = draw.integers(1, 10, rows) * there
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    if form == "subwords":
+        return Ragged(draw.integers(0, 20, offsets[-1]).astype(np.int32), offsets)
     each = (3, 8, 8) if form == "clip" else (5,)
     values = draw.normal(size=(offsets[-1], *each)).astype(np.float32)
     if form == "tree":

@@ -12,9 +12,10 @@ import polars as pl
 
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
-from mapsto.columns.common.mel import FRAMES_A_SECOND
+from mapsto.columns.common.insides import SoundInside
+from mapsto.columns.common.mel import FRAMES_A_SECOND, borders
 from mapsto.columns.common.parts import Ragged
-from mapsto.columns.common.sounds import SoundPart, decoded, loudest, packed, sources, spectrograms, unpacked
+from mapsto.columns.common.sounds import MIDDLE, SoundPart, decoded, loudest, packed, sources, spectrograms, unpacked
 from mapsto.columns.common.state import State
 from mapsto.columns.common.steps import statistics
 from mapsto.columns.common.waves import RATES, Source, header, readable
@@ -62,6 +63,7 @@ class Audio(Column):
     """
 
     type: ClassVar[str] = "audio"
+    inner: ClassVar[str] = "fields"
 
     rate: int | None = None
     """Samples a second to which all recordings are brought, and which lists of samples have; None: the commonest of the
@@ -173,6 +175,12 @@ class Audio(Column):
         return np.diff(arrays[0].offsets) if isinstance(arrays[0], Ragged) else None
 
     # -- for people, and persistence
+
+    def inside(self, arrays: Sequence[np.ndarray | Ragged], text: str | None = None) -> SoundInside | None:
+        """Fields of the spectrogram."""
+        frames = arrays[0].values if isinstance(arrays[0], Ragged) else np.zeros((0, self.bands), np.uint8)
+        seconds = np.arange(len(frames) + 1) / FRAMES_A_SECOND
+        return SoundInside(frames, MIDDLE, seconds, borders(self._rate, self.bands)) if len(frames) else None
 
     def show(self, value: Any) -> str:
         """A path as it is; otherwise how long it is."""

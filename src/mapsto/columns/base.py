@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
     import torch
 
+    from mapsto.columns.common.insides import Inside
     from mapsto.columns.common.parts import Part, Ragged
 
 Task = Literal["regression", "classification", "multilabel"]
@@ -78,6 +79,10 @@ class Column(ABC):
     """The form it takes as a target; None: it cannot be a target (`as_target` says why)."""
     is_input: ClassVar[bool] = True
     """Whether networks can read it; an identifier cannot."""
+    inner: ClassVar[str] = ""
+    """What a cell falls into, in the plural, where it has an inner structure that `inside` gives: "words"."""
+    keeps_text: ClassVar[bool] = False
+    """Whether `inside` needs the cell's own text, which the rows that a model keeps then hold."""
 
     name: str = field(default="", kw_only=True)
     reason: str = field(default="given", kw_only=True)
@@ -187,6 +192,15 @@ class Column(ABC):
             return np.full_like(array, np.nan) if array.dtype.kind == "f" else np.zeros_like(array)
 
         return [emptied(array) for array in arrays]
+
+    def inside(self, arrays: Sequence[np.ndarray | Ragged], text: str | None = None) -> Inside | None:
+        """One cell in pieces that can be blanked; None where it is missing, or has no inner structure.
+
+        Args:
+            arrays: the cell encoded, one row.
+            text: the cell as text, where `keeps_text` says so.
+        """
+        return None
 
     def lengths(self, arrays: Sequence[np.ndarray | Ragged]) -> np.ndarray | None:
         """Row lengths for bucketing ragged batches; None where every row costs the same."""

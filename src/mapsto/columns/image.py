@@ -12,6 +12,7 @@ import polars as pl
 
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.cells import BLANKS, as_text, is_text, missing, sample
+from mapsto.columns.common.insides import PictureInside
 from mapsto.columns.common.picture_cells import is_array, scale_of, share_of_paths, sources, surely_pixels
 from mapsto.columns.common.pictures import PicturePart, packed, sizes
 from mapsto.columns.common.pixels import UNREADABLE, quiet, side_lengths
@@ -53,6 +54,7 @@ class Image(Column):
     """
 
     type: ClassVar[str] = "image"
+    inner: ClassVar[str] = "fields"
 
     size: int | tuple[int, int] | None = None
     """Height and width that networks see, or the side of a square; None: the median of the training pictures, at most
@@ -161,6 +163,11 @@ class Image(Column):
         return np.asarray(there & ~read)
 
     # -- for people, and persistence
+
+    def inside(self, arrays: Sequence[np.ndarray | Ragged], text: str | None = None) -> PictureInside | None:
+        """Fields of the picture."""
+        picture = np.asarray(arrays[0])[0]
+        return PictureInside(picture, self._thumbnails.middle(*self._shape)) if picture.any() else None
 
     def show(self, value: Any) -> str:
         """A path as it is; otherwise the size."""

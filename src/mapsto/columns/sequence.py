@@ -10,6 +10,7 @@ import polars as pl
 
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.cells import as_text, is_text, sample
+from mapsto.columns.common.insides import StepsInside
 from mapsto.columns.common.parts import Ragged
 from mapsto.columns.common.state import State
 from mapsto.columns.common.steps import (
@@ -59,6 +60,7 @@ class Sequence(Column):
     """
 
     type: ClassVar[str] = "sequence"
+    inner: ClassVar[str] = "steps"
 
     longest: int | None = None
     """Steps that are read of each cell; None: enough for all but the longest hundredth of the training rows."""
@@ -155,6 +157,11 @@ class Sequence(Column):
         return np.diff(arrays[0].offsets) if isinstance(arrays[0], Ragged) else None
 
     # -- for people, and persistence
+
+    def inside(self, arrays: Items[np.ndarray | Ragged], text: str | None = None) -> StepsInside | None:
+        """Stretches of steps."""
+        steps = arrays[0].values if isinstance(arrays[0], Ragged) else np.zeros((0, 1), np.float32)
+        return StepsInside(steps, steps * self._deviation + self._mean) if len(steps) else None
 
     def show(self, value: Any) -> str:
         """The first numbers, and how many there are."""

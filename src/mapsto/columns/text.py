@@ -10,9 +10,11 @@ import polars as pl
 
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
+from mapsto.columns.common.insides import WordsInside
 from mapsto.columns.common.ngrams import BUCKETS, counted
 from mapsto.columns.common.parts import BagPart, Ragged
 from mapsto.columns.common.state import State
+from mapsto.columns.common.subwords import Subwords, SubwordsPart
 from mapsto.columns.common.vectors import WIDEST
 from mapsto.columns.common.words import LONGEST, MOST, SKIPGRAM, VOCABULARIES, Pieces, Words, WordsPart
 from mapsto.errors import ColumnRefused, OptionError
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 _LEARN_ROWS = 100_000
 _TOPIC_ROWS = 20_000
 _TOPICS = 32
-_SHORT, _LONG_WORDS = 40, 12
+_TOPIC_NGRAMS = 2**14
+_SHORT, _LONG_WORDS = 120, 12
 _HISTOGRAM = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 _LARGEST = 2**18
 
@@ -35,16 +38,18 @@ class Text(Column):
     """Free text. It cannot be a target.
 
     Words and word pairs (for short texts also runs of 3 and 4 characters) are hashed; the `size` that occur in most
-    training rows are kept and weighted by `(1 + log count) * idf`, each row scaled to length 1 (tf-idf). Classical
-    learners read 32 topics: a truncated singular value decomposition of these weights (latent semantic analysis,
-    Deerwester et al. 1990).
+    training rows are kept, the most frequent first, and weighted by `(1 + log count) * idf`, each row scaled to
+    length 1 (tf-idf). Trees read 32 topics: a truncated singular value decomposition of the weights of frequent
+    n-grams (latent semantic analysis, Deerwester et al. 1990).
 
     A network for sequences, where one is named, reads the words in their order instead.
     """
 
     type: ClassVar[str] = "text"
+    inner: ClassVar[str] = "words"
+    keeps_text: ClassVar[bool] = True
 
-    size: int = 2**14
+    size: int = 2**17
     """N-grams kept at most."""
     min_count: int = 2
     """N-grams found in fewer training rows are dropped."""
@@ -61,12 +66,18 @@ class Text(Column):
     word2vec and GloVe write them as text; None: random numbers. A model file holds the vectors, not the file's name.
     """
 
+    pretrained: str | None = None
+    """A pretrained encoder (`mapsto.networks.folders.find`) whose tokenizer cuts the texts as well, so that it can read
+    them; set for every text where `network="pretrained:..."`. A model file holds the tokenizer, not this name.
+    """
+
     _characters: bool = field(default=False, init=False)
     _buckets: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int32), init=False)
     _idf: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.float32), init=False)
     _topics: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32), init=False)
     _words: Words = field(default_factory=Words, init=False)
     _vectors: np.ndarray | None = field(default=None, init=False)
+    _subwords: Subwords | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= _LARGEST or self.min_count < 1:
@@ -107,39 +118,44 @@ class Text(Column):
             found += np.bincount(bucket, minlength=BUCKETS)
         min_count = min(self.min_count, max(1, len(text) // 2))
         often = np.flatnonzero(found >= min_count)
-        kept = often[np.lexsort([often, -found[often]])[: self.size]]
-        self._buckets = np.sort(kept).astype(np.int32)
+        self._buckets = often[np.lexsort([often, -found[often]])[: self.size]].astype(np.int32)
         self._idf = (np.log((1 + len(text)) / (1 + found[self._buckets])) + 1).astype(np.float32)
         self._index()
         self._topics = self._learn_topics(text.head(_TOPIC_ROWS))
         pieces = self.pieces or ("words" if self.vectors else None)
         self._words = Words.learn(text, pieces=pieces, length=self.length, most=self.words, min_count=min_count)
         self._vectors = self._words.vectors(self.vectors, text) if self.vectors else None
+        self._subwords = Subwords.learn(self.pretrained, text, self.length) if self.pretrained else None
 
     def _index(self) -> None:
         self._code = np.full(BUCKETS, -1, dtype=np.int32)
         self._code[self._buckets] = np.arange(len(self._buckets), dtype=np.int32)
 
     def _learn_topics(self, text: pl.Series) -> np.ndarray:
-        """`(size, topics)` float32: directions in which the training texts differ most."""
-        width = min(_TOPICS, len(self._buckets) - 1, len(text) - 1)
+        """`(n-grams, topics)` float32: directions in which the training texts differ most, in frequent n-grams."""
+        ngrams = min(len(self._buckets), _TOPIC_NGRAMS)
+        width = min(_TOPICS, ngrams - 1, len(text) - 1)
         if width < 1:
-            return np.zeros((len(self._buckets), 0), dtype=np.float32)
+            return np.zeros((ngrams, 0), dtype=np.float32)
         from sklearn.utils.extmath import randomized_svd
 
-        _, _, directions = randomized_svd(self._matrix(self._bag(text)), width, n_iter=3, random_state=0)
+        _, _, directions = randomized_svd(self._matrix(self._bag(text))[:, :ngrams], width, n_iter=3, random_state=0)
         return np.ascontiguousarray(directions.T, dtype=np.float32)
 
     @property
     def parts(self) -> Sequence[Part]:
-        """A bag, and words in their order."""
+        """A bag, words in their order, and the pieces of words that a pretrained encoder reads."""
         words = WordsPart(self.name, size=self._words.size, length=self._words.length, vectors=self._vectors)
-        return [BagPart(self.name, max(1, len(self._buckets))), words]
+        found: list[Part] = [BagPart(self.name, max(1, len(self._buckets))), words]
+        if self._subwords is not None:
+            found.append(SubwordsPart(self.name, size=self._subwords.size, length=self._subwords.length))
+        return found
 
     def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
         """A bag of int32 codes with tf-idf weights, empty where missing or where nothing is known; ids of words."""
         text = as_text(series)
-        return [self._bag(text), self._words.encode(text)]
+        found: list[np.ndarray | Ragged] = [self._bag(text), self._words.encode(text)]
+        return found if self._subwords is None else [*found, self._subwords.encode(text)]
 
     def lengths(self, arrays: Sequence[np.ndarray | Ragged]) -> np.ndarray:
         """Words of each text."""
@@ -173,8 +189,8 @@ class Text(Column):
         if not isinstance(bag, Ragged):
             message = f"a text's features come from a bag, got {type(bag).__name__}"
             raise TypeError(message)
-        width = self._topics.shape[1]
-        values = self._matrix(bag) @ self._topics if width else np.zeros((len(bag), 0))
+        ngrams, width = self._topics.shape
+        values = self._matrix(bag)[:, :ngrams] @ self._topics if width else np.zeros((len(bag), 0))
         names = [f"{self.name}, topic {topic + 1}" for topic in range(width)]
         return Features(np.asarray(values, dtype=np.float32), names, [False] * width)
 
@@ -185,6 +201,11 @@ class Text(Column):
         return np.asarray(missing(as_text(series)) & ~missing(series))
 
     # -- for people, and persistence
+
+    def inside(self, arrays: Sequence[np.ndarray | Ragged], text: str | None = None) -> WordsInside | None:
+        """The words of the text."""
+        found = WordsInside(text or "", self.encode)
+        return found if len(found.spans) else None
 
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells, and how long the texts are in characters."""
@@ -214,6 +235,7 @@ class Text(Column):
             "most_words": self.words,
             "length": self.length,
             "reads_characters": self._characters,
+            "subwords": None if self._subwords is None else self._subwords.to_state(),
             "vector_width": 0 if self._vectors is None else self._vectors.shape[1],
             **words,
         }
@@ -235,14 +257,17 @@ class Text(Column):
             length=None if json.get("length") is None else state.integer("length", low=1),
         )
         column._words = Words.from_state(state)
+        if (subwords := json.get("subwords")) is not None:
+            column._subwords = Subwords.from_state(state, subwords)
         if width := state.integer("vector_width", high=WIDEST):
             column._vectors = state.array("vectors", "float32", (column._words.size, width))
         column._characters = state.flag("reads_characters")
-        column._buckets = state.rising("buckets", "int32", longest=_LARGEST)
-        if len(column._buckets) and not 0 <= column._buckets[0] <= column._buckets[-1] < BUCKETS:
-            raise state.refusal("buckets", column._buckets, f"numbers from 0 to {BUCKETS - 1}")
+        column._buckets = state.array("buckets", "int32", (None,), longest=_LARGEST)
+        in_order = np.unique(column._buckets)
+        if len(in_order) < len(column._buckets) or (len(in_order) and not 0 <= in_order[0] <= in_order[-1] < BUCKETS):
+            raise state.refusal("buckets", column._buckets, f"different numbers from 0 to {BUCKETS - 1}")
         column._idf = state.array("idf", "float32", (len(column._buckets),))
-        column._topics = state.array("topics", "float32", (len(column._buckets), None), longest=_LARGEST)
+        column._topics = state.array("topics", "float32", (None, None), longest=len(column._buckets))
         if column._topics.shape[1] > _TOPICS or (column._idf <= 0).any():
             raise state.refusal("topics", column._topics.shape, f"at most {_TOPICS} topics and weights above 0")
         column._index()

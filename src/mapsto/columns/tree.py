@@ -13,6 +13,7 @@ import polars as pl
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.brackets import parsed
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
+from mapsto.columns.common.insides import NodesInside
 from mapsto.columns.common.lookup import Lookup, table
 from mapsto.columns.common.parts import Ragged
 from mapsto.columns.common.state import State
@@ -53,6 +54,8 @@ class Tree(Column):
     """
 
     type: ClassVar[str] = "tree"
+    inner: ClassVar[str] = "words"
+    keeps_text: ClassVar[bool] = True
 
     labels: str | None = None
     """What labels are for, "judge", "read" or "ignore"; None: numbers are judgements, names are read."""
@@ -199,6 +202,12 @@ class Tree(Column):
         return bag
 
     # -- for people, and persistence
+
+    def inside(self, arrays: Sequence[np.ndarray | Ragged], text: str | None = None) -> NodesInside | None:
+        """The words of the tree."""
+        (nodes,) = parsed(pl.Series([text or ""]))
+        values = self._values(nodes)
+        return NodesInside(values, nodes.words.to_list(), nodes.labels.to_list()) if values[:, WORD].any() else None
 
     def show(self, value: Any) -> str:
         """The words of the tree."""

@@ -12,10 +12,11 @@ import polars as pl
 
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
-from mapsto.columns.common.clips import ClipPart, files, frames_of, is_clip, packed_clips, scale, size_of
+from mapsto.columns.common.clips import ClipPart, files, frames_of, is_album, is_clip, packed_clips, scale, size_of
+from mapsto.columns.common.insides import FramesInside
 from mapsto.columns.common.parallel import in_parallel
 from mapsto.columns.common.parts import Ragged
-from mapsto.columns.common.picture_cells import sources
+from mapsto.columns.common.picture_cells import share_of_paths, sources
 from mapsto.columns.common.pictures import sizes
 from mapsto.columns.common.pixels import UNREADABLE
 from mapsto.columns.common.state import State
@@ -35,6 +36,7 @@ _FRAMES, _MOST_FRAMES = 32, 1_000
 _TINT = 3.0
 """Levels by which the channels of grey frames differ at most on average: coding leaves traces."""
 _GRID = 4
+_MOSTLY = 0.5
 _KEPT = ("mean", "deviation", "first", "last", "slope")
 _MOTION = ("brightness", "change", "middle across", "middle down")
 _PATH = rf"(?i)\.({'|'.join(MEDIA['video'])})$"
@@ -43,10 +45,11 @@ _DATA = "data:application/octet-stream;base64,"
 
 @dataclass
 class Video(Column):
-    """A clip. It cannot be a target.
+    """A clip, or several pictures of one thing. It cannot be a target.
 
-    Cells are stacks of frames (numbers in three dimensions for grey, four for colour), or paths or bytes of files, for
-    which the optional part "video" must be installed. Frames are brought to one size; longer clips are thinned out.
+    Cells are stacks of frames (numbers in three dimensions for grey, four for colour), lists of pictures (paths, or
+    the bytes of files), or paths or bytes of clips, for which the optional part "video" must be installed. Frames are
+    brought to one size; longer clips are thinned out.
     Classical learners read brightness, change and where the light is, over time, and a coarse mean frame.
 
     >>> import numpy as np, polars as pl
@@ -58,17 +61,21 @@ class Video(Column):
     """
 
     type: ClassVar[str] = "video"
+    inner: ClassVar[str] = "frames"
 
     size: int | None = None
     """The side to which frames are brought; None: their own, at most 64 pixels."""
     frames: int = _FRAMES
     """Frames of a clip that are read at most."""
+    ordered: bool | None = None
+    """Whether one frame follows another; None: not in lists of pictures, which are read as a set."""
 
     _shape: tuple[int, int, int] = field(default=(32, 32, 1), init=False)
     _usual: int = field(default=1, init=False)
     _mean: float = field(default=127.5, init=False)
     _deviation: float = field(default=64.0, init=False)
     _scale: float = field(default=1.0, init=False)
+    _in_order: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
         if self.size is not None and not _SMALLEST <= self.size <= _LARGEST:
@@ -87,10 +94,14 @@ class Video(Column):
         tried = sample(sample(series), _TRIED).head(_TRIED)
         if is_clip(series.dtype) and len(tried):
             frames, lengths = frames_of(tried)
+            if is_text(frames.dtype) and share_of_paths(as_text(frames)) < _MOSTLY:
+                message = "lists of text that does not end like the names of pictures"
+                raise ColumnRefused(message)
             found = sizes(sources(frames, scale(tried)))
             if len(found) and found.min() >= _SMALLEST:
                 height, width = np.median(found, axis=0).astype(int)
-                return cls(name=name, reason=f"stacks of {lengths.mean():.0f} frames of {width} x {height} pixels")
+                what = "lists of {} pictures, {}" if is_album(series.dtype) else "stacks of {} frames of {}"
+                return cls(name=name, reason=what.format(round(lengths.mean()), f"{width} x {height} pixels"))
         ended = is_text(series.dtype) and as_text(tried).str.strip_chars().str.contains(_PATH).sum() >= len(tried) / 2
         if not len(tried) or not ended:
             message = f"cells are {series.dtype}, not stacks of frames or names of clips"
@@ -108,6 +119,7 @@ class Video(Column):
         """The size of frames, grey or colour, how long clips are, and how bright."""
         some = sample(series, _LEARN_ROWS)
         self._scale = scale(some)
+        self._in_order = not is_album(series.dtype) if self.ordered is None else self.ordered
         height, width = (self.size, self.size) if self.size else _usual(some, self._scale)
         clips, _ = packed_clips(some, (height, width, 3), self.frames, self._scale)
         grey = not len(clips.values) or float((clips.values.max(axis=3) - clips.values.min(axis=3)).mean()) < _TINT
@@ -122,7 +134,7 @@ class Video(Column):
     @property
     def parts(self) -> Sequence[Part]:
         """The frames."""
-        return [ClipPart(self.name, *self._shape, self._usual, self._mean, self._deviation)]
+        return [ClipPart(self.name, *self._shape, self._usual, self._mean, self._deviation, self._in_order)]
 
     def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
         """Frames, uint8 `(frames, height, width, channels)`; none where missing or unreadable."""
@@ -153,10 +165,15 @@ class Video(Column):
 
     # -- for people, and persistence
 
+    def inside(self, arrays: Sequence[np.ndarray | Ragged], text: str | None = None) -> FramesInside | None:
+        """Stretches of frames."""
+        frames = arrays[0].values if isinstance(arrays[0], Ragged) else np.zeros((0, *self._shape), np.uint8)
+        return FramesInside(frames, round(self._mean)) if len(frames) else None
+
     def show(self, value: Any) -> str:
         """A path as it is; otherwise the number of frames."""
         if isinstance(value, list | tuple | np.ndarray):
-            return f"clip of {len(value):,} frames"
+            return f"clip of {len(value):,} frames" if self._in_order else f"{len(value):,} pictures"
         return "clip" if isinstance(value, bytes) else super().show(value)
 
     def to_json(self, value: Any) -> Any:
@@ -167,6 +184,8 @@ class Video(Column):
 
     def from_json(self, value: Any) -> Any:
         """Back to bytes; a data URL of any type is taken."""
+        if isinstance(value, list) and value and isinstance(value[0], str):
+            return [self.from_json(each) for each in value]
         if not isinstance(value, str) or not value.startswith("data:"):
             return value
         try:
@@ -198,6 +217,8 @@ class Video(Column):
             "reason": self.reason,
             "size": self.size,
             "frames": self.frames,
+            "ordered": self.ordered,
+            "in_order": self._in_order,
             "shape": list(self._shape),
             "usual": self._usual,
             "mean": self._mean,
@@ -211,7 +232,8 @@ class Video(Column):
         """The inverse of `to_state`, checked."""
         state = State(json, arrays)
         given = None if json.get("size") is None else state.integer("size")
-        column = state.make(cls, size=given, frames=state.integer("frames"))
+        column = state.make(cls, size=given, frames=state.integer("frames"), ordered=_flag(state, "ordered"))
+        column._in_order = _flag(state, "in_order") is not False
         shape = state.items("shape", int, longest=3)
         if len(shape) != 3 or not all(_SMALLEST <= side <= _LARGEST for side in shape[:2]) or shape[2] not in (1, 3):
             raise state.refusal("shape", shape, f"height and width from {_SMALLEST} to {_LARGEST}, and 1 or 3 channels")
@@ -221,6 +243,11 @@ class Video(Column):
         column._deviation = state.number("deviation", low=1, high=255)
         column._scale = state.number("scale", low=1e-9, high=255)
         return column
+
+
+def _flag(state: State, entry: str) -> bool | None:
+    """A flag that may be absent, as it is in files written before there was one."""
+    return None if state.json.get(entry) is None else state.flag(entry)
 
 
 def _usual(some: pl.Series, factor: float) -> tuple[int, int]:

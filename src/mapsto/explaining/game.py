@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import gcd
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -22,6 +22,27 @@ _FEW_BACKGROUND = 20
 _GOLDEN = (5**0.5 - 1) / 2
 _SHARE = 0.15
 """Share of the time that may go into predicting the background."""
+
+
+class Play(Protocol):
+    """What sampling asks of a game: columns of rows play it, or pieces of one cell (`mapsto.explaining.cell`)."""
+
+    rows: int
+    columns: int
+    """Players."""
+    pace: Pace
+    question: Question
+    own_RT: np.ndarray  # noqa: N815 - the house's shape suffix
+    """The figure explained, of the rows themselves."""
+
+    def draw(self, draws: int, seed: int) -> np.ndarray:
+        """What stands in for absent players, `(rows, draws)`."""
+
+    def empty(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Worth of no player `(V, T)`."""
+
+    def worth(self, rows: np.ndarray, stays_VC: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Worth `(V, T)` of the players that stay."""
 
 
 class Game:

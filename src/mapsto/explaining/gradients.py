@@ -72,7 +72,7 @@ def integrated_gradients(
     column_of = _columns(fitted, composition)
     found = np.zeros((game.rows, game.columns, len(game.question.targets)))
     for place, target in enumerate(fitted.schema.targets):
-        method = IntegratedGradients(_Figure(composition, target, fitted.temperatures.get(target.name, 1.0)))
+        method = IntegratedGradients(Figure(composition, target, fitted.temperatures.get(target.name, 1.0)))
         chosen = torch.from_numpy(game.question.chosen[:, place])
         for at in range(0, len(rows), _BATCH):
             part, other = (torch.from_numpy(each[at : at + _BATCH]) for each in (rows, others.ravel()))
@@ -89,7 +89,7 @@ def integrated_gradients(
     return found, draws
 
 
-class _Figure:
+class Figure:
     """The figure explained as a function of encoded rows that gradients can follow, with calibration."""
 
     def __init__(self, composition: Composition, target: Column, temperature: float) -> None:

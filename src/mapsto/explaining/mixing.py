@@ -123,14 +123,19 @@ class Pace:
             return float("inf")
         return max(0.0, (self._end - clock.monotonic()) / self._per_row - reserve)
 
-    def warm(self, encoded: Encoded) -> None:
-        """Have libraries loaded, then measure batches that grow while they are cheap."""
-        rows = _FIRST_ROWS
+    def warm(self, encoded: Encoded, rows: int = _FIRST_ROWS) -> None:
+        """Have libraries loaded, then measure batches, the first of so many rows, that grow while they are cheap."""
         if self.limited:
             self._fitted.predictions(encoded.take(np.arange(rows) % encoded.rows))
         while self.limited and rows <= BATCH_ROWS and rows <= _CHEAP * self.rows():
             self.predict(encoded.take(np.arange(rows) % encoded.rows))
             rows *= _GROWTH
+
+    def took(self, rows: int, seconds: float) -> None:
+        """So many rows took so long: told by `predict`, and by those for whom making rows takes its time as well."""
+        if rows >= min(self._measured, _TELLING_ROWS):
+            self._measured = max(rows, self._measured)
+            self._per_row = seconds / rows
 
     def predict(self, encoded: Encoded) -> dict[str, np.ndarray]:
         """Calibrated predictions of any number of rows, in batches."""
@@ -141,9 +146,7 @@ class Pace:
             batch = encoded if whole else encoded.take(np.arange(at, min(at + BATCH_ROWS, encoded.rows)))
             for name, values in self._fitted.predictions(batch).items():
                 found[name].append(values)
-        if encoded.rows >= min(self._measured, _TELLING_ROWS):
-            self._measured = max(encoded.rows, self._measured)
-            self._per_row = (clock.perf_counter() - start) / encoded.rows
+        self.took(encoded.rows, clock.perf_counter() - start)
         return {name: np.concatenate(pieces) for name, pieces in found.items()}
 
 

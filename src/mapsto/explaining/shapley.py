@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from mapsto.explaining.game import Game
+    from mapsto.explaining.game import Game, Play
 
 PAIRS = 16
 """Orders, each with its reverse, when no time is given."""
@@ -53,13 +53,15 @@ def shapley(game: Game, reserve: float, seed: int) -> tuple[np.ndarray, int]:
     done = 0
     while done < pairs and (done == 0 or game.pace.rows(reserve) >= together * game.rows * orders):
         now = range(done, min(done + together, pairs))
-        total += _contributions(game, others[:, list(now)], steps, [seed, 5, done])
+        total += contributions(game, others[:, list(now)], steps, [seed, 5, done])
         done += len(now)
     return total / (2 * done), done
 
 
-def _contributions(game: Game, others: np.ndarray, steps: int, seed: list[int]) -> np.ndarray:
-    """Summed over as many orders as `others` `(rows, orders)` has columns, each walked both ways."""
+def contributions(game: Play, others: np.ndarray, steps: int, seed: list[int]) -> np.ndarray:
+    """Contributions `(rows, columns, targets)`, summed over as many random orders as `others` `(rows, orders)` has
+    columns, each walked both ways in so many steps.
+    """
     orders, columns = others.shape[1], game.columns
     entry = np.random.default_rng(seed).random((game.rows * orders, columns)).argsort(axis=1)
     entry = np.concatenate([entry, columns - 1 - entry])
@@ -68,7 +70,7 @@ def _contributions(game: Game, others: np.ndarray, steps: int, seed: list[int]) 
     return np.asarray(changes.reshape(2, game.rows, orders, columns, -1).sum(axis=(0, 2)))
 
 
-def _walk(game: Game, rows: np.ndarray, others: np.ndarray, enters: np.ndarray, steps: int) -> np.ndarray:
+def _walk(game: Play, rows: np.ndarray, others: np.ndarray, enters: np.ndarray, steps: int) -> np.ndarray:
     """What each column changes `(walks, columns, targets)` when it enters at step `enters` of `steps`."""
     (walks, columns), targets = enters.shape, len(game.question.targets)
     stays = enters[:, None, :] < np.arange(1, steps)[:, None]

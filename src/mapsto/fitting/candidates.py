@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from mapsto.columns.common.parts import SensePart
+from mapsto.errors import OptionError
 from mapsto.fitting.learned import Learned, learn, work_of
-from mapsto.fitting.options import OWN, TREES
+from mapsto.fitting.options import OWN, PREDICTORS
+from mapsto.fitting.pretrained import encoder_of
 from mapsto.table import Note
 
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
+    from mapsto.fitting.options import Options
     from mapsto.fitting.prepare import Prepared
     from mapsto.recipe import Recipe
     from mapsto.schema import Encoded, Schema
@@ -67,7 +70,7 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
             settings = recipe.members.get(candidate.kind, {}) | candidate.settings
             own = recipe.model_copy(update={"members": recipe.members | {candidate.kind: settings}})
         # By time, models of older windows would only dilute the newest one.
-        bag = prepared.out_of_fold or (candidate.kind in TREES and len(wanted) > 1 and not prepared.timed)
+        bag = prepared.out_of_fold or (candidate.kind in PREDICTORS and len(wanted) > 1 and not prepared.timed)
         found.append(learn(candidate, prepared, run, own, seconds=seconds, bag=bag))
         prepared.notes += getattr(found[-1].member, "notes", [])
     _fill_in(recipe, found)
@@ -102,11 +105,28 @@ def candidates(prepared: Prepared) -> list[Candidate]:
     if found and logarithmic:
         found.append(Candidate("boosting-log", "boosting", 1.0, {"logarithm": logarithmic}))
     if seen.texts or (seen.plain and prepared.dev.rows <= FEW_ROWS):
-        found.append(Candidate("linear-model", "linear-model", 0.2))
+        found.append(Candidate("linear-model", "linear-model", 0.6 if seen.texts else 0.2))
     readers = [*seen.networks, *([TEXT_NETWORK] if seen.texts else [])]
+    if (encoder := encoder_of(prepared.schema)) is not None:
+        readers.append(encoder[0])
+        prepared.notes.append(encoder[1])
     if seen.plain and not seen.networks:
         found.append(Candidate("tabm", "tabm", 2.0))
     return [*found, *(Candidate(name, name, 3.0) for name in readers)]
+
+
+def embedder(schema: Schema, options: Options) -> str:
+    """The one network that learns to compare rows: the one asked for, or the usual one of the columns."""
+    if options.module is not None:
+        return OWN
+    given = options.recipe.network
+    if given == "auto":
+        seen = _Seen.of(schema)
+        return [*seen.networks, *([TEXT_NETWORK] if seen.texts else []), "perceptron"][0]
+    if not isinstance(given, str) or given in PREDICTORS:
+        message = f"network={given!r}: objective='verification' learns with one network, by name or of your own"
+        raise OptionError(message)
+    return given
 
 
 @dataclass(frozen=True)

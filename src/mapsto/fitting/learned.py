@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TIMED_ROWS = 4096
 """Rows whose prediction is timed."""
+SLOW, SLOW_ROWS = 1000.0, 64
+"""Microseconds a row from which so few rows are enough."""
 
 
 @dataclass
@@ -102,11 +104,13 @@ def work_of(prepared: Prepared, run: Run, recipe: Recipe, seconds: float | None,
 
 
 def microseconds_a_row(member: Member, prepared: Prepared) -> float:
-    """Time of predicting many rows at once, a row; the better of two runs."""
-    rows = prepared.dev.take(np.arange(min(TIMED_ROWS, prepared.dev.rows)))
-    taken = []
-    for _ in range(2):
+    """Time of predicting many rows at once, a row; the better of two runs. Of slow members, few rows are timed once."""
+
+    def timed(count: int) -> float:
+        rows = prepared.dev.take(np.arange(min(count, prepared.dev.rows)))
         start = clock.perf_counter()
         member.predict(rows, threads=prepared.options.threads)
-        taken.append(clock.perf_counter() - start)
-    return min(taken) / rows.rows * 1e6
+        return (clock.perf_counter() - start) / rows.rows * 1e6
+
+    few = timed(SLOW_ROWS)
+    return few if few >= SLOW else min(timed(TIMED_ROWS), timed(TIMED_ROWS))

@@ -22,6 +22,8 @@ VALID, TEST = 0.1, 0.2
 TREES = ("boosting", "forest", "extra-trees")
 PREDICTORS = (*TREES, "linear-model", "dummy")
 """Members beside networks that may be asked for by name."""
+EMBEDDING = "embedding"
+"""The member that objective="verification" learns; the recipe may set its width and margin."""
 _DURATION = re.compile(r"\s*(?:(\d+(?:\.\d+)?)\s*h)?\s*(?:(\d+(?:\.\d+)?)\s*m(?:in)?)?\s*(?:(\d+(?:\.\d+)?)\s*s?)?\s*")
 
 
@@ -192,7 +194,7 @@ def make_options(**given: Any) -> Options:
 
 
 def _check_objective(name: str) -> None:
-    able = ["auto", "supervised"]
+    able = ["auto", "supervised", "verification"]
     if name not in able:
         from mapsto.objectives import OBJECTIVES  # here, so that torch is imported on the clock of the run
 
@@ -205,18 +207,23 @@ def _check_recipe(recipe: Recipe, targets: list[str]) -> None:
     """Networks, members and targets that the recipe names must be known: a misspelt one would have no effect."""
     from mapsto.members import MEMBERS
     from mapsto.networks import NETWORKS
+    from mapsto.networks.folders import is_pretrained, resolve
 
     given = [recipe.network] if isinstance(recipe.network, str) else recipe.network
     members = [name for name in MEMBERS if name in PREDICTORS]
     for name in given:
-        _check_name(name, ["auto", *NETWORKS, *members], "network=")
+        if is_pretrained(name):
+            resolve(name)
+        else:
+            _check_name(name, ["auto", *NETWORKS, *members], "network=")
     if not given or len(set(given)) != len(given) or (len(given) > 1 and "auto" in given):
         message = f"network={recipe.network!r}: expected 'auto', a name, or different names"
         raise OptionError(message)
     for name in recipe.networks:
         _check_name(name, [*NETWORKS, OWN], "recipe entry networks.")
     for name in recipe.members:
-        _check_name(name, members, "recipe entry members.")
+        _check_name(name, [*members, *([EMBEDDING] if recipe.objective == "verification" else [])],
+                    "recipe entry members.")  # fmt: skip
     for entry, by_target in (("metric=", recipe.metric), ("recipe entry learning.loss.", recipe.learning.loss)):
         for name in by_target if isinstance(by_target, dict) else ():
             _check_name(name, targets, entry)

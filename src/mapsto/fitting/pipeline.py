@@ -6,10 +6,7 @@ network goes on from its last checkpoint. So the stages below contain no word ab
 
 from __future__ import annotations
 
-import platform
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from mapsto.errors import RunError
 from mapsto.fitted import Fitted
@@ -20,11 +17,12 @@ from mapsto.fitting.judge import calibrate, choose_thresholds, combine, judge_on
 from mapsto.fitting.prepare import Prepared, prepare
 from mapsto.fitting.reading import data_fingerprint, read_rows
 from mapsto.fitting.verdict_rows import plan
+from mapsto.fitting.verification import fit_verification
+from mapsto.fitting.versions import versions
 from mapsto.judging.checks import check_target, column_features, leaks, shift
 from mapsto.judging.labels import suspected_labels
-from mapsto.sample import Sample, draw_rows
+from mapsto.sample import Sample, affordable, draw_rows
 from mapsto.table import Note
-from mapsto.version import __version__
 
 if TYPE_CHECKING:
     from mapsto.fitting.learned import Learned
@@ -33,8 +31,8 @@ if TYPE_CHECKING:
     from mapsto.table import Table
     from mapsto.training.run import Run
 
-BACKGROUND_ROWS = 500
-HELD_ROWS = 2000
+BACKGROUND, HELD = (500, 2**24), (2000, 2**26)
+"""Training rows and honest rows that a model keeps: so many, and fewer where they would take more bytes than this."""
 CURVE_SECONDS = 15.0
 """With less time left than this, no learning curve over rows is drawn."""
 MANY_ROWS = 200_000
@@ -59,7 +57,8 @@ def fit(data: Any, options: Options, run: Run) -> Fitted:
                 "Restore them to resume, or start a new run."
             )
             raise RunError(message)
-        fitted = _fit(table, options, run)
+        verifies = options.recipe.objective == "verification"
+        fitted = fit_verification(table, options, run) if verifies else _fit(table, options, run)
         fitted.facts |= {"fingerprint": found, "patterns": dict(options.patterns)}
         fitted.facts["seconds"] = round(run.elapsed, 1)
         run.tidy()
@@ -137,9 +136,6 @@ def checks(prepared: Prepared) -> list[Note]:
 
 def _facts(prepared: Prepared, learned: list[Learned]) -> dict[str, Any]:
     """Figures for report and manifest."""
-    import polars
-    import sklearn
-
     schema = prepared.schema
     test_rows = 0 if prepared.test is None else prepared.test.rows
     return {
@@ -157,26 +153,21 @@ def _facts(prepared: Prepared, learned: list[Learned]) -> dict[str, Any]:
         ],
         "kinds": {one.name: one.kind for one in learned},
         "summaries": {c.name: c.summary(prepared.frame[c.name]) for c in [*schema.inputs, *schema.targets]},
-        "versions": {
-            "mapsto": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "polars": polars.__version__,
-            "scikit-learn": sklearn.__version__,
-        },
+        "versions": versions(),
     }
 
 
 def _samples(fitted: Fitted, prepared: Prepared, held: Predictions) -> None:
     """Keep some training rows and some honest rows; name suspected wrong labels among the held rows."""
     seed, schema = prepared.options.recipe.seed, prepared.schema
-    rows = prepared.train[draw_rows(len(prepared.train), BACKGROUND_ROWS, seed)]
+    kept = [affordable(prepared.dev, most, room) for most, room in (BACKGROUND, HELD)]
+    rows = prepared.train[draw_rows(len(prepared.train), kept[0], seed)]
     fitted.background = Sample.of(schema, prepared.dev, prepared.frame, rows)
     if prepared.test is not None and prepared.test_frame is not None:
-        fitted.held = Sample.draw(schema, prepared.test, prepared.test_frame, HELD_ROWS, seed)
+        fitted.held = Sample.draw(schema, prepared.test, prepared.test_frame, kept[1], seed)
         fitted.held.predictions = fitted.predictions(fitted.held.encoded, threads=prepared.options.threads)
     else:
-        place = draw_rows(len(prepared.held), HELD_ROWS, seed)
+        place = draw_rows(len(prepared.held), kept[1], seed)
         fitted.held = Sample.of(schema, prepared.dev, prepared.frame, prepared.held[place])
         fitted.held.predictions = {name: values[place] for name, values in held.items()}
     fitted.facts["suspects"] = {t.name: _suspects(fitted, t.name, prepared, held) for t in schema.targets}

@@ -11,6 +11,7 @@ import polars as pl
 from mapsto.errors import DataError, OptionError
 from mapsto.fitting.folds import Folds, cut_folds, groups_of
 from mapsto.fitting.options import TEST, VALID, is_table
+from mapsto.fitting.pretrained import read_as_pretrained
 from mapsto.judging.checks import check_inputs
 from mapsto.judging.thresholds import cost_matrix
 from mapsto.metrics import Metric, default, get
@@ -102,7 +103,7 @@ class Prepared:
 def prepare(table: Table, options: Options) -> Prepared:
     """Columns claimed, rows split, form checked, columns learned on training rows, all rows encoded once."""
     notes = list(table.notes)
-    frame, valid, test_rows, given = _gather(table, options)
+    frame, valid, test_rows, given = gather(table, options)
     require(frame, [*options.targets, *options.keep, *([options.weight] if options.weight else [])])
     if options.weight is not None:
         _weights(frame, options.weight)
@@ -110,8 +111,8 @@ def prepare(table: Table, options: Options) -> Prepared:
     schema = claim(frame, options)
     notes += check_inputs(schema)
     if not schema.inputs:
-        schema = _something_to_read(schema, frame)
-    notes += [_left_out_note(column) for column in schema.left_out if column.name not in options.keep]
+        schema = something_to_read(schema, frame)
+    notes += [left_out_note(column) for column in schema.left_out if column.name not in options.keep]
     labelled = _labelled(frame, schema)
     if labelled.sum() < 2:
         message = f"only {int(labelled.sum())} rows have a value in {options.targets}; expected at least 2"
@@ -167,10 +168,11 @@ def claim(frame: pl.DataFrame, options: Options) -> Schema:
         message = f"{sorted(overlap)} are named both as inputs and as targets; a column cannot give itself away"
         raise OptionError(message)
     schema = Schema.claim(frame, targets=options.targets, inputs=inputs, types=options.types)
+    read_as_pretrained(schema, frame, options)
     return schema
 
 
-def _something_to_read(schema: Schema, frame: pl.DataFrame) -> Schema:
+def something_to_read(schema: Schema, frame: pl.DataFrame) -> Schema:
     """Identifiers are read where there is nothing else (and a warning was given); without any, it is refused."""
     found = schema.with_identifiers(frame)
     if found.inputs:
@@ -232,7 +234,7 @@ def _same_class(one: Any, named: Any) -> bool:
     return str(one) == str(named) or (isinstance(one, bool) and str(one).casefold() == str(named).casefold())
 
 
-def _gather(table: Table, options: Options) -> tuple[pl.DataFrame, Any, Any, str]:
+def gather(table: Table, options: Options) -> tuple[pl.DataFrame, Any, Any, str]:
     """All rows as one frame; what validation and test rows are in it; and in words where they came from."""
     found: dict[str, Any] = {
         "valid": VALID if options.valid is None else options.valid,
@@ -311,5 +313,6 @@ def _infinite(schema: Schema, frame: pl.DataFrame) -> list[Note]:
     return notes
 
 
-def _left_out_note(column: Column) -> Note:
+def left_out_note(column: Column) -> Note:
+    """That this column is left out, and why."""
     return Note("info", f"Column {column.name!r} is left out: {column.reason}.", column=column.name)

@@ -9,9 +9,10 @@ from mapsto.errors import OptionError
 from mapsto.losses.base import Loss
 from mapsto.losses.choices import Cost, CrossEntropy, Focal
 from mapsto.losses.labels import Binary
+from mapsto.losses.margin import AdditiveMargin
 from mapsto.losses.numbers import MAE, MSE, RMSE, Arctan, Huber, Quantile
 
-__all__ = ["DEFAULTS", "LOSSES", "Loss", "get"]
+__all__ = ["DEFAULTS", "LOSSES", "AdditiveMargin", "Loss", "get"]
 
 LOSSES: dict[str, type[Loss]] = {
     loss.name: loss for loss in (MSE, RMSE, MAE, Huber, Arctan, Quantile, CrossEntropy, Focal, Cost, Binary)

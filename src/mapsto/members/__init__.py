@@ -1,7 +1,7 @@
 """Members: anything that can stand in an ensemble or as a baseline, under one protocol (`members/base.py`).
 
 >>> sorted(MEMBERS)
-['bagged', 'boosting', 'dummy', 'ensemble', 'extra-trees', 'forest', 'hybrid', 'linear-model', 'network']
+['bagged', 'boosting', 'dummy', 'embedding', 'ensemble', 'extra-trees', 'forest', 'hybrid', 'linear-model', 'network']
 >>> MEMBERS["dummy"].name
 'dummy'
 """
@@ -27,6 +27,7 @@ _WHERE = {
     "boosting": ("boosting", "Boosting"),
     "network": ("network", "Network"),
     "hybrid": ("hybrid", "Hybrid"),
+    "embedding": ("embedding", "Embedding"),
     "bagged": ("bagged", "Bagged"),
     "ensemble": ("ensemble", "Ensemble"),
 }

@@ -148,6 +148,8 @@ class LinearModel(Member):
     name: ClassVar[str] = "linear-model"
 
     schema: Schema
+    others: Schema
+    """Of columns without a bag."""
     preparation: Preparation
     design: Design
     fits: dict[str, LinearFit]
@@ -156,11 +158,12 @@ class LinearModel(Member):
     def fit(self, work: Work) -> Self:
         """Learn every target, each with an equal share of `work.seconds`. Validation rows are not looked at."""
         settings = LinearSettings.parse(work.recipe.members.get(self.name, {}), "members.linear-model")
-        features = work.schema.features(work.train)
-        self.schema, self.preparation = work.schema, Preparation.fit(features)
+        self.schema, self.others = work.schema, bags.others(work.schema)
+        features = self.others.features(work.train)
+        self.preparation = Preparation.fit(features)
         self.design = Design.fit(self.preparation, self.preparation.apply(features.values))
         self.fits = {}
-        taught = lessons(work, self.preparation)
+        taught = lessons(work, self.preparation, self.others)
         for lesson in taught:
             seconds = None if work.seconds is None else work.seconds / len(taught)
             self.fits[lesson.problem.key] = self._learn(lesson, settings, work, seconds)
@@ -188,7 +191,7 @@ class LinearModel(Member):
 
     def predict(self, encoded: Encoded, *, threads: int | None = None) -> Predictions:
         """Numbers in the user's units, or probabilities, for every row."""
-        values = self.schema.features(encoded).values
+        values = self.others.features(encoded).values
         words = bags.matrix(self.schema, encoded)
         added = {key: words @ found.bags.astype(np.float64) for key, found in self.fits.items()}
 
@@ -214,7 +217,7 @@ class LinearModel(Member):
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray], schema: Schema) -> Self:
         """The inverse, contents checked."""
         member = cls()
-        member.schema = schema
+        member.schema, member.others = schema, bags.others(schema)
         preparation = Preparation.from_state(
             states.entry(json, "preparation", dict), states.unprefixed("preparation", arrays)
         )

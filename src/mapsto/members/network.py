@@ -6,22 +6,20 @@ without it.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from mapsto.members.base import Member, Predictions
 from mapsto.members.common import states
-from mapsto.recipe import Learning, Recipe
+from mapsto.members.common.running import saved_learning, threads_within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy as np
     from torch import nn
 
     from mapsto.columns.base import Column
     from mapsto.composition import Composition
     from mapsto.members.base import Work
+    from mapsto.recipe import Learning
     from mapsto.schema import Encoded, Schema
     from mapsto.table.notes import Note
 
@@ -52,7 +50,7 @@ class Network(Member):
         """Derive the settings that are not given, compose, train, keep the best weights."""
         from mapsto.members.common.teaching import teach
 
-        with _threads(work.threads):
+        with threads_within(work.threads):
             taught = teach(work, self.architecture, self.module)
         self.composition, self.learning = taught.composition.cpu().eval(), taught.learning
         self.targets, self.history, self.notes = work.schema.targets, taught.history, taught.notes
@@ -62,7 +60,7 @@ class Network(Member):
         """Each view in the form of the task, then the mean of the views."""
         from mapsto.objectives.supervised import predict
 
-        with _threads(threads):
+        with threads_within(threads):
             return predict(self.composition, encoded, self.targets)
 
     def embed(self, encoded: Encoded) -> np.ndarray:
@@ -91,37 +89,8 @@ class Network(Member):
         from mapsto.composition import Composition
 
         member = cls(states.entry(json, "architecture", str))
-        learning = states.entry(json, "learning", dict)
-        member.learning = _learning(learning)
+        member.learning = saved_learning(json)
         member.composition = Composition.from_json(states.entry(json, "composition", dict), schema)
         member.composition.load(arrays)
         member.targets, member.history, member.notes = schema.targets, [], []
         return member
-
-
-def _learning(entries: dict[str, Any]) -> Learning:
-    from mapsto.errors import OptionError
-
-    try:
-        return Recipe.parse({"learning": entries}).learning
-    except OptionError as error:
-        raise states.refused(str(error)) from error
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Let PyTorch's operations use `count` threads inside the block; None: as many as it does anyway.
-
-    Sums are split differently for another count, so equal weights need equal threads.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    if count is None or count == before:
-        yield
-        return
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

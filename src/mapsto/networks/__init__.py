@@ -29,6 +29,7 @@ __all__ = ["NETWORKS", "FTTransformer", "Linear", "Perceptron", "Residual", "Tab
 _CLASSES = {
     "linear": "Linear",
     "perceptron": "Perceptron",
+    "gated": "Gated",
     "residual": "Residual",
     "tabm": "TabM",
     "ft-transformer": "FTTransformer",
@@ -47,6 +48,8 @@ _CLASSES = {
     "additive-attention": "Attentive",
     "transformer": "Transformer",
     "hierarchical": "Hierarchical",
+    "pretrained-text": "PretrainedText",
+    "pretrained-picture": "PretrainedPicture",
 }
 
 

@@ -24,17 +24,19 @@ from mapsto.errors import OptionError
 
 Layout = Literal["flat", "tokens"]
 """What a trunk reads: one vector a row `(B, F)`, or one token (vector of equal width) per part `(B, T, D)`."""
-Sense = Literal["picture", "sequence", "tree", "clip"]
-SENSES: tuple[Sense, ...] = ("picture", "sequence", "tree", "clip")
+Sense = Literal["picture", "pixels", "sequence", "subwords", "tree", "clip"]
+SENSES: tuple[Sense, ...] = ("picture", "pixels", "sequence", "subwords", "tree", "clip")
 """What a network may read instead: the cells of one column that have an inner structure.
 
 Such a network stands behind its column, and a trunk joins what it found with the other columns. Its `forward` takes
 
 * picture: `x_BCHW` float32, about standardised;
+* pixels: `x_BCHW` float32, from 0 to 1, for networks that standardise in their own way;
 * sequence: `x_BLD` and `lengths_B` (int64, 0 where missing); what lies behind a row's length is padding and must not
   matter;
 * tree: a `mapsto.networks.blocks.trees.Forest`;
 * clip: `x_BTCHW` and `lengths_B`;
+* subwords: `ids_BL` and `lengths_B`, int64, as the tokenizer of a pretrained encoder gives them;
 
 and returns `h_BD`.
 """
@@ -134,7 +136,9 @@ class Encoding(Options):
     token_width: int = option(64, low=1, high=1024, doc="vector of every column, layout tokens")
     sense_width: int = option(128, low=1, high=4096, doc="vector of a word, a frame, a node")
     word_dropout: float = option(0.1, low=0.0, high=0.95, doc="share of a text's words read as unknown in training")
-    picture_flip: str = option("auto", among=("auto", "yes", "no"), doc="mirror pictures; auto: those in colour")
+    picture_flip: str = option(
+        "auto", among=("auto", "yes", "no"), doc="mirror pictures; auto: where validation allows it"
+    )
     picture_shift: float = option(0.08, low=0.0, high=0.5, doc="how far pictures are moved in training, of their side")
     picture_rotate: float = option(0.0, low=0.0, high=180.0, doc="how far pictures are turned in training, degrees")
     picture_erase: float = option(0.0, low=0.0, high=1.0, doc="share of a picture's area that is hidden in training")
@@ -210,6 +214,15 @@ class Network(nn.Module):
 
     def know_columns(self, columns: list[int]) -> None:
         """Hear, once and before training, which column each feature (or token) comes from. Few networks need to."""
+
+    def rate_factors(self) -> list[tuple[nn.Parameter, float]]:
+        """Parameters that learn at another rate, each with its share of the rate of the rest. Few networks need to."""
+        return []
+
+    def begin(self) -> None:
+        """Take the weights it begins with, where these are not random. Called once by `Composition.build`, and not
+        where a model file is opened.
+        """
 
     def forward(self, x: Tensor) -> Tensor:
         """`x_BF -> h_BD`, `x_BTD -> h_BD`, or `-> h_BKD` with K views."""

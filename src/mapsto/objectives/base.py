@@ -90,6 +90,20 @@ class Objective(ABC):
         """The validation figure, or None if this objective has none."""
         return None
 
+    @property
+    def asks(self) -> bool:
+        """Whether validation rows are to say which variations of the inputs do no harm."""
+        return False
+
+    def variations(self) -> dict[str, bool]:
+        """Which do none, by name; called once, early in training."""
+        return {}
+
+    def vary(self, chosen: dict[str, bool]) -> None:
+        """Use these variations from now on."""
+        message = f"{type(self).__name__} asks for variations and must define how to use them, got {chosen}"
+        raise TypeError(message)
+
     def state_dict(self) -> dict[str, Any]:
         """What must be kept besides `modules`, optimizers and `source`."""
         return {}

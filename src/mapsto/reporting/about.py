@@ -117,6 +117,8 @@ def _learned_from(fitted: Fitted) -> list[Any]:
 
 def _calibrated(fitted: Fitted) -> str:
     told = []
+    if fitted.threshold is not None:
+        told.append(f"thresholds of same() from {plural(fitted.threshold.pairs, 'pair')} of held-out identities")
     for target in fitted.schema.targets:
         entry = fitted.facts.get("calibration", {}).get(target.name, {})
         temperature = fitted.temperatures.get(target.name)

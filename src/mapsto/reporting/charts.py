@@ -138,6 +138,13 @@ class Plot:
             self._parts.append(tag("rect", **box, class_=f"bar {series}"))
         return self
 
+    def shade(self, left: float, right: float, series: str, opacity: float) -> Plot:
+        """A coloured stretch over the whole height."""
+        (a, bottom), (b, top) = self._at(left, self.y[0]), self._at(right, self.y[1])
+        box = {"x": a, "y": top, "width": f"{float(b) - float(a):.1f}", "height": f"{float(bottom) - float(top):.1f}"}
+        self._parts.append(tag("rect", **box, class_=f"shade {series}", opacity=f"{opacity:.2f}"))
+        return self
+
     def text(self, x: float, y: float, text: str, series: str = "", place: str = "start") -> Plot:
         """A word at a place."""
         left, top = self._at(x, y)

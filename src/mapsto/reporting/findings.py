@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
-from mapsto.explaining import Attributions, attribute, importance, partial_dependence
+from mapsto.explaining import Attributions, Map, attribute, importance, maps, partial_dependence
 from mapsto.explaining.mixing import Question
 from mapsto.explaining.nearness import novelty_of, similar_to
 from mapsto.judging.bootstrap import Interval, interval
@@ -16,8 +17,6 @@ from mapsto.metrics import Metric, present
 from mapsto.reporting.figures import number
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from mapsto.columns.base import Column
     from mapsto.fitted import Fitted
     from mapsto.sample import Sample
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
 SECONDS = 5.0
 """Wall time for everything here, about; the parts below are shares of it."""
 _IMPORTANCE, _DEPENDENCE, _EXAMPLES = 0.4, 0.2, 0.3
+_INSIDE = 0.6
+"""Share for maps of what is inside cells, where there is anything; the other shares are of the rest."""
+_LOOKED_INTO = 2
+"""Cells of an example that have a map: those that moved its prediction most."""
 TOP_COLUMNS = 4
 """Columns whose partial dependence is drawn."""
 _EXPLAINED_TARGETS = 3
@@ -69,6 +72,8 @@ class Findings:
     examples: dict[str, list[Example]] = field(default_factory=dict)
     novelty: np.ndarray | None = None
     """Of the rows held out."""
+    maps: dict[int, list[Map]] = field(default_factory=dict)
+    """By place among the rows that `reasons` explains."""
 
 
 def find(fitted: Fitted, seconds: float = SECONDS) -> Findings:
@@ -79,12 +84,18 @@ def find(fitted: Fitted, seconds: float = SECONDS) -> Findings:
     found.metrics = {target.name: _metrics(fitted, target, fitted.held) for target in fitted.schema.targets}
     if fitted.background is None or len(fitted.background) == 0:
         return found
+    within = _INSIDE * seconds if any(column.inner for column in fitted.schema.inputs) else 0.0
+    seconds -= within
     found.importance = importance(fitted, _IMPORTANCE * seconds)
-    top = found.importance.group_by("target", maintain_order=True).head(TOP_COLUMNS)
-    columns = top["column"].unique(maintain_order=True).to_list()
-    found.dependence = partial_dependence(fitted, columns, _DEPENDENCE * seconds)
+    plain = [column.name for column in fitted.schema.inputs if not column.inner]
+    top = found.importance.filter(pl.col("column").is_in(plain)).group_by("target", maintain_order=True)
+    columns = top.head(TOP_COLUMNS)["column"].unique(maintain_order=True).to_list()
+    if columns:
+        found.dependence = partial_dependence(fitted, columns, _DEPENDENCE * seconds)
     found.novelty = novelty_of(fitted, fitted.held.encoded)
-    _explain_examples(fitted, fitted.held, found, _EXAMPLES * seconds)
+    _explain_examples(fitted, fitted.held, found, (_EXAMPLES if columns else _EXAMPLES + _DEPENDENCE) * seconds)
+    if within and found.reasons is not None:
+        found.maps = _look_inside(fitted, fitted.held, found, found.reasons, within)
     return found
 
 
@@ -133,6 +144,26 @@ def _explain_examples(fitted: Fitted, sample: Sample, found: Findings, seconds: 
                     _summed_up(target, near.filter(near["row"] == place)[column].to_list()))
             for e in examples for place in [rows.index(e.row)]
         ]  # fmt: skip
+
+
+def _look_inside(
+    fitted: Fitted, sample: Sample, found: Findings, reasons: Attributions, seconds: float
+) -> dict[int, list[Map]]:
+    """Maps of the cells that moved the examples most."""
+    rows = {example.place: example.row for examples in found.examples.values() for example in examples}
+    able = [place for place, column in enumerate(fitted.schema.inputs) if column.inner]
+    strength = np.abs(reasons.values[:, able]).max(axis=2)
+    wanted = [
+        (place, reasons.columns[able[at]])
+        for place in sorted(rows)
+        for at in np.argsort(-strength[place], kind="stable")[:_LOOKED_INTO]
+    ]
+    order = np.array([rows[place] for place in sorted(rows)])
+    texts = {name: [cells[row] for row in order] for name, cells in sample.texts.items()}
+    inside: dict[int, list[Map]] = {}
+    for one in maps(fitted, sample.encoded.take(order), wanted, texts, seconds):
+        inside.setdefault(one.row, []).append(one)
+    return inside
 
 
 def _summed_up(target: Column, values: list[str]) -> str:

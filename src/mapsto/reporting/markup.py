@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-_EMPTY = {"meta", "link", "br", "col", "line", "rect", "circle", "path"}
+_EMPTY = {"meta", "link", "br", "col", "img", "line", "rect", "circle", "path"}
 """Elements without content; the last four are pictures' and must be closed."""
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mapsto.reporting.about import card_section, rows_section
+from mapsto.reporting.comparing import comparing_section
 from mapsto.reporting.data import data_section
 from mapsto.reporting.figures import fixed, interval_places, percent, plural, seconds
 from mapsto.reporting.findings import SECONDS, Findings, find
+from mapsto.reporting.insides import drawn
 from mapsto.reporting.learning import learning_section
 from mapsto.reporting.markup import Html, tag
 from mapsto.reporting.parts import name
@@ -23,6 +25,7 @@ from mapsto.reporting.quality import quality_section, verdict_section
 from mapsto.reporting.reasons import examples_section, importance_section
 
 if TYPE_CHECKING:
+    from mapsto.explaining import Map
     from mapsto.fitted import Fitted
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -50,8 +53,35 @@ def write_report(fitted: Fitted, path: str | os.PathLike[str], seconds: float = 
     Returns:
         The path.
     """
-    place = Path(path)
-    text = page(fitted, find(fitted, seconds))
+    return _written(Path(path), page(fitted, find(fitted, seconds)))
+
+
+def write_maps(fitted: Fitted, maps: list[Map], path: str | os.PathLike[str]) -> Path:
+    """Write a page of maps of single cells, a card each; returns its path."""
+    cards = [tag("article", _asked(fitted, one), _drawings(fitted, one), class_="card") for one in maps]
+    lead = tag("p", "Blue raises what is explained, orange lowers it. Deletion and insertion above 0: the order of the "
+               "pieces is better than a random one.", class_="soft")  # fmt: skip
+    brand = tag("p", tag("b", "x ↦ y"), "  mapsto explains", class_="brand")
+    head = tag("header", brand, tag("h1", _title(fitted)), lead)
+    body = tag("body", head, tag("main", tag("div", cards, class_="cards")))
+    return _written(Path(path), "<!doctype html>\n" + tag("html", _head(fitted), body, lang="en"))
+
+
+def _asked(fitted: Fitted, one: Map) -> Html:
+    """Row and prediction that a map explains."""
+    told = [f"row {one.row}: "]
+    for place, target in enumerate(fitted.schema.targets):
+        number = fixed(float(one.figure[place]), 3)
+        told.append(number if target.task == "regression" else f"{target.classes[int(one.chosen[place])]} ({number})")
+    return tag("h4", name(told[0]), ", ".join(told[1:]))
+
+
+def _drawings(fitted: Fitted, one: Map) -> list[Html]:
+    return [drawn(one, target, place) for place, target in enumerate(fitted.schema.targets)]
+
+
+def _written(place: Path, text: str) -> Path:
+    """Written aside and renamed; folders are made."""
     place.parent.mkdir(parents=True, exist_ok=True)
     aside = place.with_name(f".{place.name}.{os.getpid()}")
     aside.write_text(text, encoding="utf-8")
@@ -63,7 +93,7 @@ def page(fitted: Fitted, found: Findings) -> str:
     """The whole document."""
     sections = {
         "verdict": verdict_section(fitted),
-        "quality": quality_section(fitted, found),
+        "quality": _quality(fitted, found),
         "columns-matter": importance_section(fitted, found),
         "examples": examples_section(fitted, found),
         "data": data_section(fitted),
@@ -79,6 +109,12 @@ def page(fitted: Fitted, found: Findings) -> str:
     )
     body = tag("body", _header(fitted, found), links, tag("main", list(sections.values())), _footer(fitted))
     return "<!doctype html>\n" + tag("html", _head(fitted), body, lang="en")
+
+
+def _quality(fitted: Fitted, found: Findings) -> Html:
+    if fitted.threshold is not None:
+        return comparing_section(fitted, fitted.threshold)
+    return quality_section(fitted, found)
 
 
 def _head(fitted: Fitted) -> Html:
@@ -97,6 +133,8 @@ def _head(fitted: Fitted) -> Html:
 
 def _title(fitted: Fitted) -> str:
     targets = [column.name for column in fitted.schema.targets]
+    if fitted.threshold is not None:
+        return f"Comparing rows by {targets[0]}"
     return "Predicting " + (targets[0] if len(targets) == 1 else f"{', '.join(targets[:-1])} and {targets[-1]}")
 
 

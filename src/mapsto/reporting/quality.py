@@ -59,9 +59,13 @@ def verdict_section(fitted: Fitted) -> Html:
     note = soft(
         "All contenders learned from the same data and are judged on the same rows: "
         f"{fitted.facts.get('judged_on', 'rows held out')}. The bar is the 95 % interval, "
-        "found by drawing these rows anew a thousand times; the difference is paired, so what makes a row hard cancels."
+        f"found by drawing {_drawn(fitted)}; the difference is paired, so what makes a row hard cancels."
     )
     return section("verdict", "Verdict", note, per_target(fitted, lambda target: _verdict(fitted, target)))
+
+
+def _drawn(fitted: Fitted) -> str:
+    return "these rows anew a thousand times" if fitted.threshold is None else "the identities anew 300 times"
 
 
 def _verdict(fitted: Fitted, target: Column) -> Any:

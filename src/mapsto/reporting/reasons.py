@@ -11,12 +11,13 @@ from mapsto.explaining.importance import deciding_metric
 from mapsto.reporting.charts import SERIES, Plot, legend, span, track
 from mapsto.reporting.figures import fixed, number, percent, places_for, plural, signed
 from mapsto.reporting.findings import TOP_COLUMNS
+from mapsto.reporting.insides import drawn
 from mapsto.reporting.markup import Html, join, tag
 from mapsto.reporting.parts import figure, name, per_target, section, soft, table
 
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
-    from mapsto.explaining import Attributions
+    from mapsto.explaining import Attributions, Map
     from mapsto.fitted import Fitted
     from mapsto.reporting.findings import Example, Findings
 
@@ -63,7 +64,7 @@ def _matters(fitted: Fitted, target: Column, found: Findings) -> list[Html]:
     if rest:
         inner = table(heads, rest[:200], figures=(2, 3))
         more = tag("details", tag("summary", f"The other {plural(len(rest), 'column')}"), inner)
-    dependence = _dependence(target, frame["column"].to_list()[:TOP_COLUMNS], found)
+    dependence = _dependence(target, frame["column"].to_list(), found)
     return [part for part in (first, more, dependence) if part is not None]
 
 
@@ -72,6 +73,7 @@ def _dependence(target: Column, columns: list[str], found: Findings) -> Html | N
     if found.dependence is None:
         return None
     frame = found.dependence.filter(pl.col("target") == target.name)
+    columns = [column for column in columns if column in frame["column"]][:TOP_COLUMNS]
     shown = _shown_classes(target, frame)
     if shown:
         frame = frame.filter(pl.col("class").is_in(shown))
@@ -162,9 +164,27 @@ def examples_section(fitted: Fitted, found: Findings) -> Html | None:
         f"faithfulness; above 1 in {percent(better)} of these rows). Mean and effects together miss the prediction by "
         f"{percent(gap, 1)} of the way between them. Effects describe the model, not causes in the world."
     )
-    return section(
-        "examples", "Right and wrong, with reasons", lead, per_target(fitted, lambda t: _cards(fitted, t, found))
+    cards = per_target(fitted, lambda target: _cards(fitted, target, found))
+    return section("examples", "Right and wrong, with reasons", lead, _about_maps(found), cards)
+
+
+def _about_maps(found: Findings) -> Html | None:
+    if not found.maps:
+        return None
+    every = [one for maps in found.maps.values() for one in maps]
+    better = [float(np.mean([each > 0 for each in gains])) for gains in _gains(every)]
+    middle = int(np.median([one.samples for one in every]))
+    return soft(
+        "Inside cells, each piece is coloured by its worth: what it adds when pieces are put into the blanked cell in "
+        f"random orders (about {plural(middle, 'pair')} of them), the other columns as they are. Deletion and "
+        "insertion say how much lower and higher the figure is on average while pieces go or come in the order of "
+        f"their worth than in random orders; above 0 is better, as in {percent(better[0])} and {percent(better[1])} "
+        "of these cells."
     )
+
+
+def _gains(maps: list[Map]) -> tuple[list[float], list[float]]:
+    return [float(g) for one in maps for g in one.deletion], [float(g) for one in maps for g in one.insertion]
 
 
 def _cards(fitted: Fitted, target: Column, found: Findings) -> Html | None:
@@ -172,10 +192,11 @@ def _cards(fitted: Fitted, target: Column, found: Findings) -> Html | None:
     if not examples or found.reasons is None:
         return None
     reasons = found.reasons
-    return tag("div", [_card(fitted, target, example, reasons) for example in examples], class_="cards")
+    cards = [_card(fitted, target, each, reasons, found.maps.get(each.place, [])) for each in examples]
+    return tag("div", cards, class_="cards")
 
 
-def _card(fitted: Fitted, target: Column, example: Example, reasons: Attributions) -> Html:
+def _card(fitted: Fitted, target: Column, example: Example, reasons: Attributions, maps: list[Map]) -> Html:
     index = reasons.targets.index(target.name)
     values = reasons.values[example.place, :, index]
     order = np.argsort(-np.abs(values), kind="stable")[:_SHOWN_REASONS]
@@ -207,7 +228,8 @@ def _card(fitted: Fitted, target: Column, example: Example, reasons: Attribution
     near = tag(
         "p", "Most similar training rows: ", name(example.neighbours), f". Faithfulness {faithful}.", class_="soft"
     )
-    return tag("article", head, grid, near, class_="card")
+    inside = [drawn(one, target, index) for one in maps]
+    return tag("article", head, inside, grid, near, class_="card")
 
 
 def _explained(target: Column, code: int) -> Html:

@@ -39,7 +39,7 @@ _NUMBERS = _Found(rate=0.01, weight_decay=3e-4, epochs=16, at_rows=16_500)
 _OTHERS: dict[str, tuple[str, float]] = {"linear": ("adamw", 0.01), "ft-transformer": ("adamw", 0.001)}
 """Optimizer and rate where the above do not fit: nothing hidden to orthogonalise, or attention."""
 _OWN = ("adamw", 0.001)
-_FITTING = ("tabm", "perceptron", "residual")
+_FITTING = ("tabm", "perceptron", "gated", "residual")
 
 _RATES = {
     "sgd": 0.02,

@@ -45,6 +45,8 @@ MAX_ROLLBACKS = 6
 _FEWEST_VALIDATIONS = 8
 _FEWEST_STEPS_BETWEEN = 10
 _TRIAL_STEPS = 30
+_TRIED_AFTER = 0.2
+"""Share of the plan after which the network can say which variations of its inputs do no harm."""
 
 
 @dataclass
@@ -122,6 +124,7 @@ class Training:
         self.started = self._marked = run.elapsed
         self._marked_step = 0
         self._next_look = self._next_checkpoint = 0.0
+        self.asking = objective.asks
 
     # -- the way of a training
 
@@ -136,6 +139,8 @@ class Training:
         state = None if self.checkpoints is None else self.checkpoints.load()
         if state is not None:
             self.load_state_dict(state)
+            if self.objective.asks and not self.asking:
+                self._vary()
             self.run.event("resumed", name=self.name, step=self.step)
         self._marked, self._marked_step = self.run.elapsed, self.step
         self._next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
@@ -151,6 +156,8 @@ class Training:
             self.advance()
             self._replan()
             ended = self._close_period() if self._period_ends() else None
+            if self.asking and self._period_ends() and self.plan.progress(self.step) >= _TRIED_AFTER:
+                self._vary()
             if time.monotonic() >= self._next_look:
                 ended = ended or self._look()
             if ended == "interrupted" or (ended is not None and known is None):
@@ -277,6 +284,14 @@ class Training:
         now = self.run.elapsed
         return revised(self.plan, self.step, (now - self._marked) / taken, self.deadline - now, self.most)
 
+    def _vary(self) -> None:
+        """Ask, or remember, which variations of the inputs do no harm; the steps that follow use them."""
+        self.modules.eval()
+        with torch.no_grad():
+            self.objective.vary(self.run.decide(f"{self.name}/variations", self.objective.variations))
+        self.modules.train()
+        self.asking = False
+
     # -- validation
 
     def _period_ends(self) -> bool:
@@ -359,7 +374,7 @@ class Training:
 
     _MOVING = (
         "step", "epoch", "at", "factor", "rollbacks", "rows", "best_figure", "best_step", "period", "started",
-        "deadline",
+        "deadline", "asking",
     )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from mapsto.errors import OptionError
+from mapsto.networks.base import Network
 from mapsto.training.muon import Muon
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def build(
         raise OptionError(message)
     groups = decay_groups(modules, parameters, weight_decay)
     for group in groups:
-        group["peak"] = rate
+        group["peak"] = rate * group.pop("factor")
     if not groups:
         message = "there is nothing to train: no parameter requires a gradient"
         raise OptionError(message)
@@ -62,14 +63,28 @@ def build(
 
 
 def decay_groups(modules: nn.Module, parameters: Iterable[nn.Parameter], weight_decay: float) -> Groups:
-    """Trainable parameters as two groups, those that decay first; empty groups are left out."""
+    """Trainable parameters as two groups, those that decay first; empty groups are left out.
+
+    Where a network wants some of its parameters to learn at other rates, there are two such groups for each "factor",
+    the share of the rate, the fastest first.
+    """
     matrices = {id(p) for owner in modules.modules() for p in _matrices(owner)}
+    factors = {id(p): factor for owner in modules.modules() for p, factor in _factors(owner)}
     wanted = [p for p in parameters if p.requires_grad]
-    groups: Groups = [
-        {"params": [p for p in wanted if id(p) in matrices], "weight_decay": weight_decay, "matrices": True},
-        {"params": [p for p in wanted if id(p) not in matrices], "weight_decay": 0.0, "matrices": False},
-    ]
+    groups: Groups = []
+    for factor in sorted({factors.get(id(p), 1.0) for p in wanted}, reverse=True):
+        own = [p for p in wanted if factors.get(id(p), 1.0) == factor]
+        decaying, others = ([p for p in own if (id(p) in matrices) == decays] for decays in (True, False))
+        groups += [
+            {"params": decaying, "weight_decay": weight_decay, "matrices": True, "factor": factor},
+            {"params": others, "weight_decay": 0.0, "matrices": False, "factor": factor},
+        ]
     return [group for group in groups if group["params"]]
+
+
+def _factors(owner: nn.Module) -> list[tuple[nn.Parameter, float]]:
+    """Rates that a network wants for its parameters, as shares of the rate of the rest."""
+    return owner.rate_factors() if isinstance(owner, Network) else []
 
 
 def _matrices(owner: nn.Module) -> list[nn.Parameter]:

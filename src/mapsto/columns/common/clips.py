@@ -44,9 +44,15 @@ class ClipPart(SensePart):
     """Frames that a clip usually has."""
     mean: float = 127.5
     deviation: float = 64.0
+    ordered: bool = True
+    """Whether one frame follows another, or they are several pictures of one thing."""
     group: ClassVar[str] = "clip"
     senses: ClassVar[tuple[Sense, ...]] = ("clip", "sequence")
-    network: ClassVar[str] = "convlstm"
+
+    @property
+    def network(self) -> str:  # type: ignore[override]
+        """In their order, or the mean of what is seen in each."""
+        return "convlstm" if self.ordered else "bag"
 
     def shape(self, sense: Sense, options: dict[str, Any]) -> tuple[int, ...]:
         """`(usual frames, channels, height, width)`; as a sequence `(usual frames, width of a frame's vector)`."""
@@ -67,12 +73,21 @@ class ClipPart(SensePart):
 
 
 def is_clip(dtype: pl.DataType) -> bool:
-    """Whether cells of this dtype are stacks of frames: numbers in three or four dimensions.
+    """Whether cells of this dtype are stacks of frames: numbers in three or four dimensions, or lists of pictures.
 
     >>> is_clip(pl.Array(pl.UInt8, (8, 28, 28))), is_clip(pl.Array(pl.UInt8, (28, 28)))
     (True, False)
     """
-    return isinstance(dtype, pl.List | pl.Array) and is_array(dtype.inner)  # type: ignore[arg-type]
+    return is_album(dtype) or (isinstance(dtype, pl.List | pl.Array) and is_array(dtype.inner))  # type: ignore[arg-type]
+
+
+def is_album(dtype: pl.DataType) -> bool:
+    """Whether cells of this dtype may be lists of pictures, by path or as the bytes of files.
+
+    >>> is_album(pl.List(pl.Binary)), is_album(pl.String)
+    (True, False)
+    """
+    return isinstance(dtype, pl.List | pl.Array) and (is_text(dtype.inner) or dtype.inner == pl.Binary)  # type: ignore[arg-type]
 
 
 def frames_of(series: pl.Series) -> tuple[pl.Series, np.ndarray]:
@@ -84,18 +99,20 @@ def frames_of(series: pl.Series) -> tuple[pl.Series, np.ndarray]:
 
 def scale(series: pl.Series) -> float:
     """The factor that brings the numbers of stacks to [0, 255]; 1 for files."""
-    return scale_of(frames_of(series)[0]) if is_clip(series.dtype) and len(series.drop_nulls()) else 1.0
+    numbers = is_clip(series.dtype) and not is_album(series.dtype)
+    return scale_of(frames_of(series)[0]) if numbers and len(series.drop_nulls()) else 1.0
 
 
 def packed_clips(series: pl.Series, shape: Shape, longest: int, factor: float) -> tuple[Ragged, np.ndarray]:
     """All clips with frames of one size, and boolean `(rows,)`: which cells are there but cannot be read."""
-    rows = len(series)
+    rows, there = len(series), ~missing(series)
     if is_text(series.dtype) or series.dtype == pl.Binary:
         found = _files(series, shape, longest)
         lengths = np.array([0 if each is None else len(each) for each in found], dtype=np.int64)
         values = np.concatenate([np.zeros((0, *shape), np.uint8), *(each for each in found if each is not None)])
     elif is_clip(series.dtype):
         frames, lengths = frames_of(series)
+        there &= lengths > 0  # an empty list holds nothing that could not be read
         frames, lengths = _thinned(frames, lengths, longest)
         values, read = packed(sources(frames, factor), *shape)
         whole = np.bincount(np.repeat(np.arange(rows), lengths), weights=~read, minlength=rows) == 0
@@ -103,7 +120,6 @@ def packed_clips(series: pl.Series, shape: Shape, longest: int, factor: float) -
         lengths = lengths * whole
     else:
         values, lengths = np.zeros((0, *shape), np.uint8), np.zeros(rows, np.int64)
-    there = ~missing(series)
     if is_text(series.dtype):
         there &= (series.cast(pl.String).str.strip_chars(BLANKS) != "").fill_null(False).to_numpy()
     return Ragged(values, np.concatenate([[0], np.cumsum(lengths)])), np.asarray(there & (lengths == 0))

@@ -67,6 +67,12 @@ def centers(rate: int, bands: int) -> np.ndarray:
     return _hertz(np.linspace(0, _mel(rate / 2), bands + 2))[1:-1]
 
 
+def borders(rate: int, bands: int) -> np.ndarray:
+    """Hertz at which each band gives way to the next, `(bands + 1,)`."""
+    edges = _hertz(np.linspace(0, _mel(rate / 2), 2 * bands + 3))
+    return np.asarray(edges[1:-1:2])
+
+
 def _mel(hertz: float) -> float:
     return float(2595 * np.log10(1 + hertz / 700))
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Layout = Literal["flat", "tokens"]
 """What the network reads: one vector a row, or one token (vector of equal width) per part."""
-Sense = Literal["picture", "sequence", "tree", "clip"]
+Sense = Literal["picture", "pixels", "sequence", "subwords", "tree", "clip"]
 """The forms that a cell with an inner structure can be read in; see `mapsto.networks.base.SENSES`."""
 
 
@@ -152,7 +152,8 @@ class SensePart(Part):
         """What a network is told of one cell before it is made (`DataSize.shape`).
 
         `(channels, height, width)` of a picture, `(usual length, width)` of a sequence, `(usual nodes, classes that
-        nodes are judged by, width)` of a tree, `(frames, channels, height, width)` of a clip.
+        nodes are judged by, width)` of a tree, `(frames, channels, height, width)` of a clip, `(usual length, known
+        ids)` of subwords.
         """
         raise TypeError(f"{type(self).__name__} does not say its shape as a {sense}")
 

@@ -35,7 +35,7 @@ class PicturePart(SensePart):
     """Of the training pictures, for each channel, in [0, 255]."""
     deviation: tuple[float, ...] = (64.0, 64.0, 64.0)
     group: ClassVar[str] = "picture"
-    senses: ClassVar[tuple[Sense, ...]] = ("picture",)
+    senses: ClassVar[tuple[Sense, ...]] = ("picture", "pixels")
     network: ClassVar[str] = "resnet"
 
     def shape(self, sense: Sense, options: dict[str, Any]) -> tuple[int, ...]:
@@ -43,10 +43,13 @@ class PicturePart(SensePart):
         return self.channels, self.height, self.width
 
     def front(self, sense: Sense, options: dict[str, Any]) -> nn.Module:
-        """Standardised, and varied in training (`networks/blocks/pictures.py`)."""
+        """Standardised (or from 0 to 1), and varied in training (`networks/blocks/pictures.py`)."""
         from mapsto.networks.blocks.pictures import Augmentation, PictureFront
 
-        return PictureFront(self.mean, self.deviation, Augmentation.chosen(options, colour=self.channels > 1))
+        varied = Augmentation.chosen(options)
+        if sense == "pixels":
+            return PictureFront([0.0] * self.channels, [255.0] * self.channels, varied)
+        return PictureFront(self.mean, self.deviation, varied)
 
     def holds(self, block: Block) -> bool:
         """Bytes of the part's size."""

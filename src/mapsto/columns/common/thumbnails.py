@@ -52,6 +52,14 @@ class Thumbnails:
         colours = ["brightness"] if channels == 1 else ["red", "green", "blue"]
         return found, [*colours, *(f"component {number + 1}" for number in range(width))]
 
+    def middle(self, height: int, width: int, channels: int) -> np.ndarray:
+        """The mean small copy at the size of the pictures, uint8 `(height, width, channels)`."""
+        down, across = (_areas(side) for side in (height, width))
+        small = self.centre.reshape(len(down), len(across), channels)
+        weights = [each / each.sum(axis=0) for each in (down, across)]
+        found = np.einsum("ih,jw,ijc->hwc", *weights, small)
+        return np.asarray(np.clip(np.rint(found * 255), 0, 255), dtype=np.uint8)
+
     @classmethod
     def from_state(cls, state: State, height: int, width: int, channels: int) -> Thumbnails:
         """Read and checked: the sizes are those of pictures of this size."""

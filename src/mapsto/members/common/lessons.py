@@ -13,6 +13,7 @@ from mapsto.members.common.problems import Problem, problems, weights
 if TYPE_CHECKING:
     from mapsto.members.base import Work
     from mapsto.members.common.preparation import Preparation
+    from mapsto.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,14 @@ class Lesson:
         return np.log(self.truth) if logarithm else self.truth
 
 
-def lessons(work: Work, preparation: Preparation) -> list[Lesson]:
+def lessons(work: Work, preparation: Preparation, inputs: Schema | None = None) -> list[Lesson]:
     """The lessons of all problems; rows without a truth are left out, and validation rows of unknown classes.
 
-    Raises `DataError` if a target has no training row at all.
+    `inputs`: whose features `preparation` was learned from; None: all columns. Raises `DataError` if a target has no training row at all.
     """
-    train = preparation.apply(work.schema.features(work.train).values)
-    valid = None if work.valid is None else preparation.apply(work.schema.features(work.valid).values)
+    inputs = inputs or work.schema
+    train = preparation.apply(inputs.features(work.train).values)
+    valid = None if work.valid is None else preparation.apply(inputs.features(work.valid).values)
     return [_lesson(problem, work, preparation, train, valid) for problem in problems(work.schema)]
 
 

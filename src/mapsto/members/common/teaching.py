@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mapsto.composition import Composition
+from mapsto.members.common import transfer
+from mapsto.networks.folders import PRETRAINED, resolve
 from mapsto.objectives.masked import MaskedCells
 from mapsto.objectives.supervised import Goal, Supervised
 from mapsto.table.notes import Note
@@ -51,12 +55,13 @@ def teach(work: Work, architecture: str, module: nn.Module | type[nn.Module] | N
 class _Teacher:
     def __init__(self, work: Work, architecture: str, module: nn.Module | type[nn.Module] | None) -> None:
         self.work, self.architecture, self.module = work, architecture, module
+        self.network = resolve(architecture)[0] if module is None else architecture
         self.name = work.label.removesuffix(": ") or architecture
         self.targets = work.schema.targets
         self.device = devices.choose(work.device)
         known = labelled(work.train, self.targets)
         self.rows = work.train if known.all() else work.train.take(np.flatnonzero(known))
-        self.learning = derive(work.recipe.learning, self.rows.rows, architecture, self.targets)
+        self.learning = derive(work.recipe.learning, self.rows.rows, self.network, self.targets)
         spare = work.train.rows - self.rows.rows
         asked = work.recipe.learning.pretrain
         cells = {"numbers", "codes"} & work.schema.parts.keys()
@@ -65,6 +70,8 @@ class _Teacher:
 
     def teach(self) -> Taught:
         self.work.run.event("learning", name=self.name, rows=self.rows.rows, settings=self.learning.model_dump())
+        if self.network in PRETRAINED:
+            return self._transferred()
         if not self.pretrains:
             return self._supervised(self._composition(), self.name, self.work.seconds)
         if self.work.valid is None:
@@ -87,6 +94,46 @@ class _Teacher:
         text = f"Masked-cell pretraining of {self.name} on {self.work.train.rows:,} rows was {verdict}: {figures}."
         return _with(tuned if gains else plain, Note("info", text))
 
+    def _transferred(self) -> Taught:
+        """Heads on what the encoder finds as it is; then, where it is worth it, all of it. What validates better."""
+        deadline = None if self.work.seconds is None else time.monotonic() + self.work.seconds
+        composition, valid = self._composition(), self.work.valid
+        planned = self.work.run.decide(
+            f"{self.name}/reading", lambda: transfer.plan(composition, self.rows, valid, self.learning, deadline)
+        )
+        notes = self._take_some(planned["rows"])
+        read = transfer.seen(composition, self.rows), None if valid is None else transfer.seen(composition, valid)
+        settings = self.learning.model_copy(update=transfer.HEAD)
+        with transfer.aside(composition):
+            probed = self._supervised(composition, f"{self.name}, heads", self._share(transfer.HEADS), *read, settings)
+        probed.notes += notes
+        if valid is None or planned["tune"] == 0.0:
+            why = (
+                "there are no validation rows to say whether that helps" if valid is None else "it would take too long"
+            )
+            return _with(probed, Note("info", f"The encoder of {self.name} was read as it is, not tuned: {why}."))
+        before = copy.deepcopy(composition.state_dict())
+        tuned = self._supervised(composition, self.name, planned["tune"])
+        sign = 1.0 if self._objective(composition).higher_is_better else -1.0
+        gains = probed.figure is None or (tuned.figure is not None and sign * tuned.figure > sign * probed.figure)
+        if not gains:
+            composition.load_state_dict(before)
+        text = (
+            f"The encoder of {self.name} was {'tuned' if gains else 'kept as it was'}: on the choosing rows "
+            f"{probed.figure or 0:.4g} as it was, {tuned.figure or 0:.4g} tuned."
+        )
+        tuned.notes += probed.notes
+        return _with(tuned if gains else probed, Note("info", text))
+
+    def _take_some(self, most: int) -> list[Note]:
+        """Learn from so many rows only, spread evenly."""
+        every = self.rows.rows
+        if most >= every:
+            return []
+        self.rows = self.rows.take(np.linspace(0, every - 1, most).astype(np.int64))
+        text = f"{self.name} learned from {most:,} of {every:,} rows: the time is too short to read more."
+        return [Note("info", text)]
+
     def _share(self, share: float) -> float | None:
         return None if self.work.seconds is None else share * self.work.seconds
 
@@ -97,7 +144,7 @@ class _Teacher:
             self.work.schema,
             network,
             rows=self.rows.rows,
-            options=recipe.networks.get(self.architecture),
+            options=recipe.networks.get(self.network),
             others=recipe.networks,
             encoding=recipe.encoding,
             initialization=self.learning.initialization,
@@ -105,17 +152,33 @@ class _Teacher:
         )
         return built.to(self.device)
 
-    def _objective(self, composition: Composition) -> Supervised:
-        source = RowSource(to_batch(self.rows, self.targets, self.device), self._batch_size(), self.work.seed)
+    def _objective(
+        self,
+        composition: Composition,
+        rows: Encoded | None = None,
+        valid: Encoded | None = None,
+        learning: Learning | None = None,
+    ) -> Supervised:
+        rows, valid, learning = rows or self.rows, valid or self.work.valid, learning or self.learning
+        source = RowSource(to_batch(rows, self.targets, self.device), learning.batch_size or rows.rows, self.work.seed)
         goals = [
-            Goal(column, _loss(column, self.learning, self.rows).to(self.device), self.work.metrics[column.name])
+            Goal(column, _loss(column, learning, rows).to(self.device), self.work.metrics[column.name])
             for column in self.targets
         ]
-        return Supervised(composition, source, goals, self.work.valid)
+        return Supervised(composition, source, goals, valid)
 
-    def _supervised(self, composition: Composition, name: str, seconds: float | None) -> Taught:
-        objective = self._objective(composition)
-        history = self._train(objective, self.learning, name, seconds)
+    def _supervised(
+        self,
+        composition: Composition,
+        name: str,
+        seconds: float | None,
+        rows: Encoded | None = None,
+        valid: Encoded | None = None,
+        learning: Learning | None = None,
+    ) -> Taught:
+        """Train on the rows of `work`, or on others that stand for them (what a frozen encoder found)."""
+        objective = self._objective(composition, rows, valid, learning)
+        history = self._train(objective, learning or self.learning, name, seconds)
         best = history.best
         return Taught(
             composition, self.learning, history.rows, None if best is None else float(best["figure"]), history.notes

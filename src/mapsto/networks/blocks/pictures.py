@@ -4,6 +4,9 @@ A variation of a picture shows the same thing, so a network that sees each pictu
 cannot learn it by heart. All of a batch are varied at once, each in a way of its own, by a few tensor operations: the
 shift, the mirror and what lies beyond the rim are one indexing operation on bytes.
 
+Whether a mirrored picture shows the same thing depends on what is asked (a garment does, a letter does not), so that
+is decided in training: by how well a network that never saw one reads mirrored validation pictures.
+
 Shape legend: B batch, H height, W width, C channels.
 """
 
@@ -37,12 +40,11 @@ class Augmentation:
     """Contrast is multiplied by, and brightness raised by, up to this share (in standard deviations) up or down."""
 
     @classmethod
-    def chosen(cls, options: Mapping[str, Any], *, colour: bool) -> Self:
-        """From the options of an `Encoding`; mirrored by default are colour pictures, which are mostly photographs."""
+    def chosen(cls, options: Mapping[str, Any]) -> Self:
+        """From the options of an `Encoding`; what is "auto" is left out."""
         encoding = Encoding.of(options)
-        flip = colour if encoding.picture_flip == "auto" else encoding.picture_flip == "yes"
         return cls(
-            flip,
+            encoding.picture_flip == "yes",
             encoding.picture_shift,
             encoding.picture_rotate,
             encoding.picture_erase,

@@ -26,7 +26,8 @@ class SenseEncoder(Encoder):
 
     def __init__(self, front: nn.Module, network: Network, *, layout: Layout, token_width: int, joined: bool) -> None:
         super().__init__()
-        self.front, self.network, self.layout = front, network, layout
+        self.front, self.layout = front, layout
+        self.network: nn.Module = network
         width = network.out_features
         last: list[nn.Module] = [nn.LayerNorm(width)] if joined else []
         if layout == "tokens":
@@ -42,5 +43,17 @@ class SenseEncoder(Encoder):
             parameter = next(self.parameters())
             empty = torch.zeros(0, self.out_features, device=parameter.device, dtype=parameter.dtype)
             return empty.unsqueeze(1) if self.layout == "tokens" else empty
-        h_BD: Tensor = self.last(self.network(*self.front(block)))
+        h_BD: Tensor = self.last(block if _is_seen(block) else self.see(block))
         return h_BD.unsqueeze(1) if self.layout == "tokens" else h_BD
+
+    def see(self, block: Any) -> Tensor:
+        """What the network finds in a batch of the block, `h_BD`. Given to `forward` in the block's place, it passes
+        the network by: what a frozen network finds is computed once.
+        """
+        h_BD: Tensor = self.network(*self.front(block))
+        return h_BD
+
+
+def _is_seen(block: Any) -> bool:
+    """Whether it is features already: no block of a sense is vectors of floats, one a row."""
+    return isinstance(block, Tensor) and block.ndim == 2 and block.is_floating_point()

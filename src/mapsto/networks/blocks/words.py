@@ -50,3 +50,12 @@ class WordVectors(nn.Module):
         if self.training and self.dropout:
             ids_BL = ids_BL * (torch.rand(ids_BL.shape, device=ids_BL.device) >= self.dropout)
         return self.map(F.embedding(ids_BL, self.words.weight)), lengths_B
+
+
+class Padding(nn.Module):
+    """Ids as they are, filled up to the longest row: for networks that bring their own vectors of words."""
+
+    def forward(self, ids: RaggedTensor) -> tuple[Tensor, Tensor]:
+        """Ragged ids -> `ids_BL` and `lengths_B`, int64."""
+        ids_BL, lengths_B = padded(RaggedTensor(ids.values, ids.offsets))
+        return ids_BL.long(), lengths_B

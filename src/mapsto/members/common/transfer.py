@@ -1,0 +1,133 @@
+"""Learning with a pretrained encoder: read every row once with the encoder as it is, learn heads; then tune all of it.
+
+What a frozen encoder finds in a row never changes, so it is computed once and kept (`seen`), and heads learn from it
+in seconds. Whether tuning the encoder as well is worth its time is said by the data's size, or by a measurement where
+time is limited; validation rows say whether its result is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from mapsto.columns.common.parts import Block, Ragged
+from mapsto.networks.blocks.pretrained import PretrainedNetwork
+from mapsto.networks.blocks.senses import SenseEncoder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mapsto.composition import Composition
+    from mapsto.recipe import Learning
+    from mapsto.schema import Encoded
+
+HEAD = {"epochs": 20, "patience": 20, "batch_size": 64, "learning_rate": 1e-3, "weight_decay": 0.01}
+"""How heads are learned on what the frozen encoder found."""
+READING = 0.45
+"""Share of a limited time that reading all rows once may take; of more rows, some are left out."""
+HEADS = 0.1
+_TRIAL_ROWS = 64
+_BACK = 3.0
+"""A step of tuning a row takes so many times the time of reading it."""
+_WORTH = 0.3
+_FEWEST = 1_500
+"""Tuning is not begun for less than these passes over the rows, and this number of rows."""
+_MOST_WORK = 3e13
+"""Products of weights and places that are tuned without a limit of time: about ten minutes on a few cores."""
+_PLACES = 64
+"""Places of a picture that a weight meets, about."""
+
+
+class Reader(NamedTuple):
+    """A pretrained encoder in its place."""
+
+    key: str
+    """Of the block that it reads."""
+    place: SenseEncoder
+    network: PretrainedNetwork
+
+
+def readers(composition: Composition) -> list[Reader]:
+    """The pretrained encoders of a composition."""
+    return [
+        Reader(key, place, place.network)
+        for key, place in zip(composition.blocks, composition.encoders, strict=True)
+        if isinstance(place, SenseEncoder) and isinstance(place.network, PretrainedNetwork)
+    ]
+
+
+@contextmanager
+def aside(composition: Composition) -> Iterator[None]:
+    """Inside the block the composition is without its pretrained encoders: it reads what they found, and training
+    copies and keeps heads only.
+    """
+    found = readers(composition)
+    for each in found:
+        each.place.network = nn.Identity()
+    try:
+        yield
+    finally:
+        for each in found:
+            each.place.network = each.network
+
+
+def seen(composition: Composition, encoded: Encoded) -> Encoded:
+    """The rows with what the encoders find in them in the place of the blocks that they read."""
+    composition.eval()
+    found = readers(composition)
+    blocks: dict[str, Block] = dict(encoded.blocks)
+    blocks |= {each.key: np.empty((encoded.rows, each.network.out_features), np.float32) for each in found}
+    with torch.inference_mode():
+        for start, stop, chunk in composition.chunks(encoded):
+            for each in found:
+                h_BD = each.place.see(chunk[each.key])[: stop - start]
+                blocks[each.key][start:stop] = h_BD.float().cpu().numpy()  # type: ignore[index]
+    return replace(encoded, blocks=blocks, features=None)
+
+
+def seconds_a_row(composition: Composition, encoded: Encoded) -> float:
+    """How long reading a row takes, measured on a few that are spread evenly."""
+    some = encoded.take(np.linspace(0, encoded.rows - 1, min(_TRIAL_ROWS, encoded.rows)).astype(np.int64))
+    start = time.perf_counter()
+    seen(composition, some)
+    return (time.perf_counter() - start) / some.rows
+
+
+def work(composition: Composition, encoded: Encoded) -> float:
+    """Products of weights and places in reading all rows once, about."""
+    total = 0.0
+    for each in readers(composition):
+        block = encoded.blocks[each.key]
+        places = len(block.values) if isinstance(block, Ragged) else _PLACES * len(block)
+        total += each.network.weights * places
+    return total
+
+
+def plan(
+    composition: Composition, rows: Encoded, valid: Encoded | None, learning: Learning, deadline: float | None
+) -> dict[str, Any]:
+    """How many rows are read, and how long the encoder is tuned: None: as long as planned; 0: not at all.
+
+    Args:
+        composition: with pretrained encoders.
+        rows: to learn from.
+        valid: rows that choose.
+        learning: settings of tuning.
+        deadline: by `time.monotonic`, for all of it; None: no limit, and nothing is measured.
+    """
+    if deadline is None:
+        tuned = work(composition, rows) * (learning.epochs or 1) <= _MOST_WORK
+        return {"rows": rows.rows, "tune": None if tuned else 0.0}
+    measured = seconds_a_row(composition, rows)
+    limit = max(0.0, deadline - time.monotonic())
+    judging = 0 if valid is None else valid.rows
+    most = max(1, min(rows.rows, int(READING * limit / measured) - judging))
+    left = (1 - HEADS) * limit - (most + judging) * measured
+    fewest = min(max(_WORTH * most, _FEWEST), most * (learning.epochs or 1))
+    return {"rows": most, "tune": left if left >= _BACK * measured * fewest else 0.0}
