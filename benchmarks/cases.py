@@ -87,6 +87,13 @@ def hybrid(_prepared: Prepared, work: Work) -> Member:
     return Hybrid(make("perceptron").fit(work), make("boosting")).fit(work)
 
 
+def embedded(_prepared: Prepared, work: Work) -> Member:
+    """The nearest face among those learned from, by what a network learned to compare."""
+    from mapsto.members.embedding import Embedding
+
+    return Embedding("resnet").fit(work)
+
+
 def bagged(prepared: Prepared, work: Work) -> Member:
     """A perceptron a fold."""
     from mapsto.members import make
@@ -199,12 +206,18 @@ def moving_items() -> Rows:
 
 
 def few_garments() -> Rows:
-    """Fashion-MNIST: 200 pictures of the last five of its ten classes to learn from, 2,000 to be judged by."""
+    """Fashion-MNIST: 300 pictures of the last five of its ten classes, a third of them to validate, 3,000 to judge."""
     found = []
-    for part, rows in zip(inputs.fashion(), (200, 2_000), strict=True):
+    for part, rows in zip(inputs.fashion(), (300, 3_000), strict=True):
         late = np.flatnonzero(part["label"] >= "5")[:rows]
         found.append(read({"image": part["image"][late], "label": part["label"][late]}).frame)
-    return Rows(found[0], found[1], "label", ["image"], "accuracy", valid=0.2)
+    return Rows(found[0], found[1], "label", ["image"], "accuracy", valid=1 / 3)
+
+
+def portraits() -> Rows:
+    """Seven photographs each of 40 people; three more of each are to be recognised."""
+    train, test = (read(part).frame for part in inputs.faces())
+    return Rows(train, test, "person", ["image"], "accuracy")
 
 
 def opinions() -> Rows:
@@ -259,7 +272,7 @@ def untaught(_prepared: Prepared, work: Work) -> Member:
 
 
 def _transferred() -> Case:
-    few = "Fashion-MNIST, 200 pictures of the last five classes"
+    few = "Fashion-MNIST, 300 pictures of the last five classes"
     rival = Case(
         "network", "pretrained-picture", few, few_garments, untaught, "the same encoder with random weights",
         recipe={"learning": {"epochs": 10}},
@@ -291,7 +304,7 @@ CASES: list[Case] = [
     _set_aside("ignored", "AAPL daily", shares, "Name", "category"),
     *(
         Case("network", name, CALIFORNIA, california, partial(alone, name), MEAN)
-        for name in ("linear", "perceptron", "residual", "tabm", "ft-transformer")
+        for name in ("linear", "perceptron", "gated", "residual", "tabm", "ft-transformer")
     ),
     _sensed("column", "image", "Fashion-MNIST, 4,000 pictures", garments, "resnet"),
     _sensed("column", "audio", "Free spoken digits", spoken_digits, "resnet"),
@@ -322,11 +335,13 @@ CASES: list[Case] = [
     ),
     Case("member", "network", ADULT, adult, partial(alone, "tabm"), FREQUENCIES),
     Case("member", "hybrid", ADULT, adult, hybrid, FREQUENCIES),
+    Case("member", "embedding", "AT&T faces", portraits, embedded, FREQUENCIES),
     Case("member", "bagged", "German credit", partial(_named, "german"), bagged, FREQUENCIES),
     Case(
         "member", "ensemble", ADULT, adult, ensemble, FREQUENCIES,
         recipe={"network": ["boosting", "linear-model", "perceptron"]},
     ),
     Case("objective", "supervised", "Diamonds", partial(_named, "diamonds"), PERCEPTRON, MEAN),
+    Case("objective", "verification", "AT&T faces", portraits, embedded, FREQUENCIES),
     _masked(),
 ]  # fmt: skip

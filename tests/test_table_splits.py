@@ -155,7 +155,7 @@ def test_parts_by_value_and_by_rows():
     frame = pl.DataFrame({"fold": ["a"] * 60 + ["t"] * 40})
     cut = split(frame, strata=None, test="fold:t")
     assert cut.test.tolist() == list(range(60, 100))
-    assert len(cut.choose) + len(cut.calibrate) == 10
+    assert len(cut.choose) + len(cut.calibrate) == 6
     rows = np.arange(50, 60)
     cut = split(frame, strata=None, test="fold:t", valid=rows)
     assert sorted([*cut.choose, *cut.calibrate]) == rows.tolist()
@@ -244,3 +244,10 @@ def test_a_given_part_that_shares_groups_is_a_warning():
 def test_only_names_of_owners_suggest_groups(name, suggests):
     notes = split(pl.DataFrame({name: np.arange(100) % 20}), strata=None).notes
     assert bool(notes) == suggests
+
+
+def test_a_fraction_is_of_the_rows_that_are_in_no_given_part() -> None:
+    frame = pl.DataFrame({"x": range(2_200)})
+    cut = split(frame, strata=None, valid=0.1, test=np.arange(200, 2_200))
+    assert (len(cut.train), len(cut.choose), len(cut.calibrate), len(cut.test)) == (180, 10, 10, 2_000)
+    assert not cut.notes

@@ -222,7 +222,7 @@ class Composition(nn.Module):
         found = {t: np.empty((encoded.rows, views, width), np.float32) for t, width in self.outputs.items()}
         with torch.inference_mode():
             for start, stop, blocks in self.chunks(encoded, rows_per_chunk):
-                seen = [blocks, blocks | {key: blocks[key].flip(2) for key in self._pictures()}][: 1 + twice]  # type: ignore[call-arg, union-attr]
+                seen = [blocks, blocks | {key: blocks[key].flip(2) for key in self._pictures()}][: 1 + twice]  # type: ignore[union-attr]
                 for number, each in enumerate(seen):
                     own = slice(number * self.views, (number + 1) * self.views)
                     for target, outputs in self(each).items():
@@ -245,8 +245,10 @@ class Composition(nn.Module):
 
     def mirrored(self, encoded: Encoded) -> Encoded:
         """The rows with every picture mirrored, left to right."""
-        turned = {key: np.ascontiguousarray(np.flip(encoded.blocks[key], axis=2)) for key in self._pictures()}  # type: ignore[arg-type]
-        return replace(encoded, blocks=encoded.blocks | turned, features=None)
+        blocks = dict(encoded.blocks)
+        for key in self._pictures():
+            blocks[key] = np.ascontiguousarray(np.asarray(blocks[key])[:, :, ::-1])
+        return replace(encoded, blocks=blocks, features=None)
 
     def _pictures(self) -> dict[str, PictureFront]:
         """The fronts of pictures by block."""

@@ -48,6 +48,8 @@ class Candidate:
     share: float
     settings: dict[str, Any] = field(default_factory=dict)
     """Options of a classical member that differ from the recipe's."""
+    bag: bool = False
+    """Whether it is learned once for each fold, where that is possible, and averaged."""
 
 
 def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recipe]:
@@ -70,7 +72,7 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
             settings = recipe.members.get(candidate.kind, {}) | candidate.settings
             own = recipe.model_copy(update={"members": recipe.members | {candidate.kind: settings}})
         # By time, models of older windows would only dilute the newest one.
-        bag = prepared.out_of_fold or (candidate.kind in PREDICTORS and len(wanted) > 1 and not prepared.timed)
+        bag = prepared.out_of_fold or (candidate.bag and not prepared.timed)
         found.append(learn(candidate, prepared, run, own, seconds=seconds, bag=bag))
         prepared.notes += getattr(found[-1].member, "notes", [])
     _fill_in(recipe, found)
@@ -98,21 +100,26 @@ def candidates(prepared: Prepared) -> list[Candidate]:
     given = options.recipe.network
     if given != "auto":
         names = [given] if isinstance(given, str) else given
-        return [Candidate(name, name, 1.0) for name in names]
-    seen = _Seen.of(prepared.schema)
-    found = [Candidate("boosting", "boosting", 1.0)] if seen.plain else []
+        return [Candidate(name, name, 1.0, bag=_bags(name, prepared) and len(names) > 1) for name in names]
+    seen = Seen.of(prepared.schema)
+    found = [Candidate("boosting", "boosting", 1.0, bag=True)] if seen.plain else []
     logarithmic = [t.name for t in prepared.schema.targets if _skewed(t, prepared.dev.truth[t.name])]
     if found and logarithmic:
-        found.append(Candidate("boosting-log", "boosting", 1.0, {"logarithm": logarithmic}))
+        found.append(Candidate("boosting-log", "boosting", 1.0, {"logarithm": logarithmic}, bag=True))
     if seen.texts or (seen.plain and prepared.dev.rows <= FEW_ROWS):
-        found.append(Candidate("linear-model", "linear-model", 0.6 if seen.texts else 0.2))
+        found.append(Candidate("linear-model", "linear-model", 0.6 if seen.texts else 0.2, bag=True))
     readers = [*seen.networks, *([TEXT_NETWORK] if seen.texts else [])]
     if (encoder := encoder_of(prepared.schema)) is not None:
         readers.append(encoder[0])
         prepared.notes.append(encoder[1])
     if seen.plain and not seen.networks:
         found.append(Candidate("tabm", "tabm", 2.0))
-    return [*found, *(Candidate(name, name, 3.0) for name in readers)]
+    return [*found, *(Candidate(name, name, 3.0, bag=_bags(name, prepared)) for name in readers)]
+
+
+def _bags(name: str, prepared: Prepared) -> bool:
+    """Classical members learn fast enough to be learned once a fold; of networks, a small one from few rows."""
+    return name in PREDICTORS or (name == TEXT_NETWORK and prepared.dev.rows <= FEW_ROWS)
 
 
 def embedder(schema: Schema, options: Options) -> str:
@@ -121,7 +128,7 @@ def embedder(schema: Schema, options: Options) -> str:
         return OWN
     given = options.recipe.network
     if given == "auto":
-        seen = _Seen.of(schema)
+        seen = Seen.of(schema)
         return [*seen.networks, *([TEXT_NETWORK] if seen.texts else []), "perceptron"][0]
     if not isinstance(given, str) or given in PREDICTORS:
         message = f"network={given!r}: objective='verification' learns with one network, by name or of your own"
@@ -130,7 +137,7 @@ def embedder(schema: Schema, options: Options) -> str:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
     """What kinds of columns there are."""
 
     networks: list[str]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mapsto.errors import RunError
 from mapsto.fitted import Fitted
 from mapsto.fitting.baselines import learn_baselines
-from mapsto.fitting.candidates import candidates, learn_candidates
+from mapsto.fitting.candidates import Seen, candidates, learn_candidates
 from mapsto.fitting.curve import curves
 from mapsto.fitting.judge import calibrate, choose_thresholds, combine, judge_once
 from mapsto.fitting.prepare import Prepared, prepare
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 BACKGROUND, HELD = (500, 2**24), (2000, 2**26)
 """Training rows and honest rows that a model keeps: so many, and fewer where they would take more bytes than this."""
+FOR_BASELINES, FOR_BASELINES_BESIDE_SENSES = 0.18, 0.08
+"""Shares of the time; what classical learners make of pictures, sounds or texts is soon seen."""
 CURVE_SECONDS = 15.0
 """With less time left than this, no learning curve over rows is drawn."""
 MANY_ROWS = 200_000
@@ -76,7 +78,8 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
     if options.judge:
         prepared.verdict_folds = plan(prepared, candidates(prepared), run)
         _stage(run, "learning the baselines", 0.05)
-        baselines = learn_baselines(prepared, run, None if run.left is None else 0.18 * run.left)
+        share = FOR_BASELINES if Seen.of(prepared.schema).plain else FOR_BASELINES_BESIDE_SENSES
+        baselines = learn_baselines(prepared, run, None if run.left is None else share * run.left)
     learned, recipe = learn_candidates(prepared, run)
     if run.interrupted:
         text = "Learning was interrupted: members and baselines may be less than whole ones would have been."

@@ -97,7 +97,9 @@ class Embedding(Member):
         """Unit vectors of rows, float32 `(rows, width)`; the same in any company."""
         with threads_within(threads):
             (z_RKE,) = self.composition.predict_numpy(encoded).values()
-        joined = z_RKE.reshape(len(z_RKE), z_RKE.shape[1] * z_RKE.shape[2])
+        rows, views, width = z_RKE.shape
+        ways = views // self.composition.views  # two where pictures are looked at mirrored as well
+        joined = z_RKE.reshape(rows, ways, self.composition.views * width).mean(axis=1)
         return unit(joined)
 
     def predict(self, encoded: Encoded, *, threads: int | None = None) -> Predictions:

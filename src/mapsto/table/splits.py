@@ -54,7 +54,7 @@ def split(
         frame: the rows; only columns named in `how`, `valid` and `test` are looked at.
         strata: a class code a row `(rows,)`: each part gets its share of every class, and a class seen once stays in
             training. None for targets without classes.
-        valid: the validation part, a fraction of all rows, 0, "column:value" or row numbers.
+        valid: the validation part, a fraction of the rows that are in no given part, 0, "column:value" or row numbers.
         test: the test part, likewise.
         how: "random", "time:COLUMN" or "group:COLUMN".
         seed: the cut it gives is always the same.
@@ -76,12 +76,13 @@ def split(
                 message = f"test={test!r} and valid={valid!r} share rows; expected parts without common rows"
                 raise OptionError(message)
             free[rows] = False
+    whole = int(free.sum())  # fractions are of the rows that belong to no given part
     cutter = _Cutter(frame, kind, column, strata, seed)
     rows_of: dict[str, np.ndarray] = {}
     for part, share in (("test", test), ("valid", valid)):
         rows = given[part]
         if rows is None:
-            rows = cutter.take(np.flatnonzero(free), _count(share, frame.height, part), part)
+            rows = cutter.take(np.flatnonzero(free), _count(share, whole, part), part)
             free[rows] = False
         rows_of[part] = rows
     train = np.flatnonzero(free)
@@ -92,7 +93,7 @@ def split(
         if kind == "group" and given[part] is not None:
             cutter.warn_shared(rows, train, part)
     choose, calibrate = cutter.halves(rows_of["valid"])
-    cut = Split(train, choose, calibrate, rows_of["test"], how, [*cutter.notes, *_sizes(rows_of, valid, test, frame)])
+    cut = Split(train, choose, calibrate, rows_of["test"], how, [*cutter.notes, *_sizes(rows_of, valid, test, whole)])
     if kind == "random":
         cut.notes += suggestions(frame)
     return cut
@@ -246,13 +247,13 @@ def _latest(times: np.ndarray, count: int) -> np.ndarray:
     return late
 
 
-def _sizes(rows_of: dict[str, np.ndarray], valid: Share, test: Share, frame: pl.DataFrame) -> list[Note]:
+def _sizes(rows_of: dict[str, np.ndarray], valid: Share, test: Share, rows: int) -> list[Note]:
     """A note where whole groups or instants made a part much larger or smaller than asked."""
     notes = []
     for part, share in (("test", test), ("valid", valid)):
         asked = float(share) if isinstance(share, float | int) else 0.0
-        got = len(rows_of[part]) / max(frame.height, 1)
-        if asked and frame.height >= 50 and not 0.5 < got / asked < 2:
+        got = len(rows_of[part]) / max(rows, 1)
+        if asked and rows >= 50 and not 0.5 < got / asked < 2:
             text = (
                 f"The {part} part holds {got:.0%} of the rows, not {asked:.0%}: no group and no instant was cut apart."
             )

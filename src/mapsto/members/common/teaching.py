@@ -103,7 +103,7 @@ class _Teacher:
         )
         notes = self._take_some(planned["rows"])
         read = transfer.seen(composition, self.rows), None if valid is None else transfer.seen(composition, valid)
-        settings = self.learning.model_copy(update=transfer.HEAD)
+        settings = transfer.head_settings(self.learning, self.rows.rows)
         with transfer.aside(composition):
             probed = self._supervised(composition, f"{self.name}, heads", self._share(transfer.HEADS), *read, settings)
         probed.notes += notes
@@ -118,6 +118,7 @@ class _Teacher:
         gains = probed.figure is None or (tuned.figure is not None and sign * tuned.figure > sign * probed.figure)
         if not gains:
             composition.load_state_dict(before)
+            composition.mirror(False)
         text = (
             f"The encoder of {self.name} was {'tuned' if gains else 'kept as it was'}: on the choosing rows "
             f"{probed.figure or 0:.4g} as it was, {tuned.figure or 0:.4g} tuned."

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from mapsto.recipe import Learning
     from mapsto.schema import Encoded
 
-HEAD = {"epochs": 20, "patience": 20, "batch_size": 64, "learning_rate": 1e-3, "weight_decay": 0.01}
-"""How heads are learned on what the frozen encoder found."""
+_HEAD_BATCH, _HEAD_STEPS, _HEAD_PASSES = 64, 1_500, 20
+"""Heads are learned with at least so many steps, and so many passes over the rows."""
 READING = 0.45
 """Share of a limited time that reading all rows once may take; of more rows, some are left out."""
 HEADS = 0.1
@@ -64,17 +64,18 @@ def readers(composition: Composition) -> list[Reader]:
 
 @contextmanager
 def aside(composition: Composition) -> Iterator[None]:
-    """Inside the block the composition is without its pretrained encoders: it reads what they found, and training
-    copies and keeps heads only.
+    """Inside the block the composition is without its pretrained encoders and what stands before them: it reads what
+    they found, and training copies and keeps heads only.
     """
     found = readers(composition)
+    fronts = [each.place.front for each in found]
     for each in found:
-        each.place.network = nn.Identity()
+        each.place.front, each.place.network = nn.Identity(), nn.Identity()
     try:
         yield
     finally:
-        for each in found:
-            each.place.network = each.network
+        for each, front in zip(found, fronts, strict=True):
+            each.place.front, each.place.network = front, each.network
 
 
 def seen(composition: Composition, encoded: Encoded) -> Encoded:
@@ -89,6 +90,13 @@ def seen(composition: Composition, encoded: Encoded) -> Encoded:
                 h_BD = each.place.see(chunk[each.key])[: stop - start]
                 blocks[each.key][start:stop] = h_BD.float().cpu().numpy()  # type: ignore[index]
     return replace(encoded, blocks=blocks, features=None)
+
+
+def head_settings(learning: Learning, rows: int) -> Learning:
+    """How heads are learned on what the frozen encoder found in so many rows: cheap, so until they have settled."""
+    passes = max(_HEAD_PASSES, _HEAD_STEPS * _HEAD_BATCH // max(1, rows))
+    settings = {"batch_size": _HEAD_BATCH, "epochs": passes, "patience": passes, "learning_rate": 1e-3}
+    return learning.model_copy(update={**settings, "weight_decay": 0.01})
 
 
 def seconds_a_row(composition: Composition, encoded: Encoded) -> float:
