@@ -7,6 +7,7 @@ that a person waits for after the import: reading, baselines, learning, judging.
 from __future__ import annotations
 
 import argparse
+import datetime
 import gzip
 import json
 import subprocess
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.common import publish, table
+from benchmarks.common import RESULTS, publish, table
 from benchmarks.datasets import DATA
 
 Frame = pl.DataFrame | dict[str, Any]
@@ -288,29 +289,44 @@ def run(task: Task, module: str) -> dict[str, Any]:
 
 
 def main(name: str, arguments: Sequence[str], tasks: Sequence[Task], peers: Sequence[Peer] = ()) -> None:
-    """Run the tasks (or those named with `--only`), then the peers, and publish a table."""
+    """Run the tasks (or those named with `--only`) and the peers; publish a table of these and of earlier runs."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks {name}")
     parser.add_argument("--only", default="", help="tasks, separated by commas")
     given = parser.parse_args(list(arguments))
     chosen = [task for task in tasks if not given.only or task.name in given.only.split(",")]
-    lines = []
     for task in chosen:
         found = run(task, f"benchmarks.{name}")
         others = ", ".join(f"{n} {v:.3f}" for n, v in found["contenders"].items())
         options = ", ".join(f"{key}={value!r}" for key, value in task.options.items())
-        lines.append([task.name, f"{found['figure']:.4f}", task.goal, f"{found['seconds']:.0f}", f"{found['us']:.0f}",
-                      f"{found['mb']:.0f}", options or "none", others])  # fmt: skip
-        print(lines[-1], flush=True)
+        line = [f"{found['figure']:.4f}", task.goal, f"{found['seconds']:.0f}", f"{found['us']:.0f}",
+                f"{found['mb']:.0f}", options or "none", others]  # fmt: skip
+        _keep(name, "tasks", task.name, line)
+        print(task.name, line, flush=True)
+    for peer in peers if not given.only else ():
+        start = time.perf_counter()
+        figure = peer.score(*peer.rows())
+        _keep(name, "peers", peer.name, [f"{figure:.4f}", f"{time.perf_counter() - start:.0f}"])
+    kept = _kept(name)
     header = ["task", "figure", "goal", "seconds", "us a row", "peak MB", "options", "contenders on the same rows"]
-    sections = [table(header, lines)]
-    if peers and not given.only:
-        compared = []
-        for peer in peers:
-            start = time.perf_counter()
-            figure = peer.score(*peer.rows())
-            compared.append([peer.name, f"{figure:.4f}", f"{time.perf_counter() - start:.0f}"])
-        sections += ["## Without mapsto", table(["peer", "accuracy", "seconds"], compared)]
-    publish(name, arguments, "Each row is one call of `mapsto.fit`; the figure is measured on the test rows.", sections)
+    order = [task.name for task in tasks]
+    sections = [table([*header, "date"], [[n, *kept["tasks"][n]] for n in order if n in kept["tasks"]])]
+    if kept["peers"]:
+        rows = [[n, *line] for n, line in kept["peers"].items()]
+        sections += ["## Without mapsto", table(["peer", "accuracy", "seconds", "date"], rows)]
+    publish(name, [], "Each row is one call of `mapsto.fit`; the figure is measured on the test rows.", sections)
+
+
+def _kept(name: str) -> dict[str, dict[str, list[str]]]:
+    """What was measured so far, by task or peer, the date last."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"tasks": {}, "peers": {}}
+
+
+def _keep(name: str, kind: str, key: str, line: list[str]) -> None:
+    kept = _kept(name)
+    kept[kind][key] = [*line, str(datetime.date.today())]
+    lines = json.dumps(kept, ensure_ascii=False, indent=1)
+    (RESULTS / f"{name}.json").write_text(lines + "\n", encoding="utf-8")
 
 
 def texts(frame: Frame) -> list[str]:

@@ -2,7 +2,7 @@
 
 >>> import mapsto
 >>> sorted(mapsto.__all__)[:3]
-['Boolean', 'Category', 'DataError']
+['Audio', 'Boolean', 'Category']
 """
 
 from __future__ import annotations
@@ -22,13 +22,18 @@ if "OMP_WAIT_POLICY" not in os.environ:
 if TYPE_CHECKING:
     from mapsto.api import fit as fit
     from mapsto.api import resume as resume
+    from mapsto.columns import Audio as Audio
     from mapsto.columns import Boolean as Boolean
     from mapsto.columns import Category as Category
     from mapsto.columns import Date as Date
     from mapsto.columns import Identifier as Identifier
+    from mapsto.columns import Image as Image
     from mapsto.columns import Number as Number
+    from mapsto.columns import Sequence as Sequence
     from mapsto.columns import Set as Set
     from mapsto.columns import Text as Text
+    from mapsto.columns import Tree as Tree
+    from mapsto.columns import Video as Video
     from mapsto.errors import DataError as DataError
     from mapsto.errors import MapstoError as MapstoError
     from mapsto.errors import ModelFileError as ModelFileError
@@ -44,13 +49,18 @@ _HOMES = {
     "load": "model",
     "Model": "model",
     "Recipe": "recipe",
-    "Number": "columns",
-    "Category": "columns",
+    "Audio": "columns",
     "Boolean": "columns",
+    "Category": "columns",
     "Date": "columns",
+    "Identifier": "columns",
+    "Image": "columns",
+    "Number": "columns",
+    "Sequence": "columns",
     "Set": "columns",
     "Text": "columns",
-    "Identifier": "columns",
+    "Tree": "columns",
+    "Video": "columns",
     "MapstoError": "errors",
     "DataError": "errors",
     "OptionError": "errors",
