@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from mapsto.version import __version__
 
-# Before torch or scikit-learn load their OpenMP: waiting threads spin for microseconds, then sleep. Spinning on as they
-# do otherwise makes two threads several times slower than one beside a busy process; sleeping at once makes them slower
-# than one alone (dev/LOG.md, "Threads that wait").
+# Before torch or scikit-learn load their OpenMP: waiting threads spin for some microseconds, then sleep. Spinning on as
+# they do otherwise makes two threads several times slower than one beside a busy process; sleeping at once makes them
+# slower than one alone (dev/LOG.md, "Threads that wait").
 if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 if TYPE_CHECKING:
     from mapsto.api import fit as fit

@@ -175,9 +175,8 @@ class Image(Column):
             return super().show(value)
         try:
             with quiet():
-                (found,) = sources(pl.Series([value], strict=False), self._scale)
-                height, width = side_lengths(found) if found is not None else (0, 0)
-        except UNREADABLE:
+                height, width = side_lengths(value) if isinstance(value, bytes) else (len(value), len(value[0]))
+        except (*UNREADABLE, TypeError, IndexError):  # neither a picture's bytes nor lines of pixels
             height = 0
         return f"picture, {width} x {height}" if height else "unreadable picture"
 

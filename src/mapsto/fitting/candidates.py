@@ -149,6 +149,7 @@ class Seen:
 
     @classmethod
     def of(cls, schema: Schema) -> Self:
+        """Look at the parts that the columns offer."""
         parts = [part for parts in schema.parts.values() for part in parts]
         sensed = [part for part in parts if isinstance(part, SensePart)]
         texts = {part.column for part in sensed if not part.network}

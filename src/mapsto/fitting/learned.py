@@ -54,6 +54,7 @@ def learn(
     start = clock.perf_counter()
     member = make(candidate.kind, prepared.options.module)
     work = work_of(prepared, run, recipe, seconds, label=f"{name}: ")
+    work.seconds = None if seconds is None else max(0.5, seconds - (clock.perf_counter() - start))
     held: Predictions
     if bag:
         work.train, work.valid = prepared.dev, None

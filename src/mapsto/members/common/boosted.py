@@ -136,7 +136,9 @@ class _Grower:
         estimator = self._estimator()
         limit = self.settings.rounds(stopping=bool(self.given))
         label = f"{self.work.label}boosting of {self.lesson.problem.title}"
-        for rounds in stages(self.work, label, first=50, limit=limit, seconds=seconds):
+        # A round is a tree a class: with many classes and little time even fifty take too long.
+        first = 50 if seconds is None or self.lesson.problem.classes <= 2 else 10
+        for rounds in stages(self.work, label, first=first, limit=limit, seconds=seconds):
             estimator.set_params(max_iter=rounds)
             estimator.fit(self.rows, self._scaled(self.lesson.truth), self.lesson.weight, **self.given)
             if estimator.n_iter_ < rounds:

@@ -46,7 +46,9 @@ class Lesson:
 def lessons(work: Work, preparation: Preparation, inputs: Schema | None = None) -> list[Lesson]:
     """The lessons of all problems; rows without a truth are left out, and validation rows of unknown classes.
 
-    `inputs`: whose features `preparation` was learned from; None: all columns. Raises `DataError` if a target has no training row at all.
+    `inputs`: whose features `preparation` was learned from; None: all columns.
+
+    Raises `DataError` if a target has no training row at all.
     """
     inputs = inputs or work.schema
     train = preparation.apply(inputs.features(work.train).values)

@@ -55,6 +55,7 @@ def teach(work: Work, architecture: str, module: nn.Module | type[nn.Module] | N
 class _Teacher:
     def __init__(self, work: Work, architecture: str, module: nn.Module | type[nn.Module] | None) -> None:
         self.work, self.architecture, self.module = work, architecture, module
+        self.begun = time.monotonic()
         self.network = resolve(architecture)[0] if module is None else architecture
         self.name = work.label.removesuffix(": ") or architecture
         self.targets = work.schema.targets
@@ -179,6 +180,8 @@ class _Teacher:
     ) -> Taught:
         """Train on the rows of `work`, or on others that stand for them (what a frozen encoder found)."""
         objective = self._objective(composition, rows, valid, learning)
+        if seconds is not None and seconds == self.work.seconds:  # all that there is: composing took some of it
+            seconds = max(0.5, seconds - (time.monotonic() - self.begun))
         history = self._train(objective, learning or self.learning, name, seconds)
         best = history.best
         return Taught(
