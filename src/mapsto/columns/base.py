@@ -79,6 +79,8 @@ class Column(ABC):
     """The form it takes as a target; None: it cannot be a target (`as_target` says why)."""
     is_input: ClassVar[bool] = True
     """Whether networks can read it; an identifier cannot."""
+    tokenizes: ClassVar[bool] = False
+    """Whether the tokenizer of a pretrained encoder can cut its cells; its option `pretrained` names the encoder."""
     inner: ClassVar[str] = ""
     """What a cell falls into, in the plural, where it has an inner structure that `inside` gives: "words"."""
     keeps_text: ClassVar[bool] = False

@@ -46,6 +46,7 @@ class Text(Column):
     """
 
     type: ClassVar[str] = "text"
+    tokenizes: ClassVar[bool] = True
     inner: ClassVar[str] = "words"
     keeps_text: ClassVar[bool] = True
 

@@ -34,7 +34,7 @@ TEXT_NETWORK = "textcnn"
 FEW_WORDS = 5
 FEW_ROWS = 10_000
 """Up to this many rows a linear model is worth its weight in the ensemble."""
-RESERVE = 0.1
+RESERVE = 0.05
 RESERVE_SECONDS = 5.0
 """What weighing, judging, report and saving take: this share of the time left, and at least so many seconds."""
 

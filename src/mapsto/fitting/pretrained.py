@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mapsto.columns import Text
 from mapsto.columns.common.cells import as_text, sample
 from mapsto.columns.common.subwords import Subwords
 from mapsto.columns.common.words import split
@@ -44,17 +43,21 @@ def read_as_pretrained(schema: Schema, frame: pl.DataFrame, options: Options) ->
     if len(sources) > 1:
         message = f"network={given!r} names {len(sources)} pretrained encoders of texts; a model reads texts with one"
         raise OptionError(message)
-    for column in schema.inputs:
-        if isinstance(column, Text):
-            auto = given == "auto" and options.module is None and column.pretrained is None
-            source = _worth_it(frame[column.name], options.recipe.time) if auto else next(iter(sources), None)
-            column.pretrained = source or column.pretrained
+    for column in _cut_by_tokenizers(schema):
+        auto = given == "auto" and options.module is None and column.pretrained is None
+        source = _worth_it(frame[column.name], options.recipe.time) if auto else next(iter(sources), None)
+        column.pretrained = source or column.pretrained
+
+
+def _cut_by_tokenizers(schema: Schema) -> list[Any]:
+    """The inputs that have an option `pretrained`."""
+    return [column for column in schema.inputs if column.tokenizes]
 
 
 def encoder_of(schema: Schema) -> tuple[str, Note] | None:
     """The encoder that texts are cut for, as the name of a network, and why it is there."""
-    column = next((c for c in schema.inputs if isinstance(c, Text) and c.pretrained), None)
-    if column is None or column.pretrained is None:
+    column = next((each for each in _cut_by_tokenizers(schema) if each.pretrained), None)
+    if column is None:
         return None
     text = (
         f"The pretrained encoder {column.pretrained!r} is at hand and its tokenizer knows the words of "

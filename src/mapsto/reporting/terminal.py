@@ -13,12 +13,12 @@ from mapsto.reporting.insides import LOWERS, RAISES, shades
 
 if TYPE_CHECKING:
     import polars as pl
-    from rich.text import Text
+    from rich import text as rich_text
 
 _PAPER = 255
 
 
-def coloured(frame: pl.DataFrame) -> list[Text]:
+def coloured(frame: pl.DataFrame) -> list[rich_text.Text]:
     """What `Model.explain(rows, inside=...)` gives, as lines for rich: a heading and a text or a grid for each row."""
     keys: list[str] = [key for key in ("row", "target") if key in frame.columns]
     found = []
@@ -27,30 +27,30 @@ def coloured(frame: pl.DataFrame) -> list[Text]:
     return found
 
 
-def _heading(part: pl.DataFrame, keys: list[str]) -> Text:
-    from rich.text import Text
+def _heading(part: pl.DataFrame, keys: list[str]) -> rich_text.Text:
+    from rich import text as rich_text
 
     first = part.row(0, named=True)
     gains = ", ".join(f"{what} {signed(first[what], 3)}" for what in ("deletion", "insertion"))
     strongest = part.row(int(part["attribution"].abs().arg_max() or 0), named=True)
     most = f"most: {strongest['piece']} {signed(strongest['attribution'], 3)}"
-    return Text(f"{' '.join(f'{key} {first[key]}' for key in keys)}  ({most}; {gains})", style="bold")
+    return rich_text.Text(f"{' '.join(f'{key} {first[key]}' for key in keys)}  ({most}; {gains})", style="bold")
 
 
-def _pieces(part: pl.DataFrame) -> Text:
-    from rich.text import Text
+def _pieces(part: pl.DataFrame) -> rich_text.Text:
+    from rich import text as rich_text
 
-    line = Text()
+    line = rich_text.Text()
     for piece, shade in zip(part["piece"].to_list(), shades(part["attribution"].to_numpy()).tolist(), strict=True):
         line.append(piece, style=_style(shade)).append(" ")
     return line.append("\n")
 
 
-def _grid(part: pl.DataFrame) -> Text:
+def _grid(part: pl.DataFrame) -> rich_text.Text:
     """Fields as two blanks each, as wide as high; from left to right and from top to bottom."""
-    from rich.text import Text
+    from rich import text as rich_text
 
-    grid = Text()
+    grid = rich_text.Text()
     across = part["left"].n_unique()
     for place, shade in enumerate(shades(part["attribution"].to_numpy()).tolist(), 1):
         grid.append("  ", style=_style(shade) or f"on rgb({_PAPER},{_PAPER},{_PAPER})")
