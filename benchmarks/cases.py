@@ -268,24 +268,6 @@ def photographed(_prepared: Prepared, work: Work) -> Member:
         return make(f"pretrained:{garment_encoder(Path(folder))}").fit(work)
 
 
-def untaught(_prepared: Prepared, work: Work) -> Member:
-    """The same ResNet with random weights."""
-    from benchmarks.encoders import garment_encoder
-    from mapsto.members import make
-
-    with tempfile.TemporaryDirectory() as folder:
-        return make(f"pretrained:{garment_encoder(Path(folder), epochs=0)}").fit(work)
-
-
-def _transferred() -> Case:
-    few = "Fashion-MNIST, 300 pictures of the last five classes"
-    rival = Case(
-        "network", "pretrained-picture", few, few_garments, untaught, "the same encoder with random weights",
-        recipe={"learning": {"epochs": 10}},
-    )  # fmt: skip
-    return replace(rival, fit=photographed, rival=rival)
-
-
 def _masked() -> Case:
     beat = "the same network without pretraining"
     rival = Case(
@@ -334,7 +316,10 @@ CASES: list[Case] = [
         _sensed("network", "pretrained-text", "SST-2, 1,500 sentences", few_opinions, ENCODER),
         recipe={"network": ENCODER, "learning": {"epochs": 1}},
     ),
-    _transferred(),
+    Case(
+        "network", "pretrained-picture", "Fashion-MNIST, 300 pictures of the last five classes", few_garments,
+        photographed, FREQUENCIES, recipe={"learning": {"epochs": 10}},
+    ),
     *(
         Case("member", name, ADULT, adult, partial(alone, name), FREQUENCIES)
         for name in ("linear-model", "forest", "extra-trees", "boosting")

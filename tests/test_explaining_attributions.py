@@ -128,7 +128,7 @@ def test_groups_of_columns_keep_the_sum(monkeypatch):
     game = Game(model, encoded, Pace(model, None))
     others = game.draw(4, 0)
     for steps in (1, 3, 7, 20):
-        total = shapley._contributions(game, others, steps, [0])
+        total = shapley.contributions(game, others, steps, [0])
         expected = 8 * game.own_RT[:, 0] - 2 * sum(game.empty(np.arange(10), others[:, j])[:, 0] for j in range(4))
         np.testing.assert_allclose(total[:, :, 0].sum(axis=1), expected, atol=1e-9)
 

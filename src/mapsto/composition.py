@@ -234,8 +234,10 @@ class Composition(nn.Module):
     @property
     def mirrors(self) -> Literal["auto", "yes", "no"]:
         """Whether pictures are mirrored in training; "auto": that is still open. Without pictures, "no"."""
-        found: Literal["auto", "yes", "no"] = self._json["encoding"]["picture_flip"]
-        return found if self._pictures() else "no"
+        if not self._pictures():
+            return "no"
+        found: Literal["auto", "yes", "no"] = Encoding.of(self._json["encoding"]).picture_flip  # type: ignore[assignment]
+        return found
 
     def mirror(self, mirrored: bool) -> None:  # noqa: FBT001 - a setter
         """Settle it."""
