@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -12,6 +10,7 @@ import polars as pl
 
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
+from mapsto.columns.common.dataurls import from_url, to_url
 from mapsto.columns.common.insides import SoundInside
 from mapsto.columns.common.mel import FRAMES_A_SECOND, borders
 from mapsto.columns.common.parts import Ragged
@@ -41,7 +40,6 @@ _GROUPS = 16
 _FLATTEST = 1e-3
 _KEPT = ("mean", "deviation", "slope")
 _PATH = rf"(?i)\.({'|'.join(MEDIA['audio'])})$"
-_DATA = "data:application/octet-stream;base64,"
 _EDGES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 
@@ -193,17 +191,12 @@ class Audio(Column):
     def to_json(self, value: Any) -> Any:
         """Bytes as a data URL (RFC 2397) in base64; paths and samples as they are."""
         if isinstance(value, bytes):
-            return _DATA + base64.b64encode(value).decode("ascii")
+            return to_url(value)
         return super().to_json(value)
 
     def from_json(self, value: Any) -> Any:
         """Back to bytes; a data URL of any type is taken."""
-        if not isinstance(value, str) or not value.startswith("data:"):
-            return value
-        try:
-            return base64.b64decode(value.partition(",")[2], validate=True)
-        except binascii.Error:
-            return value
+        return from_url(value)
 
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells, and how long a sample of the recordings says it is."""

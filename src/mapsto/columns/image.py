@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -12,6 +10,7 @@ import polars as pl
 
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.cells import BLANKS, as_text, is_text, missing, sample
+from mapsto.columns.common.dataurls import from_url, to_url
 from mapsto.columns.common.insides import PictureInside
 from mapsto.columns.common.picture_cells import is_array, scale_of, share_of_paths, sources, surely_pixels
 from mapsto.columns.common.pictures import PicturePart, packed, sizes
@@ -34,7 +33,6 @@ _CAP, _CAP_OF_MANY, _MANY_ROWS = 128, 64, 20_000
 """Longer sides are shrunk to this, and to this for many rows."""
 _REMEMBERED = 8
 _LEVELS = tuple(range(0, 257, 16))
-_DATA = "data:application/octet-stream;base64,"
 
 
 @dataclass
@@ -183,17 +181,12 @@ class Image(Column):
     def to_json(self, value: Any) -> Any:
         """Bytes as a data URL (RFC 2397) in base64; paths and pixels as they are."""
         if isinstance(value, bytes):
-            return _DATA + base64.b64encode(value).decode("ascii")
+            return to_url(value)
         return super().to_json(value)
 
     def from_json(self, value: Any) -> Any:
         """Back to bytes; a data URL of any type is taken."""
-        if not isinstance(value, str) or not value.startswith("data:"):
-            return value
-        try:
-            return base64.b64decode(value.partition(",")[2], validate=True)
-        except binascii.Error:
-            return value
+        return from_url(value)
 
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells, the size that networks see, and how bright a sample of the pictures is."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -13,6 +11,7 @@ import polars as pl
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
 from mapsto.columns.common.clips import ClipPart, files, frames_of, is_album, is_clip, packed_clips, scale, size_of
+from mapsto.columns.common.dataurls import from_url, to_url
 from mapsto.columns.common.insides import FramesInside
 from mapsto.columns.common.parallel import in_parallel
 from mapsto.columns.common.parts import Ragged
@@ -40,7 +39,6 @@ _MOSTLY = 0.5
 _KEPT = ("mean", "deviation", "first", "last", "slope")
 _MOTION = ("brightness", "change", "middle across", "middle down")
 _PATH = rf"(?i)\.({'|'.join(MEDIA['video'])})$"
-_DATA = "data:application/octet-stream;base64,"
 
 
 @dataclass
@@ -179,19 +177,12 @@ class Video(Column):
     def to_json(self, value: Any) -> Any:
         """Bytes as a data URL (RFC 2397) in base64; paths and frames as they are."""
         if isinstance(value, bytes):
-            return _DATA + base64.b64encode(value).decode("ascii")
+            return to_url(value)
         return super().to_json(value)
 
     def from_json(self, value: Any) -> Any:
         """Back to bytes; a data URL of any type is taken."""
-        if isinstance(value, list) and value and isinstance(value[0], str):
-            return [self.from_json(each) for each in value]
-        if not isinstance(value, str) or not value.startswith("data:"):
-            return value
-        try:
-            return base64.b64decode(value.partition(",")[2], validate=True)
-        except binascii.Error:
-            return value
+        return from_url(value)
 
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells, the size of frames, and how many a sample of the clips has."""

@@ -82,7 +82,7 @@ class ResNet(Network):
 
         @classmethod
         def learning(cls, size: DataSize) -> dict[str, Any]:
-            """Muon: 89.3 % after 1.4 passes over Fashion-MNIST, Nesterov's momentum 87.1 %, at one rate each."""
+            """Muon at the rate found on Fashion-MNIST (`dev/LOG.md`); few passes, more over few rows."""
             return {
                 "optimizer": "muon",
                 "learning_rate": 0.02,

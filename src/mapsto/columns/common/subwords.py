@@ -130,7 +130,7 @@ class Subwords:
         checked = _checked(self.tokenizer)
         try:
             made = Tokenizer.from_str(checked)
-        except Exception as error:
+        except Exception as error:  # the library raises this very class
             message = f"the tokenizer cannot be built: {str(error)[:200]}"
             raise OptionError(message) from error
         made.no_padding()

@@ -74,9 +74,9 @@ class _Teacher:
         if self.network in PRETRAINED:
             return self._transferred()
         if not self.pretrains:
-            return self._supervised(self._composition(), self.name, self.work.seconds)
+            return self._supervised(self._composition(), self.name, self._left())
         if self.work.valid is None:
-            taught = self._supervised(self._composition(), self.name, self.work.seconds)
+            taught = self._supervised(self._composition(), self.name, self._left())
             text = "Masked-cell pretraining was left out: without validation rows nothing can say whether it helps."
             return _with(taught, Note("info", text))
         return self._better_of_two()
@@ -136,6 +136,10 @@ class _Teacher:
         text = f"{self.name} learned from {most:,} of {every:,} rows: the time is too short to read more."
         return [Note("info", text)]
 
+    def _left(self) -> float | None:
+        """Seconds: composing took some of them."""
+        return None if self.work.seconds is None else max(0.5, self.work.seconds - (time.monotonic() - self.begun))
+
     def _share(self, share: float) -> float | None:
         return None if self.work.seconds is None else share * self.work.seconds
 
@@ -180,8 +184,6 @@ class _Teacher:
     ) -> Taught:
         """Train on the rows of `work`, or on others that stand for them (what a frozen encoder found)."""
         objective = self._objective(composition, rows, valid, learning)
-        if seconds is not None and seconds == self.work.seconds:  # all that there is: composing took some of it
-            seconds = max(0.5, seconds - (time.monotonic() - self.begun))
         history = self._train(objective, learning or self.learning, name, seconds)
         best = history.best
         return Taught(

@@ -120,10 +120,12 @@ def _config(model: str, families: tuple[str, ...]) -> Any:
         message = f"the pretrained encoder's description has an entry that is not allowed: {(odd + deep)[0]!r}"
         raise OptionError(message)
     transformers = _library()
+    from huggingface_hub.errors import StrictDataclassError
+
     try:
         with _quiet(transformers):
             return transformers.AutoConfig.for_model(**entries)
-    except Exception as error:
+    except (ValueError, TypeError, KeyError, AttributeError, StrictDataclassError) as error:
         message = f"the pretrained encoder's description is refused: {type(error).__name__}: {str(error)[:200]}"
         raise OptionError(message) from error
 
