@@ -110,12 +110,12 @@ def test_quantile_by_hand() -> None:
 @given(st.floats(0.05, 0.95), st.integers(0, 1000))
 @settings(max_examples=25, deadline=None)
 def test_the_best_constant_under_pinball_is_the_quantile(level: float, seed: int) -> None:
-    truth = torch.from_numpy(np.random.default_rng(seed).normal(size=201).astype(np.float32))
+    truth = torch.from_numpy(np.random.default_rng(seed).normal(size=201))  # float64: ties are told apart
     loss = losses.get("quantile", "regression", quantile=level)
     costs = torch.stack([loss(guess.expand(201, 1), truth).mean() for guess in truth])
     best = truth[costs.argmin()]
-    assert (truth < best).float().mean() <= level + 1e-6
-    assert (truth <= best).float().mean() >= level - 1e-6
+    assert (truth < best).double().mean() <= level + 1e-12
+    assert (truth <= best).double().mean() >= level - 1e-12
 
 
 def test_several_quantiles_have_an_output_each() -> None:
