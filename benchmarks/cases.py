@@ -324,6 +324,7 @@ CASES: list[Case] = [
         Case("member", name, ADULT, adult, partial(alone, name), FREQUENCIES)
         for name in ("linear-model", "forest", "extra-trees", "boosting")
     ),
+    Case("member", "nearest", "Fashion-MNIST, 4,000 pictures", garments, partial(alone, "nearest"), FREQUENCIES),
     Case("member", "network", ADULT, adult, partial(alone, "tabm"), FREQUENCIES),
     Case("member", "hybrid", ADULT, adult, hybrid, FREQUENCIES),
     Case("member", "embedding", "AT&T faces", portraits, embedded, FREQUENCIES),

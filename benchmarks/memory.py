@@ -140,17 +140,17 @@ def learn(path: Path) -> None:
 
     stages = ["elsewhere"]
     for place, stage in WHERE.items():
-        _mark(place, stage, stages)
+        mark(place, stage, stages)
     options = make_options(
         target="target", network="perceptron", judge=False,
         recipe={"learning": {"epochs": 1}, "networks": {"perceptron": {"width": 64, "depth": 2}}},
     )  # fmt: skip
-    _tell("elsewhere")
+    tell("elsewhere")
     fit(str(path), options, Run())
-    _tell("done")
+    tell("done")
 
 
-def _mark(place: str, stage: str, stages: list[str]) -> None:
+def mark(place: str, stage: str, stages: list[str]) -> None:
     """Replace a function by one that tells when it begins and when it ends."""
     path, _, name = place.rpartition(".")
     module, _, last = path.rpartition(".")
@@ -160,15 +160,17 @@ def _mark(place: str, stage: str, stages: list[str]) -> None:
     @functools.wraps(function)
     def marked(*args: object, **kwargs: object) -> object:
         stages.append(stage)
-        _tell(stage)
+        tell(stage)
         try:
             return function(*args, **kwargs)
         finally:
             stages.pop()
-            _tell(stages[-1])
+            tell(stages[-1])
 
     setattr(owner, name, marked)
 
 
-def _tell(stage: str) -> None:
-    print(json.dumps({"stage": stage, "at": time.perf_counter()}), flush=True)
+def tell(stage: str) -> None:
+    """Say that a stage begins: by a clock that never jumps, by the one that processes share, and by time computed."""
+    clocks = {"at": time.perf_counter(), "clock": time.time(), "cpu": time.process_time()}
+    print(json.dumps({"stage": stage, **clocks}), flush=True)

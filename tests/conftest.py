@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 import mapsto  # noqa: F401 - first, so that it can set how OpenMP threads wait
 
+_NUMBERS = count()
 DATA = Path(os.environ.get("MAPSTO_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test writes into the user's cache, or reads from it."""
+    monkeypatch.setenv("MAPSTO_CACHE", str(tmp_path_factory.getbasetemp() / "cache" / str(next(_NUMBERS))))
 
 
 def shared_data(*parts: str) -> Path:

@@ -119,6 +119,7 @@ CASES = {
     "image-pixels-gaps": (Image, with_gaps(PIXELS[..., 0].tolist(), pl.Array(pl.UInt8, PIXELS.shape[1:3]))),
     "image-numbers": (Image(size=8, channels=3), pl.Series("x", PIXELS[..., 0] / 255)),
     "image-lists": (Image, with_gaps([pixels[: 9 + i % 3].tolist() for i, pixels in enumerate(PIXELS)])),
+    "image-tiles": (Image(size=8, tiles=2), with_gaps([_png(pixels) for pixels in PIXELS])),
     "image-bytes": (Image(size=(8, 16)), with_gaps([_png(pixels) for pixels in PIXELS])),
     "ignored": (Ignored, with_gaps([1] * ROWS)),
 }

@@ -10,14 +10,22 @@ import numpy as np
 import PIL.Image
 import polars as pl
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_digits
 
+import mapsto
 from conftest import shared_data
+from explaining_world import fitted
 from mapsto.columns import Identifier, Image
 from mapsto.columns.common import pictures
 from mapsto.errors import ColumnRefused, DataError, ModelFileError, OptionError
+from mapsto.members.network import Network
+from mapsto.model import Model
+from mapsto.networks.blocks.tiles import cut
 from mapsto.schema import Schema
+from test_explaining_inside import learned as trained
 
 HOSTILE = ("bomb_50000x50000.png", "truncated.jpg", "not_an_image.png", "zero_byte.png")
 VALID = ("cmyk.jpg", "wrong_extension_is_png.jpg")
@@ -87,6 +95,69 @@ def test_names_of_missing_files_are_left_to_others() -> None:
     names = pl.Series("file", [f"scan_{i:05}.png" for i in range(100)])
     column = Schema.claim(pl.DataFrame([names, pl.Series("y", range(100))]), targets=["y"]).columns[-1]
     assert isinstance(column, Identifier)
+
+
+# -- tiles
+
+
+def test_tiles_of_a_large_picture_and_its_overview_are_a_set() -> None:
+    pixels = DRAW.integers(1, 256, (4, 90, 120, 3), dtype=np.uint8)
+    column, series = learned(pl.Series("x", [file_of(each) for each in pixels] + [None]), tiles=3)
+    (part,) = column.parts
+    assert part.shape("sequence", {"sense_width": 16}) == (10, 16)
+    assert part.network == "bag"
+    (found,) = column.encode(series)
+    np.testing.assert_array_equal(found[:4], pixels)
+    seen = cut(torch.from_numpy(found[:1]).permute(0, 3, 1, 2).float(), 3)
+    assert seen.shape == (1, 10, 3, 30, 40)
+    np.testing.assert_array_equal(seen[0, 6].permute(1, 2, 0), pixels[0, 30:60, 80:120])
+    np.testing.assert_allclose(seen[0, 0, :, 4, 5], pixels[0, 12:15, 15:18].mean(axis=(0, 1)), rtol=1e-5)
+    front = part.front("sequence", {"sense_width": 16}).eval()
+    x_BTD, lengths_B = front(torch.from_numpy(found))
+    assert lengths_B.tolist() == [10, 10, 10, 10, 0]
+    assert not x_BTD[4].any()
+
+
+def test_tiles_have_the_size_that_shrunken_pictures_have() -> None:
+    cells = [file_of(DRAW.integers(0, 256, (300, 400, 3), dtype=np.uint8))] * 3
+    assert learned(cells, tiles=2)[0].parts[0].shape("sequence", {"sense_width": 8}) == (5, 8)
+    assert learned(cells, tiles=2)[0].encode(pl.Series(cells))[0].shape == (3, 192, 256, 3)
+    assert learned(cells, tiles=4)[0].encode(pl.Series(cells))[0].shape == (3, 300, 400, 3)
+    assert learned(cells, tiles=2, size=40)[0].encode(pl.Series(cells))[0].shape == (3, 80, 80, 3)
+    assert learned(cells, tiles=1)[0].parts == learned(cells)[0].parts
+
+
+@pytest.mark.parametrize(
+    ("options", "most"), [({"tiles": 0}, 128), ({"tiles": 9}, 128), ({"tiles": 3, "size": 512}, 2)]
+)
+def test_tiles_are_few(options: dict[str, int], most: int) -> None:
+    with pytest.raises(OptionError, match=f"up to {most}"):
+        Image(**options)
+
+
+def test_a_model_of_tiles_explains_and_is_kept(tmp_path: Path) -> None:
+    """Canvases, half of them with a small real digit somewhere: whether there is one."""
+    digits = load_digits().images[:240].astype(np.uint8) * 15
+    has, at = DRAW.random(240) < 0.5, DRAW.integers(0, 41, (240, 2))
+    canvas = DRAW.integers(1, 60, (240, 48, 48)).astype(np.uint8)
+    for row in np.flatnonzero(has):
+        top, left = at[row]
+        canvas[row, top : top + 8, left : left + 8] = digits[row]
+    frame = pl.DataFrame({"picture": canvas, "has": np.where(has, "yes", "no")})
+    world = fitted(frame, ["has"], lambda _: {"has": np.full((1, 2), 0.5)}, picture=Image(name="picture", tiles=2))
+    recipe = {"learning": {"epochs": 20, "precision": "float32"}}
+    model = Model(trained(world, Network("bag"), frame, recipe))
+    model.save(tmp_path / "tiles.mapsto")
+    loaded = mapsto.load(tmp_path / "tiles.mapsto")
+    said = loaded.predict(frame)
+    assert said.equals(model.predict(frame))
+    assert (said["has"] == frame["has"]).tail(80).mean() > 0.8
+    rows = np.flatnonzero(has)[-3:]
+    found = loaded.explain(frame[rows], inside="picture", output=tmp_path / "tiles.html")
+    assert found["right"].max() == found["bottom"].max() == 48, "fields lie on the whole picture"
+    strongest = found.sort("attribution").group_by("row", maintain_order=True).last().sort("row")
+    middle = strongest.select((pl.col("top") + pl.col("bottom")) / 2, (pl.col("left") + pl.col("right")) / 2).to_numpy()
+    assert (np.abs(middle - (at[rows] + 4)) <= 8).all(axis=1).sum() >= 2
 
 
 # -- size, colour, mode

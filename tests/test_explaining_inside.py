@@ -8,16 +8,22 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from sklearn.datasets import load_digits
 
 from conftest import shared_data
-from explaining_world import fitted
+from explaining_world import fitted, network
 from mapsto import metrics
 from mapsto.columns import Audio, Category, Column, Image, Number, Sequence, Text, Tree, Video
 from mapsto.columns.common.insides import Inside
 from mapsto.columns.common.parts import Ragged
 from mapsto.errors import DataError, ModelFileError, OptionError
-from mapsto.explaining import explain_inside, maps
+from mapsto.explaining import Map, explain_inside, maps
+from mapsto.explaining.cell import CellGame
+from mapsto.explaining.deletion import separation
+from mapsto.explaining.gradients import Figure
+from mapsto.explaining.mixing import Pace
+from mapsto.explaining.pixels import Seen, as_pixels, grad_cam, integrated_gradients
 from mapsto.fitted import Fitted
 from mapsto.members.base import Work
 from mapsto.members.ensemble import Ensemble
@@ -143,14 +149,86 @@ def test_worths_of_a_network_add_up(marked: tuple[Fitted, pl.DataFrame, np.ndarr
     np.testing.assert_allclose(one.worth.sum(axis=0), one.figure - one.blank, atol=1e-6)
 
 
-def test_pixels_of_a_network_add_up_and_find_the_mark(marked: tuple[Fitted, pl.DataFrame, np.ndarray]) -> None:
-    model, frame, corner = marked
+def a_marked_cell(world: tuple[Fitted, pl.DataFrame, np.ndarray]) -> tuple[Fitted, pl.DataFrame, slice, slice]:
+    """The model, the last row with a mark, and where the mark lies in it."""
+    model, frame, corner = world
     row = np.flatnonzero(corner[:, 0] >= 0)[-1:]
-    (one,) = maps(model, model.schema.encode(frame[row]), [(0, "picture")], {})
-    assert one.pixels.shape == (SIDE, SIDE, 1)
-    np.testing.assert_allclose(one.pixels.sum(), one.figure - one.blank, atol=0.05)
     top, left = corner[row[0]]
-    assert one.pixels[top : top + MARK, left : left + MARK].sum() > 0.5 * one.pixels.clip(0).sum()
+    return model, frame[row], slice(top, top + MARK), slice(left, left + MARK)
+
+
+def seen(model: Fitted, rows: pl.DataFrame, one: Map) -> Seen:
+    """The picture of the first row in front of the model's network."""
+    found = as_pixels(model, model.schema.encode(rows), model.schema.inputs[0], one.inside)
+    assert found is not None
+    return found
+
+
+def test_integrated_gradients_add_up_and_find_the_mark(marked: tuple[Fitted, pl.DataFrame, np.ndarray]) -> None:
+    model, row, down, across = a_marked_cell(marked)
+    (one,) = maps(model, model.schema.encode(row), [(0, "picture")], {})
+    found = integrated_gradients(seen(model, row, one), one.chosen)
+    assert found.shape == (SIDE, SIDE, 1)
+    np.testing.assert_allclose(found.sum(), one.figure - one.blank, atol=0.05)
+    assert found[down, across].sum() > 0.5 * found.clip(0).sum()
+
+
+def test_grad_cam_weighs_the_last_maps_and_finds_the_mark(marked: tuple[Fitted, pl.DataFrame, np.ndarray]) -> None:
+    model, row, down, across = a_marked_cell(marked)
+    (one,) = maps(model, model.schema.encode(row), [(0, "picture")], {})
+    there = seen(model, row, one)
+    found = grad_cam(there, one.chosen)
+    assert found is not None
+    assert found.shape == (SIDE, SIDE, 1)
+    assert found[down, across].mean() > 2 * found.clip(0).mean()
+    # By hand: what the mean of each map that a convnet's stages end in does to the figure, by differences.
+    whole = model.ensemble.members[0].composition
+    with torch.no_grad():
+        maps_BCHW = there.network.stages(there.own)
+        figure = Figure(whole, model.schema.targets[0], 1.0)
+        step = 1e-2 * torch.eye(maps_BCHW.shape[1])[:, :, None, None]
+        ends = [figure(there.network.connected(maps_BCHW + way * step), torch.tensor(one.chosen).expand(len(step)))
+                for way in (1, -1)]  # fmt: skip
+        weights_C = (ends[0] - ends[1]) / 2e-2 / maps_BCHW[0, 0].numel()
+        by_hand = torch.nn.functional.interpolate(
+            (weights_C[:, None, None] * maps_BCHW[0]).sum(dim=0)[None, None], (SIDE, SIDE), mode="bilinear"
+        )
+    np.testing.assert_allclose(found[:, :, 0], by_hand[0, 0].numpy(), atol=0.05 * np.abs(found).max())
+
+
+@pytest.mark.parametrize(("name", "convolves"), [("lenet", True), ("convnet", True), ("resnet", True), ("vit", False)])
+def test_only_networks_with_maps_have_grad_cam(
+    name: str, convolves: bool, marked: tuple[Fitted, pl.DataFrame, np.ndarray]
+) -> None:
+    model, frame = network(marked[0], name), marked[1].head(1)
+    (one,) = maps(model, model.schema.encode(frame), [(0, "picture")], {})
+    found = grad_cam(seen(model, frame, one), one.chosen)
+    assert (found is not None) == convolves
+    assert one.pixels is not None
+    assert set(one.pixels.separation) == {"integrated gradients"} | ({"Grad-CAM"} if convolves else set())
+    best = max(one.pixels.separation, key=lambda method: one.pixels.separation[method][0])
+    assert one.pixels.how == (best,)
+    if best == "Grad-CAM":
+        np.testing.assert_array_equal(one.pixels.values, found)
+
+
+def test_the_page_says_which_map_of_pixels_it_shows(
+    marked: tuple[Fitted, pl.DataFrame, np.ndarray], tmp_path: Any
+) -> None:
+    model, row, _, _ = a_marked_cell(marked)
+    _, every = explain_inside(model, row, "picture")
+    text = write_maps(model, every, tmp_path / "maps.html").read_text()
+    assert f"shows pixels, by {every[0].pixels.how[0]} (deletion and insertion together +" in text
+    assert text.count("Grad-CAM") >= 1
+
+
+def test_a_separation_is_the_two_gains_together(marked: tuple[Fitted, pl.DataFrame, np.ndarray]) -> None:
+    model, row, _, _ = a_marked_cell(marked)
+    encoded = model.schema.encode(row)
+    (one,) = maps(model, encoded, [(0, "picture")], {})
+    game = CellGame(model, encoded, model.schema.inputs[0], one.inside, Pace(model, None))
+    np.testing.assert_allclose(separation(game, one.worth), one.deletion + one.insertion, atol=1e-9)
+    assert separation(game, one.worth) > separation(game, -one.worth)
 
 
 def test_the_same_twice_and_missing_cells_have_none() -> None:

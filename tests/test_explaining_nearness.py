@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import mapsto
+from conftest import shared_data
 from explaining_world import california, fitted, german, titanic
 from mapsto.columns.text import Text
 from mapsto.explaining import novelty, similar
@@ -137,3 +142,18 @@ def test_without_a_limit_the_clock_does_not_matter():
     pace.predict(model.schema.encode(frame.head(100)))
     assert pace.rows() == float("inf")
     assert Pace(model, 0.0).limited
+
+
+def test_texts_of_none_of_the_classes_are_new(tmp_path):
+    parts = json.loads(gzip.decompress(shared_data("clinc150", "data_full.json.gz").read_bytes()))
+    known = pl.DataFrame(parts["train"], schema=["text", "intent"], orient="row")
+    some = known.filter(pl.col("intent").is_in(known["intent"].unique(maintain_order=True)[:20].to_list()))
+    test = some.gather_every(10)
+    model = mapsto.fit(some, target="intent", test=test, network="linear-model", progress=False)
+    strangers = pl.DataFrame(parts["oos_test"][:300], schema=["text", "intent"], orient="row")
+    one, other = (model.novelty(rows)["novelty"].to_numpy() for rows in (test, strangers))
+    assert (one > 1).mean() < 0.1
+    assert (other[:, None] > one).mean() > 0.9
+    model.save(tmp_path / "intents.mapsto")
+    again = mapsto.load(tmp_path / "intents.mapsto").novelty(test)["novelty"].to_numpy()
+    np.testing.assert_allclose(again, one, rtol=1e-5)

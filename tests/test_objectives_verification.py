@@ -34,7 +34,7 @@ from mapsto.training.run import Run
 from small_tables import encoded
 
 QUICK = {"learning": {"epochs": 8, "precision": "float32"}, "networks": {"resnet": {"width": 8}},
-         "members": {"embedding": {"width": 32}}}  # fmt: skip
+         "members": {"embedding": {"width": 32, "networks": 2}}}  # fmt: skip
 
 
 # -- the loss and the objective
@@ -232,7 +232,7 @@ def test_what_was_held_out_is_said(model):
 def test_embeddings_are_unit_vectors_in_any_company(model, parts):
     rows = parts[1].select("face")
     every = model.embed(rows)
-    assert every.shape == (100, 32)
+    assert every.shape == (100, 2 * 64)  # two networks, each with maps of 8 filters doubled three times
     assert every.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(every, axis=1), 1, atol=1e-5)
     order = np.random.default_rng(0).permutation(100)
@@ -320,13 +320,24 @@ def test_a_gallery_from_a_stranger_is_checked(model):
         {"gallery": arrays["gallery"][:, :-1]},
         {"gallery": np.full_like(arrays["gallery"], np.nan)},
         {"row": arrays["row"][:-1]},
+        {"whitening.middle": arrays["whitening.middle"][:-1]},
+        {"whitening.directions": np.full_like(arrays["whitening.directions"], np.inf)},
     ):
         with pytest.raises(ModelFileError, match="saved member"):
             Embedding.from_state(json_, arrays | changed, schema)
     for width in (0, -1, 10**9, "8", 2.5, None):
-        composition = json_["composition"] | {"embedding": width}
+        compositions = [one | {"embedding": width} for one in json_["compositions"]]
         with pytest.raises(ModelFileError):
-            Embedding.from_state(json_ | {"composition": composition}, arrays, schema)
+            Embedding.from_state(json_ | {"compositions": compositions}, arrays, schema)
+    for few in ([], json_["compositions"][:1], json_["compositions"] * 2):
+        with pytest.raises(ModelFileError):
+            Embedding.from_state(json_ | {"compositions": few}, arrays, schema)
+
+
+def test_more_networks_than_can_be_meant_are_refused(parts):
+    with pytest.raises(OptionError, match="networks=0"):
+        mapsto.fit(parts[0], target="person", objective="verification", progress=False,
+                   recipe={"members": {"embedding": {"networks": 0}}})  # fmt: skip
 
 
 def test_verbs_it_lacks_name_those_it_has(model, parts):

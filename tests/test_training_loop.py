@@ -204,6 +204,25 @@ def test_a_time_is_planned_recorded_and_about_kept():
     assert history.steps < 2000
 
 
+def test_what_the_limit_of_a_run_would_cut_short_is_planned_to_end_within_it():
+    run = Run()
+    run.most = 1.5
+    history = train(Fit(sleep=0.002), learning(epochs=10_000, patience=None), run, "net")
+    assert run.decisions["net/hurry"] < 1.5
+    assert history.planned < 2000  # of 200,000
+    assert history.ended in ("planned", "time")
+    assert history.rows[-1]["rate"] < 0.3 * learning().learning_rate  # the schedule was brought to its end
+
+
+def test_what_fits_the_limit_or_ends_by_itself_is_left_alone():
+    for patience, decided in ((None, {"net/hurry", "net/end"}), (3, {"net/end"})):
+        run = Run()
+        run.most = 600
+        train(Fit(), learning(epochs=5, patience=patience), run, "net")
+        assert set(run.decisions) == decided
+        assert run.decisions.get("net/hurry") is None
+
+
 def test_recorded_decisions_give_the_same_weights_at_any_speed():
     first, run = Fit(sleep=0.001), Run()
     train(first, learning(epochs=10_000), run, "net", seconds=0.6)

@@ -157,7 +157,13 @@ def _show_fit(model: Model, folder: Path, as_json: bool) -> None:
 @app.command()
 def predict(
     model: ModelPath,
-    data: DataPath,
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A table, folder, zip or pattern as for fit; or one picture, sound, text or clip, where the model "
+            "reads one such column and no other."
+        ),
+    ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="csv, parquet, arrow or jsonl file.")] = None,
     keep: Keep = None,
     interval: Annotated[float | None, typer.Option(help="Coverage of intervals or class sets, e.g. 0.9.")] = None,

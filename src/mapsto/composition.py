@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from mapsto import networks, senses
-from mapsto.columns.common.parts import Block, Ragged
+from mapsto.columns.common.parts import Block, Ragged, Rows
 from mapsto.errors import DataError, ModelFileError, OptionError
 from mapsto.networks import own
 from mapsto.networks.base import DataSize, Encoder, Encoding, Layout, Network, NetworkConfig
@@ -31,7 +31,7 @@ from mapsto.networks.blocks.heads import EmbeddingHead, Head
 from mapsto.networks.blocks.hide import HideColumns
 from mapsto.networks.blocks.initialization import initialize
 from mapsto.networks.blocks.pictures import PictureFront
-from mapsto.networks.blocks.ragged import RaggedTensor, TensorBlock, take
+from mapsto.networks.blocks.ragged import RaggedTensor, TensorBlock, TensorRows, take
 from mapsto.networks.folders import resolve
 from mapsto.networks.own import AnyNetwork
 
@@ -53,6 +53,8 @@ class Composition(nn.Module):
 
     views: int
     """K, the predictors that the network holds at once; their predictions are to be averaged."""
+    width: int
+    """D, of what each of them sees before the heads."""
     feature_columns: list[str]
     """For every encoded feature (or token): the name of the column it comes from."""
     outputs: dict[str, int]
@@ -82,11 +84,11 @@ class Composition(nn.Module):
         self.network = own.made(network, self.in_features, json["options"])
         if isinstance(self.network, Network):
             self.network.know_columns(columns)
-        self.views, width = own.views_and_width(self.network, self.in_features)
+        self.views, self.width = own.views_and_width(self.network, self.in_features)
         embedding = json.get("embedding")
         self.outputs = {target.name: embedding or target.out_features for target in schema.targets}
         kind = EmbeddingHead if embedding else Head
-        self.heads = nn.ModuleList(kind(self.views, width, out) for out in self.outputs.values())
+        self.heads = nn.ModuleList(kind(self.views, self.width, out) for out in self.outputs.values())
 
     @classmethod
     def build(
@@ -214,27 +216,52 @@ class Composition(nn.Module):
         rows, because matrix products of very few rows add up in another order. (On the processors tried they are
         equal to the last bit; other math libraries may differ by rounding.) Thread-safe in eval mode.
         """
+        views = self.views * self.looks
+        found = {t: np.empty((encoded.rows, views, width), np.float32) for t, width in self.outputs.items()}
+        with self._judging():
+            for start, stop, own, blocks in self._looked_at(encoded, rows_per_chunk):
+                for target, outputs in self(blocks).items():
+                    found[target][start:stop, own] = outputs[: stop - start].float().cpu().numpy()
+        return found
+
+    def features_numpy(self, encoded: Encoded) -> np.ndarray:
+        """What the network sees in every row before its heads, float32 `(rows, K, D)`; `(rows, 2 K, D)` as above."""
+        found = np.empty((encoded.rows, self.views * self.looks, self.width), np.float32)
+        with self._judging():
+            for start, stop, own, blocks in self._looked_at(encoded):
+                h_BKD = self.features(self.encode(blocks))
+                found[start:stop, own] = h_BKD[: stop - start].float().cpu().numpy()
+        return found
+
+    @property
+    def looks(self) -> int:
+        """How often a row is looked at in prediction: twice where pictures may be mirrored."""
+        return 1 + (self.mirrors == "yes")
+
+    @contextmanager
+    def _judging(self) -> Iterator[None]:
+        """In eval mode, without gradients; then as before."""
         training = self.training
         if training:
             self.eval()
-        twice = self.mirrors == "yes"
-        views = self.views * (1 + twice)
-        found = {t: np.empty((encoded.rows, views, width), np.float32) for t, width in self.outputs.items()}
         with torch.inference_mode():
-            for start, stop, blocks in self.chunks(encoded, rows_per_chunk):
-                seen = [blocks, blocks | {key: blocks[key].flip(2) for key in self._pictures()}][: 1 + twice]  # type: ignore[union-attr]
-                for number, each in enumerate(seen):
-                    own = slice(number * self.views, (number + 1) * self.views)
-                    for target, outputs in self(each).items():
-                        found[target][start:stop, own] = outputs[: stop - start].float().cpu().numpy()
+            yield
         if training:
             self.train()
-        return found
+
+    def _looked_at(
+        self, encoded: Encoded, rows_per_chunk: int | None = None
+    ) -> Iterator[tuple[int, int, slice, dict[str, TensorBlock]]]:
+        """Chunks, each look at them by itself: first row, last row + 1, the look's views, blocks."""
+        for start, stop, blocks in self.chunks(encoded, rows_per_chunk):
+            for look in range(self.looks):
+                mirrored = {key: blocks[key].flip(2) for key in self.pictures} if look else {}  # type: ignore[union-attr]
+                yield start, stop, slice(look * self.views, (look + 1) * self.views), blocks | mirrored
 
     @property
     def mirrors(self) -> Literal["auto", "yes", "no"]:
         """Whether pictures are mirrored in training; "auto": that is still open. Without pictures, "no"."""
-        if not self._pictures():
+        if not self.pictures:
             return "no"
         found: Literal["auto", "yes", "no"] = Encoding.of(self._json["encoding"]).picture_flip  # type: ignore[assignment]
         return found
@@ -242,17 +269,18 @@ class Composition(nn.Module):
     def mirror(self, mirrored: bool) -> None:  # noqa: FBT001 - a setter
         """Settle it."""
         self._json["encoding"]["picture_flip"] = "yes" if mirrored else "no"
-        for front in self._pictures().values():
+        for front in self.pictures.values():
             front.augmentation = replace(front.augmentation, flip=mirrored)
 
     def mirrored(self, encoded: Encoded) -> Encoded:
         """The rows with every picture mirrored, left to right."""
         blocks = dict(encoded.blocks)
-        for key in self._pictures():
+        for key in self.pictures:
             blocks[key] = np.ascontiguousarray(np.asarray(blocks[key])[:, :, ::-1])
         return replace(encoded, blocks=blocks, features=None)
 
-    def _pictures(self) -> dict[str, PictureFront]:
+    @property
+    def pictures(self) -> dict[str, PictureFront]:
         """The fronts of pictures by block."""
         fronts = {key: getattr(each, "front", None) for key, each in zip(self.blocks, self.encoders, strict=True)}
         return {key: front for key, front in fronts.items() if isinstance(front, PictureFront)}
@@ -267,7 +295,7 @@ class Composition(nn.Module):
         """
         quantum = max(16, 8 * torch.get_num_threads())
         if rows_per_chunk is None:
-            heavy = [b for b in encoded.blocks.values() if isinstance(b, np.ndarray) and b.ndim > 2]
+            heavy = [b for b in encoded.blocks.values() if not isinstance(b, Ragged) and b.ndim > 2]
             room = _CHUNK_BYTES if next(self.parameters()).device.type == "cpu" else 64 * _CHUNK_BYTES
             rows_per_chunk = min(_CHUNK_ROWS, room * max(1, encoded.rows) // max(1, sum(b.nbytes for b in heavy)))
         step = max(quantum, rows_per_chunk // quantum * quantum)
@@ -287,7 +315,12 @@ class Composition(nn.Module):
 
 def to_tensors(encoded: Encoded) -> dict[str, TensorBlock]:
     """The blocks of encoded rows as tensors that share their memory (read-only arrays are copied)."""
-    return {key: _tensor_block(block, 0, encoded.rows) for key, block in encoded.blocks.items()}
+    return {
+        key: TensorRows(_tensor(block.array), _tensor(block.index))
+        if isinstance(block, Rows)
+        else _tensor_block(block, 0, encoded.rows)
+        for key, block in encoded.blocks.items()
+    }
 
 
 def _tensor_block(block: Block, start: int, stop: int) -> TensorBlock:

@@ -44,6 +44,8 @@ class Fitted:
     """Per target, the name of the metric that decided."""
     temperatures: dict[str, float] = field(default_factory=dict)
     conformal: dict[str, Conformal] = field(default_factory=dict)
+    doubts: dict[str, float] = field(default_factory=dict)
+    """Entropy that 99 % of the calibrating rows stay below, for each target of classes."""
     thresholds: dict[str, float] = field(default_factory=dict)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     """Per target, the model against baselines; empty where judging was switched off."""
@@ -242,6 +244,7 @@ class Fitted:
             {
                 "temperatures": self.temperatures,
                 "thresholds": self.thresholds,
+                "doubts": self.doubts,
                 "conformal": {name: one.to_json() for name, one in self.conformal.items()},
                 "verdicts": {name: one.to_dict() for name, one in self.verdicts.items()},
             },
@@ -291,6 +294,7 @@ class Fitted:
             temperatures={name: _positive(value) for name, value in judged["temperatures"].items()},
             conformal={name: Conformal.from_json(one) for name, one in judged["conformal"].items()},
             thresholds={name: float(value) for name, value in judged["thresholds"].items()},
+            doubts={name: _real(value) for name, value in judged.get("doubts", {}).items()},
             verdicts={name: Verdict.from_dict(one) for name, one in judged["verdicts"].items()},
             notes=[Note.from_dict(note) for note in about["notes"]],
             history=list(about["history"]),
@@ -300,6 +304,14 @@ class Fitted:
             held=samples.get("held"),
             facts=dict(about["facts"]),
         )
+
+
+def _real(value: Any) -> float:
+    number = float(value)
+    if not 0 <= number < np.inf:
+        message = f"an entropy of {value!r} is impossible; the model file was altered"
+        raise ModelFileError(message)
+    return number
 
 
 def _positive(value: Any) -> float:

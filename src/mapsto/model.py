@@ -12,7 +12,7 @@ import polars as pl
 from mapsto import comparing
 from mapsto.errors import DataError, ModelFileError, OptionError, VerbError
 from mapsto.fitted import Fitted
-from mapsto.table import FILE, Note, give_back, read
+from mapsto.table import FILE, Note, give_back, one_row, read
 from mapsto.table import labelled as with_labels
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ class Model:
             for one in getattr(member, "members", [member]):
                 if hasattr(one, "composition"):
                     return one.composition
+                if hasattr(one, "compositions"):
+                    return one.compositions[0]
         message = "this model holds no network: its ensemble chose other members (see model.verdict)"
         raise OptionError(message)
 
@@ -120,7 +122,8 @@ class Model:
         """Predict the targets of new rows.
 
         Args:
-            new: path, frame (pandas, polars, pyarrow) or dict of arrays with the input columns; others are ignored.
+            new: path, frame (pandas, polars, pyarrow) or dict of arrays with the input columns; others are ignored. A
+                single picture, sound, clip or text where the model reads one such column and no other.
             interval: coverage, for example 0.9: adds `TARGET_low`, `TARGET_high` for numbers and `TARGET_set` for
                 classes.
             keep: columns of `new` carried over unchanged; default: those named by `keep=` in the fit, if present.
@@ -130,14 +133,14 @@ class Model:
             Rows in which no input can be read are null and listed in `last_problems`. A model that compares rows names
             the identity of the most similar row it learned from, and adds `TARGET_similarity`.
         """
-        table = read(new, align=True)
+        table = self._rows(new)
         return give_back(self._predict(table, interval, keep), table.kind, like=table.like)
 
     def predict_file(
         self, path: str, *, interval: float | None = None, keep: list[str] | None = None, proba: bool = False
     ) -> pl.DataFrame:
         """`predict` or `predict_proba` of a file, as a polars frame."""
-        table = read(path, align=True)
+        table = self._rows(path)
         if not proba:
             return self._predict(table, interval, keep)
         kept = self._kept(table, keep)
@@ -149,7 +152,7 @@ class Model:
         Columns are named after the class values for one target, `TARGET=CLASS` for several. Raises `VerbError` if no
         target has classes.
         """
-        table = read(new, align=True)
+        table = self._rows(new)
         return give_back(self._proba(table), table.kind, like=table.like)
 
     def _predict(self, table: Table, interval: float | None, keep: list[str] | None) -> pl.DataFrame:
@@ -191,6 +194,13 @@ class Model:
         predictions, problems, empty = self._fitted.predict_frame(table.frame)
         self.last_problems = [*table.notes, *problems]
         return predictions, empty
+
+    def _rows(self, new: Any) -> Table:
+        """New rows; a picture, sound, clip or text is one, where the model reads nothing else."""
+        single = None
+        if isinstance(new, str | os.PathLike):
+            single = one_row(new, {column.name: column.type for column in self._fitted.schema.inputs})
+        return read(new, align=True) if single is None else single
 
     def _kept(self, table: Table, keep: list[str] | None) -> list[str]:
         if keep is None:

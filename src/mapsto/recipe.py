@@ -46,6 +46,8 @@ class Learning(_Section):
     loss: str | dict[str, str] | None = None
     """A loss by name, or one for each target."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    mixing: Literal["none", "mixup", "cutmix"] = "none"
+    """Whether pictures are mixed in pairs (networks that read pictures alone)."""
     class_weights: Literal["balanced"] | None = None
     pretrain: bool | None = None
     """Masked-cell pretraining with rows that lack a target; None: tried when there are enough such rows."""

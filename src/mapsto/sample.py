@@ -69,7 +69,7 @@ class Sample:
                 if block.weights is not None:
                     arrays[f"weights.{position}"] = block.weights
             else:
-                arrays[f"block.{position}"] = block
+                arrays[f"block.{position}"] = np.asarray(block)
         arrays |= {f"truth.{name}": truth for name, truth in self.encoded.truth.items()}
         arrays |= {f"prediction.{name}": prediction for name, prediction in self.predictions.items()}
         return {"rows": self.encoded.rows, "keys": keys, "shown": self.shown, "texts": self.texts}, arrays

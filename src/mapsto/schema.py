@@ -13,7 +13,7 @@ import numpy as np
 from mapsto.columns import TYPES, Ignored, from_state
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.cells import is_constant, sample
-from mapsto.columns.common.parts import Block, Part, Ragged
+from mapsto.columns.common.parts import Block, Part, Ragged, taken
 from mapsto.errors import ColumnRefused, DataError, ModelFileError, OptionError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Encoded:
         """The rows of these indices, in this order."""
         return Encoded(
             len(rows),
-            {key: block.take(rows) if isinstance(block, Ragged) else block[rows] for key, block in self.blocks.items()},
+            {key: taken(block, rows) for key, block in self.blocks.items()},
             {name: truth[rows] for name, truth in self.truth.items()},
             None if self.weight is None else self.weight[rows],
         )
@@ -172,10 +172,11 @@ class Schema:
         found: list[np.ndarray | Ragged] = []
         for key, position, width in self._places[column.name]:
             block = encoded.blocks[key]
-            found.append(block[:, position] if isinstance(block, np.ndarray) and width else block)
+            # To a column, rows that are gathered when asked for are an array.
+            found.append(block[:, position] if isinstance(block, np.ndarray) and width else block)  # type: ignore[arg-type]
         return found
 
-    def with_arrays(self, encoded: Encoded, changed: dict[str, Sequence[np.ndarray | Ragged]]) -> Encoded:
+    def with_arrays(self, encoded: Encoded, changed: Mapping[str, Sequence[Block]]) -> Encoded:
         """A copy in which the named columns hold these arrays; blocks that do not change are shared."""
         blocks = dict(encoded.blocks)
         copied: set[str] = set()

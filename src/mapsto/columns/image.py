@@ -12,25 +12,28 @@ from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.cells import BLANKS, as_text, is_text, missing, sample
 from mapsto.columns.common.dataurls import from_url, to_url
 from mapsto.columns.common.insides import PictureInside
+from mapsto.columns.common.parts import Ragged
 from mapsto.columns.common.picture_cells import is_array, scale_of, share_of_paths, sources, surely_pixels
 from mapsto.columns.common.pictures import PicturePart, packed, sizes
 from mapsto.columns.common.pixels import UNREADABLE, quiet, side_lengths
 from mapsto.columns.common.state import State
 from mapsto.columns.common.thumbnails import Thumbnails
+from mapsto.columns.common.tiles import TilesPart
 from mapsto.errors import ColumnRefused, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mapsto.columns.common.parts import Part, Ragged
+    from mapsto.columns.common.parts import Part
 
 _TRIED = 40
 """Cells that a claim opens."""
-_LEARN_ROWS = 5_000
+_LEARN_ROWS, _SIZE_ROWS = 5_000, 1_000
 _SUMMARY_ROWS = 500
 _SMALLEST, _LARGEST = 8, 1024
 _CAP, _CAP_OF_MANY, _MANY_ROWS = 128, 64, 20_000
 """Longer sides are shrunk to this, and to this for many rows."""
+_MOST_TILES = 8
 _REMEMBERED = 8
 _LEVELS = tuple(range(0, 257, 16))
 
@@ -59,6 +62,9 @@ class Image(Column):
     128, of many rows 64."""
     channels: int | None = None
     """1 for grey, 3 for colour; None: grey where all training pictures are."""
+    tiles: int | None = None
+    """Large pictures as a set: an overview of `size`, and n x n tiles of that size, so that nothing small is lost.
+    None and 1: no tiles."""
 
     _shape: tuple[int, int, int] = field(default=(32, 32, 3), init=False)
     _mean: tuple[float, ...] = field(default=(127.5,) * 3, init=False)
@@ -74,6 +80,13 @@ class Image(Column):
             raise OptionError(message)
         if self.channels not in (None, 1, 3):
             message = f"an image's channels={self.channels!r} must be 1 (grey) or 3 (colour)"
+            raise OptionError(message)
+        most = _LARGEST // max(*sides, _SMALLEST)
+        if self.tiles is not None and not 1 <= self.tiles <= min(_MOST_TILES, most):
+            message = (
+                f"an image's tiles={self.tiles!r} must be 1 (none) to {_MOST_TILES}, and together at most {_LARGEST} "
+                f"pixels wide and high, which for size={self.size!r} is up to {most}"
+            )
             raise OptionError(message)
         self.size = None if self.size is None else (sides[0], sides[1])
         self._thumbnails = Thumbnails.learn(np.zeros((0, *self._shape), np.uint8))
@@ -112,7 +125,12 @@ class Image(Column):
         some = sample(series, _LEARN_ROWS)
         self._scale = scale_of(some) if is_array(some.dtype) else 1.0
         found = sources(some, self._scale)
-        height, width = self.size if isinstance(self.size, tuple) else _usual(sizes(found), len(series))
+        if isinstance(self.size, tuple):
+            height, width = self.size
+        else:
+            few = found[:: -(-len(found) // _SIZE_ROWS) or 1]
+            height, width = _usual(sizes(few) / self._across, len(series))
+        height, width = height * self._across, width * self._across
         pictures, read = packed(found, height, width, self.channels or 3)
         pictures = pictures if read.all() else pictures[read]
         if self.channels is None and _is_grey(pictures):
@@ -122,10 +140,14 @@ class Image(Column):
         self._thumbnails = Thumbnails.learn(pictures)
 
     @property
+    def _across(self) -> int:
+        return self.tiles or 1
+
+    @property
     def parts(self) -> Sequence[Part]:
-        """One picture."""
-        height, width, channels = self._shape
-        return [PicturePart(self.name, height, width, channels, self._mean, self._deviation)]
+        """One picture, or a large one that is read in tiles."""
+        given = (self.name, *self._shape, self._mean, self._deviation)
+        return [PicturePart(*given) if self._across == 1 else TilesPart(*given, self._across)]
 
     def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
         """uint8 `(rows, height, width, channels)`; 0 everywhere where there is no picture or it cannot be read."""
@@ -143,7 +165,7 @@ class Image(Column):
     def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
         """Mean colours, and the components of small copies."""
         pictures = arrays[0]
-        if not isinstance(pictures, np.ndarray):
+        if isinstance(pictures, Ragged):
             message = f"an image's features come from an array of pixels, got {type(pictures).__name__}"
             raise TypeError(message)
         values, names = self._thumbnails.features(pictures)
@@ -213,6 +235,7 @@ class Image(Column):
             "reason": self.reason,
             "size": None if self.size is None else list(self.size),  # type: ignore[arg-type]
             "channels": self.channels,
+            "tiles": self.tiles,
             "shape": list(self._shape),
             "mean": list(self._mean),
             "deviation": list(self._deviation),
@@ -226,12 +249,15 @@ class Image(Column):
         state = State(json, arrays)
         size = state.optional_items("size", int, longest=2)
         given = None if size is None else tuple(size)
-        column = state.make(
-            cls, size=given, channels=None if json.get("channels") is None else state.integer("channels")
-        )
+        options = {
+            entry: None if json.get(entry) is None else state.integer(entry, low=1) for entry in ("channels", "tiles")
+        }
+        column = state.make(cls, size=given, **options)
         shape = state.items("shape", int, longest=3)
         if len(shape) != 3 or not all(_SMALLEST <= side <= _LARGEST for side in shape[:2]) or shape[2] not in (1, 3):
             raise state.refusal("shape", shape, f"height and width from {_SMALLEST} to {_LARGEST}, and 1 or 3 channels")
+        if any(side % column._across or side < _SMALLEST * column._across for side in shape[:2]):
+            raise state.refusal("shape", shape, f"sides that are {column._across} tiles of {_SMALLEST} pixels or more")
         column._shape = (shape[0], shape[1], shape[2])
         column._mean, column._deviation = (
             _colours(state, "mean", shape[2], 0),

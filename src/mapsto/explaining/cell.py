@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time as clock
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,7 @@ from mapsto.columns.common.parts import Ragged
 from mapsto.errors import DataError
 from mapsto.explaining.deletion import LEVELS, ORDERS, gains
 from mapsto.explaining.mixing import BATCH_ROWS, Pace, Question
-from mapsto.explaining.pixels import COST, pixel_map
+from mapsto.explaining.pixels import COST, Pixels, pixel_map
 from mapsto.explaining.shapley import contributions
 from mapsto.sample import texts
 
@@ -68,9 +69,8 @@ class Map:
     """`(targets,)`: code of the class or label whose probability is the figure; 0 for numbers."""
     samples: int
     """Pairs of orders behind each worth."""
-    pixels: np.ndarray | None = None
-    """`(height, width, targets)`: of a picture that a single network reads, what each pixel contributes (see
-    `mapsto.explaining.pixels`)."""
+    pixels: Pixels | None = None
+    """Of a picture that a single network reads, what each pixel contributes."""
 
 
 class CellGame:
@@ -145,7 +145,8 @@ def maps(
             game = CellGame(fitted, one, column, inside, pace)
             drawn = _map(game, (row, name), inside, later, fitted.recipe.seed)
             if pace.rows(later) >= COST * len(drawn.chosen):
-                drawn = replace(drawn, pixels=pixel_map(fitted, one, column, inside, drawn.chosen))
+                play = partial(CellGame, fitted, one, column, pace=pace)
+                drawn = replace(drawn, pixels=pixel_map(fitted, one, column, inside, drawn.chosen, play))
             found.append(drawn)
     return found
 

@@ -37,19 +37,44 @@ def gains(game: Play, worth_PT: np.ndarray, reserve: float, seed: int) -> tuple[
     pieces, targets = worth_PT.shape
     room = game.pace.rows(reserve)
     levels = int(np.clip(room / (2 * targets + _FEWEST_ORDERS), _FEWEST_LEVELS, LEVELS))
-    counts = np.unique(np.linspace(0, pieces, levels + 1).round().astype(np.int64))
-    inner = counts[1:-1]
-    if not len(inner):
+    counts = _counts(pieces, levels)
+    if len(counts) < 3:
         return np.zeros(targets), np.zeros(targets)
-    orders = int(np.clip(room / len(inner) - 2 * targets, _FEWEST_ORDERS, ORDERS))
+    orders = int(np.clip(room / (len(counts) - 2) - 2 * targets, _FEWEST_ORDERS, ORDERS))
     random = np.random.default_rng([seed, 13]).random((orders, pieces)).argsort(axis=1)
-    # Place of each piece in each walk; a piece stays where its place is below the level's count.
-    guided = worth_PT.argsort(axis=0, kind="stable").argsort(axis=0).T
-    walks = np.concatenate([guided, pieces - 1 - guided, random])
-    stays = (walks[:, None, :] < inner[:, None]).reshape(-1, pieces)
-    zeros = np.zeros(len(stays), dtype=np.int64)
-    between = game.worth(zeros, stays, zeros).reshape(len(walks), len(inner), targets)
-    ends = [np.broadcast_to(each, (len(walks), 1, targets)) for each in (game.empty(zeros[:1], zeros[:1]), game.own_RT)]
-    area = np.trapezoid(np.concatenate([ends[0], between, ends[1]], axis=1), counts / pieces, axis=1)
+    guided = _guided(worth_PT)
+    area = _areas(game, np.concatenate([guided, pieces - 1 - guided, random]), counts)
     by_chance, place = area[2 * targets :].mean(axis=0), np.arange(targets)
     return by_chance - area[place, place], area[targets + place, place] - by_chance
+
+
+def separation(game: Play, worth_PT: np.ndarray) -> np.ndarray:
+    """Gains of deletion and insertion together, `(targets,)`: random orders would cancel out, so none are walked."""
+    pieces, targets = worth_PT.shape
+    counts, guided = _counts(pieces, LEVELS), _guided(worth_PT)
+    if len(counts) < 3:
+        return np.zeros(targets)
+    area, place = _areas(game, np.concatenate([guided, pieces - 1 - guided]), counts), np.arange(targets)
+    return np.asarray(area[targets + place, place] - area[place, place])
+
+
+def _counts(pieces: int, levels: int) -> np.ndarray:
+    """How many pieces stay at each step of a walk, from none to all."""
+    return np.unique(np.linspace(0, pieces, levels + 1).round().astype(np.int64))
+
+
+def _guided(worth_PT: np.ndarray) -> np.ndarray:
+    """Place of each piece in each target's walk, the least worthy first, `(targets, pieces)`."""
+    return worth_PT.argsort(axis=0, kind="stable").argsort(axis=0, kind="stable").T
+
+
+def _areas(game: Play, walks: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Mean of the figure on each walk, `(walks, targets)`; a piece stays where its place is below the step's count."""
+    inner = counts[1:-1]
+    stays = (walks[:, None, :] < inner[:, None]).reshape(-1, walks.shape[1])
+    zeros = np.zeros(len(stays), dtype=np.int64)
+    between = game.worth(zeros, stays, zeros).reshape(len(walks), len(inner), -1)
+    ends = [np.broadcast_to(each, (len(walks), 1, between.shape[2]))
+            for each in (game.empty(zeros[:1], zeros[:1]), game.own_RT)]  # fmt: skip
+    every = np.concatenate([ends[0], between, ends[1]], axis=1)
+    return np.asarray(np.trapezoid(every, counts / walks.shape[1], axis=1))

@@ -15,6 +15,7 @@ import numpy as np
 from mapsto.columns.common.parts import CodePart
 
 if TYPE_CHECKING:
+    from mapsto.columns.base import Column
     from mapsto.schema import Encoded, Schema
 
 _UNSEEN = 1
@@ -29,6 +30,8 @@ _CHUNK = 4096
 class Space:
     """The scale that training rows give, and these rows in it."""
 
+    columns: list[Column]
+    """Those that are looked at; one at least."""
     schema: Schema
     scales: list[_Scale]
     places: np.ndarray
@@ -39,24 +42,25 @@ class Space:
     """99th percentile of the distances of training rows to their nearest neighbours."""
 
     @classmethod
-    def of(cls, schema: Schema, encoded: Encoded) -> Self:
-        """Learn the scale from training rows."""
+    def of(cls, schema: Schema, encoded: Encoded, columns: list[Column] | None = None) -> Self:
+        """Learn the scale from training rows; `columns`: those that are looked at, None: all inputs."""
+        columns = schema.inputs if columns is None else columns
         scales = [
             _Scale.learn(values, is_category=category, share=1 / np.sqrt(len(of_column)))
-            for of_column in _features(schema, encoded)
+            for of_column in _features(schema, encoded, columns)
             for values, category in of_column
         ]
         rare = {key: np.any(encoded.blocks[key] == _UNSEEN, axis=0) for key in _code_blocks(schema)}
-        draft = cls(schema, scales, np.empty((0, 0)), rare, 1.0)
+        draft = cls(columns, schema, scales, np.empty((0, 0)), rare, 1.0)
         places = draft.place(encoded)
         own = distances(places, places)
         np.fill_diagonal(own, np.inf)
         reach = float(np.quantile(own.min(axis=1), 0.99)) if len(places) > 1 else 0.0
-        return cls(schema, scales, places, rare, reach or 1.0)
+        return cls(columns, schema, scales, places, rare, reach or 1.0)
 
     def place(self, encoded: Encoded) -> np.ndarray:
         """Rows in this space, `(rows, width)` float64."""
-        values = [one for of_column in _features(self.schema, encoded) for one, _ in of_column]
+        values = [one for of_column in _features(self.schema, encoded, self.columns) for one, _ in of_column]
         return np.concatenate([scale.place(one) for scale, one in zip(self.scales, values, strict=True)], axis=1)
 
     def nearest(self, encoded: Encoded, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -125,10 +129,10 @@ def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(np.where(squared < _SAME, 0.0, squared)))
 
 
-def _features(schema: Schema, encoded: Encoded) -> list[list[tuple[np.ndarray, bool]]]:
-    """For each input column its flat numbers, each with whether it is a category."""
+def _features(schema: Schema, encoded: Encoded, columns: list[Column]) -> list[list[tuple[np.ndarray, bool]]]:
+    """For each of the columns its flat numbers, each with whether it is a category."""
     found = []
-    for column in schema.inputs:
+    for column in columns:
         features = column.features(schema.arrays(encoded, column))
         found.append([(features.values[:, j].astype(np.float64), flag) for j, flag in enumerate(features.categorical)])
     return found

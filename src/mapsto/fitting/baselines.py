@@ -1,4 +1,5 @@
-"""The baselines every model is judged against: a dummy, a linear model, a random forest and boosted trees.
+"""The baselines every model is judged against: a dummy, a linear model, a random forest and boosted trees; beside
+pictures, nearest neighbours too.
 
 They learn with the settings their library gives them, within a fifth of the time; when rows are many, on a stated
 subsample. Where test rows judge they learn from all development rows, but where a threshold is to be chosen only from
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mapsto.columns.common.pictures import PicturePart
 from mapsto.fitting.learned import microseconds_a_row, work_of
 from mapsto.judging.verdict import Cost
 from mapsto.members import make
@@ -23,10 +25,13 @@ from mapsto.recipe import Recipe
 if TYPE_CHECKING:
     from mapsto.fitting.prepare import Prepared
     from mapsto.members.base import Member, Predictions, Work
+    from mapsto.schema import Schema
     from mapsto.training.run import Run
 
 NAMES = {"dummy": "dummy", "linear-model": "linear model", "boosting": "boosted trees", "forest": "random forest"}
 """Members that serve as baselines, cheapest first, and what the verdict calls them."""
+BESIDE_PICTURES = {"nearest": "nearest neighbours"}
+"""Serve where a column holds pictures: what is alike is often the same."""
 MOST_ROWS = 200_000
 """More rows than this teach a baseline little that is new; it then learns from a sample of this many."""
 
@@ -54,10 +59,17 @@ def learn_baselines(prepared: Prepared, run: Run, seconds: float | None) -> list
     """Fit the baselines one after another, each within an equal share of what is left of `seconds`."""
     end = None if seconds is None else clock.monotonic() + seconds
     found = []
-    for position, (name, title) in enumerate(NAMES.items()):
-        share = None if end is None else max(0.5, (end - clock.monotonic()) / (len(NAMES) - position))
+    names = serving(prepared.schema)
+    for position, (name, title) in enumerate(names.items()):
+        share = None if end is None else max(0.5, (end - clock.monotonic()) / (len(names) - position))
         found.append(_kept_or_learned(name, title, prepared, run, share))
     return found
+
+
+def serving(schema: Schema) -> dict[str, str]:
+    """Names of the members that serve as baselines for these columns, and what the verdict calls them."""
+    pictures = any(isinstance(part, PicturePart) for parts in schema.parts.values() for part in parts)
+    return NAMES | BESIDE_PICTURES if pictures else NAMES
 
 
 def _kept_or_learned(name: str, title: str, prepared: Prepared, run: Run, seconds: float | None) -> Baseline:

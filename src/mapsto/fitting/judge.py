@@ -16,6 +16,7 @@ from mapsto.fitting.prepare import costs_of
 from mapsto.judging.bootstrap import interval
 from mapsto.judging.calibration import apply_temperature, calibration_error, fit_temperature
 from mapsto.judging.conformal import Conformal
+from mapsto.judging.doubt import reach
 from mapsto.judging.thresholds import chosen_threshold, decided
 from mapsto.judging.verdict import Cost, judge, worths
 from mapsto.members.ensemble import Ensemble, greedy_weights
@@ -86,6 +87,8 @@ def calibrate(fitted: Fitted, held: Predictions, prepared: Prepared) -> Predicti
             fitted.temperatures[target.name] = temperature
         if task != "multilabel" and present(task, truth[rows]).any():
             fitted.conformal[target.name] = Conformal.fit(task, truth[rows], found[target.name][rows])
+        if task == "classification" and rows.any():
+            fitted.doubts[target.name] = reach(found[target.name][rows])
         report[target.name] = {"temperature": temperature, "rows": int(rows.sum())}
     fitted.facts["calibration"] = report
     return found

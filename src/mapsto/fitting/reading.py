@@ -39,7 +39,8 @@ def read_rows(data: Any, options: Options) -> tuple[Table, Options]:
 def data_fingerprint(table: Table) -> str:
     """A hash of all rows, and where their cells name files, of the sizes and times of change of these."""
     frames = [table.frame, *table.parts.values()]
-    return "-".join([fingerprint(frame) for frame in frames] + [one for f in frames if (one := files_fingerprint(f))])
+    files = [files_fingerprint(frame.drop(table.names, strict=False)) for frame in frames]
+    return "-".join([*(fingerprint(frame) for frame in frames), *filter(None, files)])
 
 
 def _shown(given: Any) -> str:

@@ -17,6 +17,7 @@ from mapsto.fitted import Fitted
 from mapsto.fitting.options import OWN, available_threads, parse_time
 from mapsto.judging.calibration import fit_temperature
 from mapsto.judging.conformal import Conformal
+from mapsto.judging.doubt import reach
 from mapsto.members import make
 from mapsto.members.base import Work
 from mapsto.members.ensemble import Ensemble, greedy_weights
@@ -62,7 +63,7 @@ def update(old: Fitted, table: Table, *, time: str | float | None, progress: Any
     new.ensemble = _weighed(members, names, choose, metrics)
     new.facts = copy.deepcopy(old.facts) | {"metrics": {}, "judged_on": "no rows: updated since it was judged"}
     new.facts["kinds"] |= dict(zip(names[-len(kinds) :], kinds, strict=True))
-    new.verdicts, new.temperatures, new.conformal = {}, {}, {}
+    new.verdicts, new.temperatures, new.conformal, new.doubts = {}, {}, {}, {}
     found = new.predictions(calibrate)
     for target in schema.targets:
         task, truth = target.task or "regression", calibrate.truth[target.name]
@@ -73,6 +74,8 @@ def update(old: Fitted, table: Table, *, time: str | float | None, progress: Any
         task, truth = target.task or "regression", calibrate.truth[target.name]
         if task != "multilabel" and present(task, truth).any():
             new.conformal[target.name] = Conformal.fit(task, truth, found[target.name])
+        if task == "classification" and len(truth):
+            new.doubts[target.name] = reach(found[target.name])
     if old.held is not None:
         new.held = replace(old.held, predictions=new.predictions(old.held.encoded))
     text = f"Updated with {frame.height:,} rows; the verdict of the first fit no longer holds, see evaluate()."

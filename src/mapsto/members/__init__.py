@@ -1,7 +1,7 @@
 """Members: anything that can stand in an ensemble or as a baseline, under one protocol (`members/base.py`).
 
->>> sorted(MEMBERS)
-['bagged', 'boosting', 'dummy', 'embedding', 'ensemble', 'extra-trees', 'forest', 'hybrid', 'linear-model', 'network']
+>>> " ".join(sorted(MEMBERS))
+'bagged boosting dummy embedding ensemble extra-trees forest hybrid linear-model nearest network'
 >>> MEMBERS["dummy"].name
 'dummy'
 """
@@ -25,13 +25,14 @@ _WHERE = {
     "forest": ("forest", "Forest"),
     "extra-trees": ("forest", "ExtraTrees"),
     "boosting": ("boosting", "Boosting"),
+    "nearest": ("nearest", "Nearest"),
     "network": ("network", "Network"),
     "hybrid": ("hybrid", "Hybrid"),
     "embedding": ("embedding", "Embedding"),
     "bagged": ("bagged", "Bagged"),
     "ensemble": ("ensemble", "Ensemble"),
 }
-_ALONE = ("dummy", "linear-model", "forest", "extra-trees", "boosting")
+_ALONE = ("dummy", "linear-model", "forest", "extra-trees", "boosting", "nearest")
 
 
 class _Members(Mapping[str, "type[Member]"]):

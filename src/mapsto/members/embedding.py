@@ -1,24 +1,33 @@
 """A space in which rows are compared, and the gallery of rows whose identity is known: nearest one wins.
 
-The network maps a row to a point on the unit sphere; the cosine of two points says how alike the rows are. As a member
-it identifies: a class is as probable as its most similar row in the gallery makes it. More is asked of it directly
-(`embed`), and by `mapsto.comparing`. A network with several views joins their spheres, so that cosines are the mean of
-the views'.
+A row becomes a point on the unit sphere; the cosine of two points says how alike the rows are. As a member it
+identifies: a class is as probable as its most similar row in the gallery makes it. More is asked of it directly
+(`embed`), and by `mapsto.comparing`.
+
+Several networks, which differ in their first weights and in the order of rows, see a row; what each sees before its
+head (views joined, mirrored pictures averaged in) lies side by side, and is whitened by how rows of one identity
+differ. Heads serve the teaching alone. On faces of people never seen this halves the errors of a single head.
 """
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from mapsto.errors import OptionError
 from mapsto.members.base import Member, Predictions
 from mapsto.members.common import states
 from mapsto.members.common.outputs import probabilities
 from mapsto.members.common.running import saved_learning, threads_within
 from mapsto.members.common.settings import Settings
+from mapsto.members.common.whitening import Whitening
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import nn
 
     from mapsto.columns.base import Column
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
 
 GALLERY_ROWS = 100_000
 """Rows kept to compare with; of more, so many are drawn."""
+MOST_NETWORKS = 32
 _CELLS = 1 << 24
 """Cosines held at once."""
 
@@ -37,8 +47,10 @@ _CELLS = 1 << 24
 class EmbeddingSettings(Settings):
     """What the recipe may say in `members: {embedding: ...}`."""
 
+    networks: int = 3
+    """How many see a row."""
     width: int = 128
-    """Of an embedding."""
+    """Of the sphere on which a network is taught."""
     margin: float = 0.2
     """What the cosine to the right identity must be ahead by in training."""
     scale: float = 16.0
@@ -55,8 +67,10 @@ class Embedding(Member):
 
     name: ClassVar[str] = "embedding"
 
-    composition: Composition
-    """Its one head gives unit vectors."""
+    compositions: list[Composition]
+    """The networks; their one head gives unit vectors."""
+    whitening: Whitening
+    """Of what they see together."""
     target: Column
     learning: Learning
     """The settings it was trained with, derived values included."""
@@ -83,24 +97,35 @@ class Embedding(Member):
         rows = np.flatnonzero(work.train.truth[self.target.name] >= 0)
         known = work.train if len(rows) == work.train.rows else work.train.take(rows)
         with threads_within(work.threads):
-            taught = teach(work, known, self.architecture, self.module, settings)
-        self.composition, self.learning = taught.composition.cpu().eval(), taught.learning
-        self.notes, self.scale = taught.notes, settings.scale
+            taught = [
+                teach(one, known, self.architecture, self.module, settings) for one in _each(work, settings.networks)
+            ]
+        self.compositions = [one.composition.cpu().eval() for one in taught]
+        self.learning, self.scale = taught[0].learning, settings.scale
+        self.notes = [note for one in taught for note in one.notes]
         kept = np.arange(known.rows)
         if known.rows > GALLERY_ROWS:
             kept = np.sort(np.random.default_rng([work.seed, 19]).choice(known.rows, GALLERY_ROWS, replace=False))
-        self.gallery = self.embed(known.take(kept), threads=work.threads)
         self.identity, self.row = known.truth[self.target.name][kept].astype(np.int64), rows[kept]
+        seen = self._seen(known.take(kept), work.threads)
+        self.whitening = Whitening.learn(seen, self.identity)
+        self.gallery = unit(self.whitening.apply(seen))
         return self
 
     def embed(self, encoded: Encoded, *, threads: int | None = None) -> np.ndarray:
         """Unit vectors of rows, float32 `(rows, width)`; the same in any company."""
+        return unit(self.whitening.apply(self._seen(encoded, threads)))
+
+    def _seen(self, encoded: Encoded, threads: int | None) -> np.ndarray:
+        """What the networks see in rows, side by side, `(rows, width)`."""
+        found = []
         with threads_within(threads):
-            (z_RKE,) = self.composition.predict_numpy(encoded).values()
-        rows, views, width = z_RKE.shape
-        ways = views // self.composition.views  # two where pictures are looked at mirrored as well
-        joined = z_RKE.reshape(rows, ways, self.composition.views * width).mean(axis=1)
-        return unit(joined)
+            for composition in self.compositions:
+                h_RKD = composition.features_numpy(encoded)
+                h_RKD /= np.maximum(np.linalg.norm(h_RKD, axis=2, keepdims=True), 1e-12)
+                looks = h_RKD.reshape(len(h_RKD), composition.looks, composition.views * composition.width)
+                found.append(unit(looks.mean(axis=1)))
+        return np.concatenate(found, axis=1)
 
     def predict(self, encoded: Encoded, *, threads: int | None = None) -> Predictions:
         """Softmax over the classes of the cosine to the most similar row of each; 0 for a class without any."""
@@ -118,7 +143,7 @@ class Embedding(Member):
         """The network's state, and the gallery."""
         json = {
             "architecture": self.architecture,
-            "composition": self.composition.to_json(),
+            "compositions": [composition.to_json() for composition in self.compositions],
             "learning": self.learning.model_dump(),
             "scale": self.scale,
         }
@@ -127,7 +152,10 @@ class Embedding(Member):
             "identity": states.narrow(self.identity),
             "row": states.narrow(self.row),
         }
-        return json, states.prefixed("network", self.composition.arrays()) | gallery
+        weights: dict[str, np.ndarray] = {}
+        for number, composition in enumerate(self.compositions):
+            weights |= states.prefixed(f"network {number}", composition.arrays())
+        return json, weights | states.prefixed("whitening", self.whitening.arrays()) | gallery
 
     @classmethod
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray], schema: Schema) -> Self:
@@ -139,9 +167,15 @@ class Embedding(Member):
         (member.target,) = schema.targets
         member.learning, member.scale = saved_learning(json), states.real(json, "scale")
         states.require(member.scale > 0, "the scale of its cosines is not above 0")
-        member.composition = composition = Composition.from_json(states.entry(json, "composition", dict), schema)
-        composition.load(states.unprefixed("network", arrays))
-        width = composition.views * composition.outputs[member.target.name]
+        member.compositions = []
+        for number, one in enumerate(states.entry(json, "compositions", list)):
+            composition = Composition.from_json(one, schema)
+            composition.load(states.unprefixed(f"network {number}", arrays))
+            member.compositions.append(composition)
+        states.require(bool(member.compositions), "it has no network")
+        width = sum(composition.views * composition.width for composition in member.compositions)
+        member.whitening = Whitening.from_arrays(states.unprefixed("whitening", arrays), width)
+        width = member.whitening.directions.shape[1]
         member.gallery = states.finite(arrays, "gallery", (None, width)).astype(np.float32)
         rows = len(member.gallery)
         member.identity = states.array(arrays, "identity", "i", (rows,)).astype(np.int64)
@@ -150,6 +184,20 @@ class Embedding(Member):
         states.require(rows > 0 and bool(known.all()), "a row of its gallery has no class")
         member.notes = []
         return member
+
+
+def _each(work: Work, networks: int) -> Iterator[Work]:
+    """The work of each network: its own seed and name, and its share of the time that is left."""
+    if not 1 <= networks <= MOST_NETWORKS:
+        message = f"recipe entry members.embedding.networks={networks}: expected 1 to {MOST_NETWORKS}"
+        raise OptionError(message)
+    begun = time.monotonic()
+    for number in range(networks):
+        seconds = None
+        if work.seconds is not None:
+            seconds = max(0.5, work.seconds - (time.monotonic() - begun)) / (networks - number)
+        label = f"{work.label.removesuffix(': ')}, network {number + 1}: "
+        yield replace(work, seed=work.seed + 1000 * number, seconds=seconds, label=label)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

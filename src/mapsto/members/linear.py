@@ -17,10 +17,11 @@ from pydantic import Field
 from mapsto.members.base import Member, Predictions
 from mapsto.members.common import bags, states
 from mapsto.members.common.chunks import by_chunks
+from mapsto.members.common.design import Design
 from mapsto.members.common.growth import stages
 from mapsto.members.common.lessons import Lesson, lessons
 from mapsto.members.common.outputs import all_classes, probabilities, saved_present
-from mapsto.members.common.preparation import MAX_CODES, Preparation
+from mapsto.members.common.preparation import Preparation
 from mapsto.members.common.problems import Problem, problems, together
 from mapsto.members.common.settings import Settings
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from mapsto.members.base import Work
     from mapsto.schema import Encoded, Schema
 
-_WIDEST = 10.0
-"""Standard deviations at which a number is cut off, so that one wild cell cannot carry a prediction away."""
 _ITERATIONS = 200
 
 
@@ -42,62 +41,6 @@ class LinearSettings(Settings):
 
     penalty: float = Field(1.0, gt=0)
     """Weight of half the squared coefficients against the summed loss of all rows."""
-
-
-@dataclass(frozen=True)
-class Design:
-    """Prepared columns as the columns of a linear model: numbers, flags for missing ones, and one for each code."""
-
-    numbers: np.ndarray
-    """Which prepared columns hold numbers: `(m,)`."""
-    coded: np.ndarray
-    """Which hold codes: `(c,)`."""
-    sizes: np.ndarray
-    """Columns for the codes of each; the last is for missing, unseen and rarer ones: `(c,)`."""
-    median: np.ndarray
-    scale: np.ndarray
-    """Median and standard deviation of each number: `(m,)` float32."""
-
-    @classmethod
-    def fit(cls, preparation: Preparation, values: np.ndarray) -> Self:
-        """Learn from prepared training rows."""
-        coded = np.array(sorted(preparation.ranks), dtype=np.int64)
-        numbers = np.setdiff1d(np.arange(preparation.columns), coded)
-        sizes = [min(int(preparation.ranks[int(j)].max(initial=-1)) + 1, MAX_CODES) + 1 for j in coded]
-        there = values[:, numbers]
-        median = np.array([np.median(c[~np.isnan(c)]) if not np.isnan(c).all() else 0.0 for c in there.T], np.float32)
-        spread = np.where(np.isnan(there), median, there).std(axis=0, dtype=np.float64)
-        scale = np.where(spread > 0, spread, 1).astype(np.float32)
-        return cls(numbers, coded, np.array(sizes, dtype=np.int64), median, scale)
-
-    @property
-    def width(self) -> int:
-        """Columns of the linear model."""
-        return 2 * len(self.numbers) + int(self.sizes.sum())
-
-    def apply(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Prepared rows as dense columns `(rows, 2 m)` (numbers, flags) and the place of each code `(rows, c)`.
-
-        Places are columns of the linear model.
-        """
-        there = values[:, self.numbers]
-        missing = np.isnan(there)
-        standard = (np.where(missing, self.median, there).astype(np.float64) - self.median) / self.scale
-        dense = np.concatenate([np.clip(standard, -_WIDEST, _WIDEST), missing], axis=1)
-        codes = values[:, self.coded]
-        last = self.sizes - 1
-        places = np.where(codes < last, codes, last).astype(np.int64)
-        return dense, places + 2 * len(self.numbers) + np.cumsum(self.sizes) - self.sizes
-
-    def sparse(self, values: np.ndarray) -> csr_matrix:
-        """Prepared rows as a sparse matrix `(rows, width)`."""
-        from scipy.sparse import csr_matrix, hstack
-
-        dense, places = self.apply(values)
-        rows, each = places.shape
-        ones, begin = np.ones(places.size), np.arange(rows + 1) * each
-        codes = csr_matrix((ones, places.ravel() - dense.shape[1], begin), (rows, self.width - dense.shape[1]))
-        return hstack([csr_matrix(dense), codes], format="csr")
 
 
 @dataclass(frozen=True)
@@ -206,7 +149,7 @@ class LinearModel(Member):
         """JSON and arrays: preparation, design, and coefficients for each problem."""
         json, own = self.preparation.to_state()
         arrays = states.prefixed("preparation", own)
-        arrays |= {"median": self.design.median, "scale": self.design.scale, "sizes": states.narrow(self.design.sizes)}
+        arrays |= self.design.arrays()
         for key, found in self.fits.items():
             arrays |= {f"{key}.coefficients": found.coefficients, f"{key}.intercept": found.intercept}
             arrays |= {f"{key}.bags": found.bags} if len(found.bags) else {}
@@ -221,14 +164,7 @@ class LinearModel(Member):
         preparation = Preparation.from_state(
             states.entry(json, "preparation", dict), states.unprefixed("preparation", arrays)
         )
-        coded = np.array(sorted(preparation.ranks), dtype=np.int64)
-        numbers = np.setdiff1d(np.arange(preparation.columns), coded)
-        sizes = states.array(arrays, "sizes", "i", (len(coded),)).astype(np.int64)
-        states.require(bool(((sizes > 0) & (sizes <= MAX_CODES + 1)).all()), "a number of codes is out of range")
-        median = states.finite(arrays, "median", (len(numbers),)).astype(np.float32)
-        scale = states.finite(arrays, "scale", (len(numbers),)).astype(np.float32)
-        states.require(bool((scale > 0).all()), "a scale is not above 0")
-        member.preparation, member.design = preparation, Design(numbers, coded, sizes, median, scale)
+        member.preparation, member.design = preparation, Design.from_arrays(arrays, preparation)
         saved, widths = states.entry(json, "fits", dict), (member.design.width, bags.width(schema))
         member.fits = {
             p.key: LinearFit.from_state(states.entry(saved, p.key, dict), states.unprefixed(p.key, arrays), p, *widths)

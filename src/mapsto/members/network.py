@@ -70,16 +70,7 @@ class Network(Member):
 
     def embed(self, encoded: Encoded) -> np.ndarray:
         """What the network sees in each row before its heads, the mean of its views: `(rows, D)` float32."""
-        import numpy as np
-        import torch
-
-        composition = self.composition
-        width = composition.heads[0].weight.shape[1]  # type: ignore[index]
-        found = np.empty((encoded.rows, width), dtype=np.float32)
-        with torch.inference_mode():
-            for start, stop, blocks in composition.chunks(encoded):
-                h_BKD = composition.features(composition.encode(blocks))
-                found[start:stop] = h_BKD.mean(dim=1)[: stop - start].numpy()
+        found: np.ndarray = self.composition.features_numpy(encoded).mean(axis=1)
         return found
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from mapsto import metrics
+from mapsto.errors import OptionError
 from mapsto.objectives.base import Batch, Draws, Objective, Source, Update
+from mapsto.objectives.mixing import mixed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from mapsto.columns.base import Column
     from mapsto.composition import Composition
     from mapsto.metrics import Metric
+    from mapsto.objectives.mixing import Mixing
     from mapsto.schema import Encoded
 
 
@@ -48,30 +51,65 @@ class Supervised(Objective):
         source: draws `Batch`es with truth.
         goals: one a target.
         valid: rows that judge, with truth; None: no validation figure.
+        mixing: how pictures are mixed in pairs, see `mapsto.objectives.mixing`.
+
+    Raises:
+        OptionError: something else than pictures would have to be mixed.
     """
 
     name: ClassVar[str] = "supervised"
     draws: ClassVar[Draws] = "rows"
     verbs: ClassVar[tuple[str, ...]] = ("predict",)
 
-    def __init__(self, modules: Composition, source: Source, goals: list[Goal], valid: Encoded | None = None) -> None:
+    mixing: Mixing = "none"
+
+    def __init__(
+        self,
+        modules: Composition,
+        source: Source,
+        goals: list[Goal],
+        valid: Encoded | None = None,
+        mixing: Mixing = "none",
+    ) -> None:
         self.modules: Composition = modules
         self.source = source
         self.goals = goals
         self.valid = valid
         self.higher_is_better = len(goals) > 1 or goals[0].metric.higher_is_better
+        self.mixing = mixing
+        if mixing != "none" and set(modules.pictures) != set(modules.blocks):
+            message = f"learning.mixing={mixing!r} mixes pictures, and there are columns that are none; leave it out"
+            raise OptionError(message)
         self._naive: dict[str, float] = {}
 
     def step(self, batch: Batch, update: Update) -> dict[str, Tensor]:
         """Descend the mean of the targets' losses."""
-        outputs = self.modules(batch.blocks)
-        losses = {
-            name: mean_loss(goal.loss, outputs[name], batch.truth[name], batch.weight.get(name))
-            for name, goal in ((goal.column.name, goal) for goal in self.goals)
-        }
+        losses = self._mixed_losses(batch) if self.mixing != "none" else self._losses(batch)
         first, *others = losses.values()
         update(sum(others, start=first) / len(losses) if others else first)
         return {name: loss.detach() for name, loss in losses.items()}
+
+    def _losses(self, batch: Batch) -> dict[str, Tensor]:
+        outputs = self.modules(batch.blocks)
+        return self._of_outputs(outputs, batch.truth, batch.weight)
+
+    def _mixed_losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Of mixtures: both truths, by their shares."""
+        blocks, partner_B, share = mixed(batch.blocks, self.modules.pictures, self.mixing)
+        outputs = self.modules(blocks)
+        truth, weight = (
+            {name: values[partner_B] for name, values in each.items()} for each in (batch.truth, batch.weight)
+        )
+        own, other = self._of_outputs(outputs, batch.truth, batch.weight), self._of_outputs(outputs, truth, weight)
+        return {name: share * own[name] + (1.0 - share) * other[name] for name in own}
+
+    def _of_outputs(
+        self, outputs: dict[str, Tensor], truth: dict[str, Tensor], weight: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        return {
+            name: mean_loss(goal.loss, outputs[name], truth[name], weight.get(name))
+            for name, goal in ((goal.column.name, goal) for goal in self.goals)
+        }
 
     def validate(self) -> float | None:
         """The metric of the only target; of several, the mean gain over the naive guess, relative to it."""

@@ -22,6 +22,7 @@ from mapsto.reporting.parts import name
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
     from mapsto.explaining import Map
+    from mapsto.explaining.pixels import Pixels
 
 RAISES, LOWERS = np.array([31, 111, 139]), np.array([214, 96, 20])
 _DEEPEST, _FAINTEST = 0.7, 0.06
@@ -43,12 +44,12 @@ def drawn(one: Map, target: Column, place: int) -> Html:
     said = spoken(one, place, places)
     picture = _DRAWINGS[one.inside.kind](one.inside, worth, said, places)
     if one.pixels is not None:
-        picture = tag("div", picture, _pixels(one.inside, one.pixels[:, :, place]), class_="beside")
+        picture = tag("div", picture, _pixels(one.inside, one.pixels, place), class_="beside")
     before, here = (fixed(float(each[place]), places) for each in (one.blank, one.figure))
     gains = [signed(float(each[place]), places) for each in (one.deletion, one.insertion)]
     told = f"{before} where it is blanked, {here} as it is. Deletion {gains[0]}, insertion {gains[1]}."
     if one.pixels is not None:
-        told += " The third picture shows single pixels, by integrated gradients."
+        told += f" The third picture shows pixels, by {_compared(one.pixels, place, places)}."
     key = tag("ul", [tag("li", tag("i", class_=c), text) for c, text in (("one", "raises"), ("two", "lowers"))],
               class_="legend")  # fmt: skip
     return tag("figure", tag("h4", "Inside ", name(one.column)), key, picture, tag("figcaption", told), class_="inside")
@@ -109,10 +110,19 @@ def _picture(inside: Any, worth: np.ndarray, said: str, places: int) -> Html:
     return tag("div", pair, class_="pictures")
 
 
-def _pixels(inside: Any, given: np.ndarray) -> Html:
-    """Single pixels; the deepest colour is that of all but the strongest few, which would leave the others pale."""
+def _compared(pixels: Pixels, place: int, places: int) -> str:
+    """The method, and what deletion and insertion together say of it and of others."""
+    figures = {name: signed(float(each[place]), places) for name, each in pixels.separation.items()}
+    best = pixels.how[place]
+    others = "".join(f"; {name} {figure}" for name, figure in figures.items() if name != best)
+    return f"{best} (deletion and insertion together {figures[best]}{others})"
+
+
+def _pixels(inside: Any, pixels: Pixels, place: int) -> Html:
+    """Pixels; the deepest colour is that of all but the strongest few, which would leave the others pale."""
+    given = pixels.values[:, :, place]
     shade = np.clip(shades(given, float(np.quantile(np.abs(given), _STRONG))), -1, 1)
-    return _image(overlay(inside.pixels, shade), "What single pixels contribute, by integrated gradients")
+    return _image(overlay(inside.pixels, shade), f"What pixels contribute, by {pixels.how[place]}")
 
 
 def _spectrogram(inside: Any, worth: np.ndarray, said: str, places: int) -> Html:

@@ -7,6 +7,7 @@ and test around these are the parts of the table.
 
 from __future__ import annotations
 
+import glob
 from collections import Counter
 from pathlib import Path
 
@@ -46,6 +47,15 @@ def read_media(path: Path) -> Table | None:
     train = tables.pop("train")
     names = tuple(name for name in (FILE, CLASS) if name in train.columns)
     return Table(train, notes=[*notes, _told(files, listing, train)], parts=tables, names=names)
+
+
+def read_file(path: Path) -> Table:
+    """One file of a known kind as a table of one row."""
+    path = path.resolve()
+    listing = Matches(glob.escape(str(path)))
+    files, notes = _chosen(listing, texts_too=True)
+    frame, more = _table(files, listing)
+    return Table(frame, "path", path.stem, str(path), [*notes, *more], names=(FILE,))
 
 
 def files_of(path: Path) -> Listing | None:

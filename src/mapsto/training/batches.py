@@ -14,7 +14,7 @@ import torch
 
 from mapsto.composition import to_tensors
 from mapsto.metrics import present
-from mapsto.networks.blocks.ragged import RaggedTensor, take
+from mapsto.networks.blocks.ragged import TensorRows, take
 from mapsto.objectives.base import Batch
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class RowSource:
     def __post_init__(self) -> None:
         block = next(iter(self.rows.blocks.values()))
         self.count = len(block)
-        self.device = (block.values if isinstance(block, RaggedTensor) else block).device
+        self.device = (block if isinstance(block, torch.Tensor) else block.values).device
         self._steps = -(-self.count // self.batch_size)
 
     @property
@@ -53,10 +53,12 @@ class RowSource:
 
     def batch(self, epoch: int, step: int) -> Batch:
         """Batch `step` of `epoch`."""
-        if self._steps == 1:
+        if self._steps == 1 and not any(isinstance(block, TensorRows) for block in self.rows.blocks.values()):
             return self.rows
         if epoch != self._epoch:
-            order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
+            order = np.arange(self.count)
+            if self._steps > 1:
+                order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
             self._order, self._epoch = torch.from_numpy(order).to(self.device), epoch
         start, end = step * self.count // self._steps, (step + 1) * self.count // self._steps
         index = self._order[start:end]

@@ -45,6 +45,8 @@ MAX_ROLLBACKS = 6
 _FEWEST_VALIDATIONS = 8
 _FEWEST_STEPS_BETWEEN = 10
 _TRIAL_STEPS = 30
+_WITHIN_LIMIT = 0.85
+"""Share of what is left of a run's limit that a slow training is planned for: validation and judging take the rest."""
 _TRIED_AFTER = 0.2
 """Share of the plan after which the network can say which variations of its inputs do no harm."""
 
@@ -86,7 +88,8 @@ def train(
         run: clock, decisions, events, checkpoints, interruption.
         name: of this training, unique within the run; decisions and checkpoints carry it.
         seed: of all randomness in the steps (dropout, noise).
-        seconds: time for this training; None: as long as `learning.epochs` says, and no clock is looked at.
+        seconds: time for this training; None: as long as `learning.epochs` says, and no clock is looked at, unless
+            that would take longer than the run may.
     """
     device = devices.of(objective.modules)
     with isolated(seed, device):
@@ -131,6 +134,8 @@ class Training:
     def begin(self) -> None:
         """Take or replay the decisions, and go on from the newest checkpoint if there is one."""
         self.modules.train()
+        if self.seconds is None:
+            self.seconds = self._hurry()
         if self.seconds is not None:
             self.deadline = self.started + self.seconds
         self._choose_precision()
@@ -212,6 +217,21 @@ class Training:
         return statistics.median(times[len(times) // 3 :]), loss
 
     # -- decisions
+
+    def _hurry(self) -> float | None:
+        """Seconds for a training without a time that would be cut short by the run's limit in mid-schedule: it is
+        better planned to end there. None where it fits, or where validation ends it.
+        """
+        epochs, patience = self.learning.epochs or 1, self.learning.patience
+        if self.run.most is None or (patience is not None and patience < epochs):
+            return None
+        found: float | None = self.run.decide(f"{self.name}/hurry", self._measure_hurry)
+        return found
+
+    def _measure_hurry(self) -> float | None:
+        step, _ = self.trial(3)
+        rest = (self.run.most or 0.0) - self.run.elapsed
+        return max(1.0, _WITHIN_LIMIT * rest) if step * self.most > rest else None
 
     def _choose_precision(self) -> None:
         chosen = self.learning.precision

@@ -23,7 +23,7 @@ from mapsto.columns.common.parts import Block, Ragged
 from mapsto.columns.common.trees import UNSEEN, UP, WORD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Extents = dict[str, list[int] | list[float]]
 
@@ -84,7 +84,7 @@ class WordsInside(Inside):
 
     kind: ClassVar[str] = "words"
     text: str
-    encode: Callable[[pl.Series], list[Block]]
+    encode: Callable[[pl.Series], Sequence[Block]]
     """`Column.encode`, which sees the texts that are left."""
 
     @cached_property
@@ -108,7 +108,7 @@ class WordsInside(Inside):
         starts = [*self.spans[:, 0].tolist(), len(self.text)]
         words = [self.text[start:end] for start, end in pairwise(starts)]
         first = self.text[: starts[0]]
-        return self.encode(pl.Series([first + "".join(compress(words, row)) for row in stays.tolist()]))
+        return list(self.encode(pl.Series([first + "".join(compress(words, row)) for row in stays.tolist()])))
 
 
 @dataclass(frozen=True)

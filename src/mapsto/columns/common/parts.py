@@ -46,8 +46,65 @@ class Ragged:
         return Ragged(self.values[index], offsets, None if self.weights is None else self.weights[index])
 
 
-Block = np.ndarray | Ragged
-"""What one key of an encoded table holds: `(rows, parts)` or ragged."""
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a large array of pictures, gathered only when they are asked for: `rows[2:5]` is an array.
+
+    >>> rows = Rows(np.arange(12).reshape(4, 3, 1, 1), np.array([3, 1]))
+    >>> rows.shape, rows[:1].ravel().tolist()
+    ((2, 3, 1, 1), [9, 10, 11])
+    """
+
+    array: np.ndarray
+    index: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        found: np.ndarray = self.array[self.index[rows]]
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001 - numpy's protocol
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As the array of these rows would have it."""
+        return len(self.index), *self.array.shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the array."""
+        return self.array.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Of the array."""
+        return self.array.ndim
+
+    @property
+    def nbytes(self) -> int:
+        """As the array of these rows would have it."""
+        return self.dtype.itemsize * int(np.prod(self.shape))
+
+    def take(self, rows: np.ndarray) -> np.ndarray | Rows:
+        """The given rows, in the given order."""
+        return taken(self.array, self.index[rows])  # type: ignore[return-value]
+
+
+Block = np.ndarray | Ragged | Rows
+"""What one key of an encoded table holds: `(rows, parts)`, ragged, or rows of pictures."""
+COPIED = 2**27
+"""Bytes of pictures up to which rows are copied together."""
+
+
+def taken(block: Block, rows: np.ndarray) -> Block:
+    """The given rows, in the given order; many pictures are left where they are."""
+    if not isinstance(block, np.ndarray):
+        return block.take(rows)
+    large = block.ndim > 2 and len(rows) * (block.nbytes // max(1, len(block))) > COPIED
+    return Rows(block, rows) if large else block[rows]
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,13 @@ import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from mapsto.columns.common.parts import Block, Sense, SensePart
+from mapsto.columns.common.picture_cache import Kept
 from mapsto.columns.common.pixels import UNREADABLE, channels_last, pixels, quiet, side_lengths
 from mapsto.errors import DataError
 
@@ -74,7 +76,7 @@ def sizes(found: Sources) -> np.ndarray:
 
 
 def packed(found: Sources, height: int, width: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """All pictures at one size, decoded in parallel.
+    """All pictures at one size, decoded in parallel; those of many files are kept on disk (see `picture_cache`).
 
     Returns:
         uint8 `(rows, height, width, channels)`, 0 where there is no picture; and boolean `(rows,)`: which rows have
@@ -82,7 +84,19 @@ def packed(found: Sources, height: int, width: int, channels: int) -> tuple[np.n
     """
     if isinstance(found, np.ndarray) and (ready := _as_they_are(found, (height, width, channels))) is not None:
         return ready, np.ones(len(found), dtype=bool)
-    into, read = _room((len(found), height, width, channels)), np.zeros(len(found), dtype=bool)
+    size = (height, width, channels)
+    if not isinstance(found, np.ndarray) and all(isinstance(each, str | None) for each in found):
+        kept = Kept.of(found, size)  # type: ignore[arg-type]
+        done = None if kept is None else kept.load() or kept.make(partial(_decode, found))
+        if done is not None:
+            return done
+    into, read = _room((len(found), *size)), np.zeros(len(found), dtype=bool)
+    _decode(found, into, read)
+    return into, read
+
+
+def _decode(found: Sources, into: np.ndarray, read: np.ndarray) -> None:
+    """Fill in the pictures that can be read, and which these are; in parallel, a few at a time."""
 
     def fill(start: int) -> None:
         for row in range(start, min(start + _CHUNK, len(found))):
@@ -90,7 +104,7 @@ def packed(found: Sources, height: int, width: int, channels: int) -> tuple[np.n
             if source is None:
                 continue
             try:
-                into[row] = pixels(source, height, width, channels)
+                into[row] = pixels(source, *into.shape[1:])
             except UNREADABLE:
                 continue
             read[row] = True
@@ -98,7 +112,6 @@ def packed(found: Sources, height: int, width: int, channels: int) -> tuple[np.n
     with quiet(), ThreadPoolExecutor(_threads()) as pool:
         for _ in pool.map(fill, range(0, len(found), _CHUNK)):
             pass
-    return into, read
 
 
 def _as_they_are(found: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray | None:

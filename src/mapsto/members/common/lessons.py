@@ -56,9 +56,8 @@ def lessons(work: Work, preparation: Preparation, inputs: Schema | None = None) 
     return [_lesson(problem, work, preparation, train, valid) for problem in problems(work.schema)]
 
 
-def _lesson(
-    problem: Problem, work: Work, preparation: Preparation, train: np.ndarray, valid: np.ndarray | None
-) -> Lesson:
+def rows_with_truth(problem: Problem, work: Work) -> tuple[np.ndarray, np.ndarray]:
+    """Training rows whose truth is known, and their truth; `DataError` if there is none."""
     rows, truth = problem.truth(work.train)
     if not len(rows):
         message = (
@@ -66,6 +65,13 @@ def _lesson(
             "nothing can be learned. Give rows that have it, or leave the target out."
         )
         raise DataError(message)
+    return rows, truth
+
+
+def _lesson(
+    problem: Problem, work: Work, preparation: Preparation, train: np.ndarray, valid: np.ndarray | None
+) -> Lesson:
+    rows, truth = rows_with_truth(problem, work)
     present = np.unique(truth) if problem.classes else np.arange(0)
     native, categories = preparation.native, preparation.categories
     own = (train[rows], _coded(truth, present), weights(work.train, rows), present)

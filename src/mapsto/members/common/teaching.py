@@ -171,7 +171,8 @@ class _Teacher:
             Goal(column, _loss(column, learning, rows).to(self.device), self.work.metrics[column.name])
             for column in self.targets
         ]
-        return Supervised(composition, source, goals, valid)
+        mixing = learning.mixing if rows is self.rows else "none"  # what a frozen encoder found is no picture
+        return Supervised(composition, source, goals, valid, mixing)
 
     def _supervised(
         self,

@@ -10,6 +10,21 @@ from torch import Tensor, nn
 
 from mapsto.networks.blocks.ragged import RaggedTensor, padded
 
+_GRID = 4
+
+
+def frame_reader(channels: int, width: int) -> nn.Sequential:
+    """Two convolutions, their maps averaged in a coarse grid, a linear map: `x_NCHW -> h_ND`."""
+    return nn.Sequential(
+        nn.Conv2d(channels, 16, 5, stride=2, padding=2),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(_GRID),
+        nn.Flatten(),
+        nn.Linear(32 * _GRID**2, width),
+    )
+
 
 class ClipFront(nn.Module):
     """Frames in bytes to `(x_BTCHW, lengths_B)`, standardised, 0 behind the end.
@@ -42,20 +57,10 @@ class FramesFront(nn.Module):
         width: D.
     """
 
-    GRID = 4
-
     def __init__(self, clips: ClipFront, channels: int, width: int) -> None:
         super().__init__()
         self.clips = clips
-        self.read = nn.Sequential(
-            nn.Conv2d(channels, 16, 5, stride=2, padding=2),
-            nn.ReLU(),
-            nn.Conv2d(16, 32, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(self.GRID),
-            nn.Flatten(),
-            nn.Linear(32 * self.GRID**2, width),
-        )
+        self.read = frame_reader(channels, width)
         self.width = width
 
     def forward(self, clips: RaggedTensor) -> tuple[Tensor, Tensor]:

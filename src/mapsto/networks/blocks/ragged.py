@@ -1,4 +1,4 @@
-"""Rows of different lengths as tensors, without padding."""
+"""Rows of different lengths as tensors, without padding; and rows of a large tensor that are not copied together."""
 
 from __future__ import annotations
 
@@ -60,10 +60,39 @@ def padded(ragged: RaggedTensor, longest: int | None = None) -> tuple[Tensor, Te
     return found, lengths_B
 
 
-TensorBlock = Tensor | RaggedTensor
+@dataclass(frozen=True)
+class TensorRows:
+    """Some rows of a large tensor in main memory, or in a file, gathered when they are asked for.
+
+    >>> TensorRows(torch.arange(8).view(4, 2), torch.tensor([3, 1])).take(torch.tensor([1]))
+    tensor([[2, 3]])
+    """
+
+    values: Tensor
+    index: Tensor
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, rows: Tensor) -> Tensor:
+        """The given rows, in the given order."""
+        return self.values[self.index[rows]]
+
+    def to(self, device: torch.device | str) -> Tensor | TensorRows:
+        """On another device they lie together; a few are brought there at a time."""
+        if self.values.device == torch.device(device):
+            return self
+        found = torch.empty(len(self), *self.values.shape[1:], dtype=self.values.dtype, device=device)
+        for start in range(0, len(self), _MOVED):
+            found[start : start + _MOVED] = self.take(torch.arange(start, min(start + _MOVED, len(self)))).to(device)
+        return found
+
+
+_MOVED = 4096
+TensorBlock = Tensor | RaggedTensor | TensorRows
 """What one key of an encoded table becomes for a network: `(rows, parts)` or ragged."""
 
 
 def take(block: TensorBlock, rows: Tensor) -> TensorBlock:
     """The given rows of a block of either kind."""
-    return block.take(rows) if isinstance(block, RaggedTensor) else block[rows]
+    return block[rows] if isinstance(block, Tensor) else block.take(rows)
