@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from mapsto.networks.blocks.bounded import Bounded
 from mapsto.networks.blocks.heads import EmbeddingHead, Head
 from mapsto.networks.blocks.hide import HideColumns
 from mapsto.networks.blocks.initialization import initialize
-from mapsto.networks.blocks.pictures import PictureFront
+from mapsto.networks.blocks.pictures import PictureFront, moved
 from mapsto.networks.blocks.ragged import RaggedTensor, TensorBlock, TensorRows, take
 from mapsto.networks.folders import resolve
 from mapsto.networks.own import AnyNetwork
@@ -208,35 +208,48 @@ class Composition(nn.Module):
         """The raw outputs `(B, K, O)` of each target for a batch of blocks."""
         return self.answer(self.encode(blocks))
 
-    def predict_numpy(self, encoded: Encoded, rows_per_chunk: int | None = None) -> dict[str, np.ndarray]:
-        """Raw outputs of every row, float32 `(rows, K, O)` for each target, computed in chunks; `(rows, 2 K, O)`
-        where pictures may be mirrored, which are then looked at both ways.
+    def predict_numpy(
+        self, encoded: Encoded, rows_per_chunk: int | None = None, *, once: bool = False
+    ) -> dict[str, np.ndarray]:
+        """Raw outputs of every row, float32 `(rows, K, O)` for each target, computed in chunks.
+
+        Pictures are looked at several times, as they are, moved a little to and fro, and where they may be mirrored
+        all of it mirrored: `(rows, 6 K, O)`. With `once` only as they are, which is how a network is judged while it
+        learns.
 
         A row's outputs do not depend on the other rows: dropout is off, and chunks are padded to a multiple of a few
         rows, because matrix products of very few rows add up in another order. (On the processors tried they are
         equal to the last bit; other math libraries may differ by rounding.) Thread-safe in eval mode.
         """
-        views = self.views * self.looks
+        looks = [(0.0, False)] if once else [(move, way) for move in self._moves() for way in self._ways()]
+        views = self.views * len(looks)
         found = {t: np.empty((encoded.rows, views, width), np.float32) for t, width in self.outputs.items()}
         with self._judging():
-            for start, stop, own, blocks in self._looked_at(encoded, rows_per_chunk):
+            for start, stop, own, blocks in self._looked_at(encoded, looks, rows_per_chunk):
                 for target, outputs in self(blocks).items():
                     found[target][start:stop, own] = outputs[: stop - start].float().cpu().numpy()
         return found
 
     def features_numpy(self, encoded: Encoded) -> np.ndarray:
-        """What the network sees in every row before its heads, float32 `(rows, K, D)`; `(rows, 2 K, D)` as above."""
-        found = np.empty((encoded.rows, self.views * self.looks, self.width), np.float32)
+        """What the network sees in every row before its heads, float32 `(rows, K, D)`; `(rows, 2 K, D)` where pictures
+        may be mirrored.
+        """
+        looks = [(0.0, way) for way in self._ways()]
+        found = np.empty((encoded.rows, self.views * len(looks), self.width), np.float32)
         with self._judging():
-            for start, stop, own, blocks in self._looked_at(encoded):
+            for start, stop, own, blocks in self._looked_at(encoded, looks):
                 h_BKD = self.features(self.encode(blocks))
                 found[start:stop, own] = h_BKD[: stop - start].float().cpu().numpy()
         return found
 
-    @property
-    def looks(self) -> int:
-        """How often a row is looked at in prediction: twice where pictures may be mirrored."""
-        return 1 + (self.mirrors == "yes")
+    def _ways(self) -> list[bool]:
+        """As pictures are, and where they may be, mirrored."""
+        return [False, True] if self.mirrors == "yes" else [False]
+
+    def _moves(self) -> list[float]:
+        """Shares of their sides by which pictures are moved: half of what they were moved by in training."""
+        most = max((front.augmentation.shift for front in self.pictures.values()), default=0.0)
+        return [0.0, most / 2, -most / 2] if most else [0.0]
 
     @contextmanager
     def _judging(self) -> Iterator[None]:
@@ -250,13 +263,20 @@ class Composition(nn.Module):
             self.train()
 
     def _looked_at(
-        self, encoded: Encoded, rows_per_chunk: int | None = None
+        self, encoded: Encoded, looks: list[tuple[float, bool]], rows_per_chunk: int | None = None
     ) -> Iterator[tuple[int, int, slice, dict[str, TensorBlock]]]:
-        """Chunks, each look at them by itself: first row, last row + 1, the look's views, blocks."""
+        """Chunks, each look at them by itself: first row, last row + 1, the look's views, blocks.
+
+        A look moves pictures by a share of their sides, and mirrors them or not.
+        """
         for start, stop, blocks in self.chunks(encoded, rows_per_chunk):
-            for look in range(self.looks):
-                mirrored = {key: blocks[key].flip(2) for key in self.pictures} if look else {}  # type: ignore[union-attr]
-                yield start, stop, slice(look * self.views, (look + 1) * self.views), blocks | mirrored
+            for number, (share, mirrored) in enumerate(looks):
+                seen = dict(blocks)
+                for key in self.pictures:
+                    x_BHWC = cast("Tensor", blocks[key])
+                    x_BHWC = moved(x_BHWC, share) if share else x_BHWC
+                    seen[key] = x_BHWC.flip(2) if mirrored else x_BHWC
+                yield start, stop, slice(number * self.views, (number + 1) * self.views), seen
 
     @property
     def mirrors(self) -> Literal["auto", "yes", "no"]:

@@ -51,6 +51,9 @@ class Learning(_Section):
     class_weights: Literal["balanced"] | None = None
     pretrain: bool | None = None
     """Masked-cell pretraining with rows that lack a target; None: tried when there are enough such rows."""
+    self_train: bool | None = None
+    """Learning also from rows that lack a class, by the class that a first network is sure of; None: tried when there
+    are enough such rows and no numbers or categories to pretrain on."""
 
 
 class Recipe(_Section):

@@ -123,7 +123,7 @@ class Embedding(Member):
             for composition in self.compositions:
                 h_RKD = composition.features_numpy(encoded)
                 h_RKD /= np.maximum(np.linalg.norm(h_RKD, axis=2, keepdims=True), 1e-12)
-                looks = h_RKD.reshape(len(h_RKD), composition.looks, composition.views * composition.width)
+                looks = h_RKD.reshape(len(h_RKD), -1, composition.views * composition.width)
                 found.append(unit(looks.mean(axis=1)))
         return np.concatenate(found, axis=1)
 

@@ -88,7 +88,7 @@ class ResNet(Network):
                 "learning_rate": 0.02,
                 "weight_decay": 0.05,
                 "batch_size": 128 if size.rows >= 8_000 else 64 if size.rows >= 1_000 else 32,
-                "epochs": passes(size.rows, 12, most=30 if size.rows >= 1_000 else 60),
+                "epochs": passes(size.rows, 20, most=30 if size.rows >= 1_000 else 60),
             }
 
     def __init__(self, in_features: int, config: Config) -> None:

@@ -150,7 +150,7 @@ class Supervised(Objective):
 
     def figures(self, encoded: Encoded) -> dict[str, float]:
         """The metric of every target."""
-        predictions = predict(self.modules, encoded, [goal.column for goal in self.goals])
+        predictions = predict(self.modules, encoded, [goal.column for goal in self.goals], once=True)
         return {
             goal.column.name: goal.metric(
                 encoded.truth[goal.column.name], predictions[goal.column.name], encoded.weight
@@ -182,7 +182,9 @@ def mean_loss(loss: nn.Module, outputs_BKO: Tensor, truth: Tensor, weight: Tenso
     return (each.view(views, -1).mean(0) * weight).sum() / weight.sum().clamp_min(1e-12)
 
 
-def predict(modules: Composition, encoded: Encoded, targets: list[Column]) -> dict[str, np.ndarray]:
-    """Predictions in the form of each target's task: each view linked, then their mean."""
-    outputs = modules.predict_numpy(encoded)
+def predict(
+    modules: Composition, encoded: Encoded, targets: list[Column], *, once: bool = False
+) -> dict[str, np.ndarray]:
+    """Predictions in the form of each target's task: each view linked, then their mean; `once`: of a single look."""
+    outputs = modules.predict_numpy(encoded, once=once)
     return {column.name: column.link(outputs[column.name]).mean(axis=1) for column in targets}

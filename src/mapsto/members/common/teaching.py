@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mapsto.composition import Composition
-from mapsto.members.common import transfer
+from mapsto.errors import OptionError
+from mapsto.members.common import selftraining, transfer
 from mapsto.networks.folders import PRETRAINED, resolve
 from mapsto.objectives.masked import MaskedCells
 from mapsto.objectives.supervised import Goal, Supervised
@@ -66,20 +67,27 @@ class _Teacher:
         spare = work.train.rows - self.rows.rows
         asked = work.recipe.learning.pretrain
         cells = {"numbers", "codes"} & work.schema.parts.keys()
-        enough = bool(cells) and spare >= _SPARE_ROWS and spare >= _SPARE_SHARE * self.rows.rows
-        self.pretrains = enough if asked is None else asked
+        many = spare >= _SPARE_ROWS and spare >= _SPARE_SHARE * self.rows.rows
+        self.pretrains = bool(cells) and many if asked is None else asked
+        asked = work.recipe.learning.self_train
+        classes = len(self.targets) == 1 and self.targets[0].task == "classification"
+        if asked and not classes:
+            message = "learning.self_train=True gives rows without a class one, so it needs a single target of classes"
+            raise OptionError(message)
+        self.self_trains = classes and many and not self.pretrains if asked is None else asked and spare > 0
 
     def teach(self) -> Taught:
         self.work.run.event("learning", name=self.name, rows=self.rows.rows, settings=self.learning.model_dump())
         if self.network in PRETRAINED:
             return self._transferred()
-        if not self.pretrains:
+        if not (self.pretrains or self.self_trains):
             return self._supervised(self._composition(), self.name, self._left())
         if self.work.valid is None:
             taught = self._supervised(self._composition(), self.name, self._left())
-            text = "Masked-cell pretraining was left out: without validation rows nothing can say whether it helps."
+            what = "Masked-cell pretraining" if self.pretrains else "Learning from rows without a class"
+            text = f"{what} was left out: without validation rows nothing can say whether it helps."
             return _with(taught, Note("info", text))
-        return self._better_of_two()
+        return self._better_of_two() if self.pretrains else self._self_taught()
 
     def _better_of_two(self) -> Taught:
         """With and without pretraining; what validates better."""
@@ -88,12 +96,31 @@ class _Teacher:
         self._pretrain(composition)
         rest = self._share(1.0 - _SCRATCH_TIME - _PRETRAIN_TIME)
         tuned = self._supervised(composition, f"{self.name}, pretrained", rest)
-        sign = 1.0 if self._objective(composition).higher_is_better else -1.0
-        gains = plain.figure is None or (tuned.figure is not None and sign * tuned.figure > sign * plain.figure)
-        figures = f"{tuned.figure:.5g} with it and {plain.figure:.5g} without" if plain.figure and tuned.figure else ""
-        verdict = "kept" if gains else "dropped"
-        text = f"Masked-cell pretraining of {self.name} on {self.work.train.rows:,} rows was {verdict}: {figures}."
-        return _with(tuned if gains else plain, Note("info", text))
+        what = f"Masked-cell pretraining of {self.name} on {self.work.train.rows:,} rows"
+        return self._better(plain, tuned, what)
+
+    def _self_taught(self) -> Taught:
+        """With and without the rows whose class a first network is sure of; what validates better."""
+        first = self._supervised(self._composition(), self.name, self._share(_SCRATCH_TIME))
+        (target,) = self.targets
+        rows, sure = selftraining.joined(first.composition, self.work.train, target)
+        if not sure:
+            text = f"Rows without a class did not help {self.name}: it was sure of none of them."
+            return _with(first, Note("info", text))
+        learning = derive(self.work.recipe.learning, rows.rows, self.network, self.targets)
+        name, seconds = f"{self.name}, self-trained", self._share(1.0 - _SCRATCH_TIME)
+        second = self._supervised(self._composition(), name, seconds, rows, learning=learning)
+        what = f"Learning {self.name} from {sure:,} rows without a class, which a first network was sure of,"
+        return self._better(first, second, what)
+
+    def _better(self, plain: Taught, tried: Taught, what: str) -> Taught:
+        """The one with the better figure, and a note that says so."""
+        sign = 1.0 if self._objective(plain.composition).higher_is_better else -1.0
+        gains = plain.figure is None or (tried.figure is not None and sign * tried.figure > sign * plain.figure)
+        known = plain.figure is not None and tried.figure is not None
+        figures = f": {tried.figure:.5g} with it and {plain.figure:.5g} without" if known else ""
+        text = f"{what} was {'kept' if gains else 'dropped'}{figures}."
+        return _with(tried if gains else plain, Note("info", text))
 
     def _transferred(self) -> Taught:
         """Heads on what the encoder finds as it is; then, where it is worth it, all of it. What validates better."""

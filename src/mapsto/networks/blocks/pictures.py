@@ -103,12 +103,30 @@ def shifted(x_BHWC: Tensor, share: float, *, flip: bool) -> Tensor:
     return x_BHWC[each_B11, rows_BH[:, :, None], columns_BW[:, None, :]]
 
 
+def moved(x_BHWC: Tensor, share: float) -> Tensor:
+    """Every picture moved by this share of its sides, one pixel at least; a negative one moves it back.
+
+    >>> moved(torch.arange(3).view(1, 1, 3, 1), 0.1).flatten().tolist()
+    [1, 2, 1]
+    """
+    rows_H, columns_W = (_from(side, _pixels(side, share), x_BHWC.device) for side in x_BHWC.shape[1:3])
+    return x_BHWC[:, rows_H[:, None], columns_W]
+
+
+def _pixels(length: int, share: float) -> int:
+    return min(length - 1, max(1, round(abs(share) * length))) * (1 if share > 0 else -1)
+
+
 def _places(batch: int, length: int, share: float, device: torch.device) -> Tensor:
-    """For each picture, where along one side its pixels come from; beyond an end they are mirrored."""
+    """For each picture, where along one side its pixels come from."""
     most = min(length - 1, round(share * length))
-    shift_B1 = torch.randint(-most, most + 1, (batch, 1), device=device)
-    place_BL = (torch.arange(length, device=device) + shift_B1).abs()
-    return length - 1 - (length - 1 - place_BL).abs()
+    return _from(length, torch.randint(-most, most + 1, (batch, 1), device=device), device)
+
+
+def _from(length: int, shift: Tensor | int, device: torch.device) -> Tensor:
+    """Where along one side pixels come from after a shift; beyond an end they are mirrored."""
+    place = (torch.arange(length, device=device) + shift).abs()
+    return length - 1 - (length - 1 - place).abs()
 
 
 def rotated(x_BCHW: Tensor, degrees: float) -> Tensor:
