@@ -6,7 +6,9 @@ identifies: a class is as probable as its most similar row in the gallery makes 
 
 Several networks, which differ in their first weights and in the order of rows, see a row; what each sees before its
 head (views joined, mirrored pictures averaged in) lies side by side, and is whitened by how rows of one identity
-differ. Heads serve the teaching alone. On faces of people never seen this halves the errors of a single head.
+differ. Heads serve the teaching alone. The lines of pictures, which nobody learned, are whitened likewise and count as
+much as all networks together: of few identities a network learns too little of what tells others apart. On faces of
+people never seen all this halves the errors of a single head.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from mapsto.columns.common.parts import SensePart
 from mapsto.errors import OptionError
 from mapsto.members.base import Member, Predictions
 from mapsto.members.common import states
@@ -47,7 +50,7 @@ _CELLS = 1 << 24
 class EmbeddingSettings(Settings):
     """What the recipe may say in `members: {embedding: ...}`."""
 
-    networks: int = 3
+    networks: int = 2
     """How many see a row."""
     width: int = 128
     """Of the sphere on which a network is taught."""
@@ -69,8 +72,9 @@ class Embedding(Member):
 
     compositions: list[Composition]
     """The networks; their one head gives unit vectors."""
-    whitening: Whitening
-    """Of what they see together."""
+    whitenings: dict[str, Whitening]
+    """Of what they see together (key ""), and of the sketches of columns, by block."""
+    schema: Schema
     target: Column
     learning: Learning
     """The settings it was trained with, derived values included."""
@@ -93,6 +97,7 @@ class Embedding(Member):
         from mapsto.members.common.likeness import teach
 
         settings = EmbeddingSettings.parse(work.recipe.members.get(self.name, {}), f"members.{self.name}")
+        self.schema = work.schema
         (self.target,) = work.schema.targets
         rows = np.flatnonzero(work.train.truth[self.target.name] >= 0)
         known = work.train if len(rows) == work.train.rows else work.train.take(rows)
@@ -108,16 +113,20 @@ class Embedding(Member):
             kept = np.sort(np.random.default_rng([work.seed, 19]).choice(known.rows, GALLERY_ROWS, replace=False))
         self.identity, self.row = known.truth[self.target.name][kept].astype(np.int64), rows[kept]
         seen = self._seen(known.take(kept), work.threads)
-        self.whitening = Whitening.learn(seen, self.identity)
-        self.gallery = unit(self.whitening.apply(seen))
+        self.whitenings = {key: Whitening.learn(each, self.identity) for key, each in seen.items()}
+        self.gallery = self._joined(seen)
         return self
 
     def embed(self, encoded: Encoded, *, threads: int | None = None) -> np.ndarray:
         """Unit vectors of rows, float32 `(rows, width)`; the same in any company."""
-        return unit(self.whitening.apply(self._seen(encoded, threads)))
+        return self._joined(self._seen(encoded, threads))
 
-    def _seen(self, encoded: Encoded, threads: int | None) -> np.ndarray:
-        """What the networks see in rows, side by side, `(rows, width)`."""
+    def _joined(self, seen: dict[str, np.ndarray]) -> np.ndarray:
+        """Whitened, each as long as the others, side by side."""
+        return unit(np.concatenate([unit(self.whitenings[key].apply(each)) for key, each in seen.items()], axis=1))
+
+    def _seen(self, encoded: Encoded, threads: int | None) -> dict[str, np.ndarray]:
+        """What the networks see in rows, side by side, and the sketches: `(rows, width)` each."""
         found = []
         with threads_within(threads):
             for composition in self.compositions:
@@ -125,7 +134,15 @@ class Embedding(Member):
                 h_RKD /= np.maximum(np.linalg.norm(h_RKD, axis=2, keepdims=True), 1e-12)
                 looks = h_RKD.reshape(len(h_RKD), -1, composition.views * composition.width)
                 found.append(unit(looks.mean(axis=1)))
-        return np.concatenate(found, axis=1)
+        return {"": np.concatenate(found, axis=1), **self._sketches(encoded)}
+
+    def _sketches(self, encoded: Encoded) -> dict[str, np.ndarray]:
+        """Of the columns that have one, by block."""
+        mirrored = self.compositions[0].mirrors == "yes"
+        return {
+            key: unit(part.sketch(encoded.blocks[key], mirrored=mirrored))
+            for key, part in _sketched(self.schema).items()
+        }
 
     def predict(self, encoded: Encoded, *, threads: int | None = None) -> Predictions:
         """Softmax over the classes of the cosine to the most similar row of each; 0 for a class without any."""
@@ -155,7 +172,9 @@ class Embedding(Member):
         weights: dict[str, np.ndarray] = {}
         for number, composition in enumerate(self.compositions):
             weights |= states.prefixed(f"network {number}", composition.arrays())
-        return json, weights | states.prefixed("whitening", self.whitening.arrays()) | gallery
+        for key, whitening in self.whitenings.items():
+            weights |= states.prefixed(f"whitening {key}", whitening.arrays())
+        return json, weights | gallery
 
     @classmethod
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray], schema: Schema) -> Self:
@@ -164,7 +183,7 @@ class Embedding(Member):
 
         states.require(len(schema.targets) == 1 and bool(schema.targets[0].classes), "its target has no classes")
         member = cls(states.entry(json, "architecture", str))
-        (member.target,) = schema.targets
+        member.schema, (member.target,) = schema, schema.targets
         member.learning, member.scale = saved_learning(json), states.real(json, "scale")
         states.require(member.scale > 0, "the scale of its cosines is not above 0")
         member.compositions = []
@@ -174,8 +193,12 @@ class Embedding(Member):
             member.compositions.append(composition)
         states.require(bool(member.compositions), "it has no network")
         width = sum(composition.views * composition.width for composition in member.compositions)
-        member.whitening = Whitening.from_arrays(states.unprefixed("whitening", arrays), width)
-        width = member.whitening.directions.shape[1]
+        widths = {"": width, **{key: part.sketch_width for key, part in _sketched(schema).items()}}
+        member.whitenings = {
+            key: Whitening.from_arrays(states.unprefixed(f"whitening {key}", arrays), each)
+            for key, each in widths.items()
+        }
+        width = sum(whitening.directions.shape[1] for whitening in member.whitenings.values())
         member.gallery = states.finite(arrays, "gallery", (None, width)).astype(np.float32)
         rows = len(member.gallery)
         member.identity = states.array(arrays, "identity", "i", (rows,)).astype(np.int64)
@@ -184,6 +207,12 @@ class Embedding(Member):
         states.require(rows > 0 and bool(known.all()), "a row of its gallery has no class")
         member.notes = []
         return member
+
+
+def _sketched(schema: Schema) -> dict[str, SensePart]:
+    """Parts that have a sketch, by block."""
+    every = {key: part for key, parts in schema.parts.items() for part in parts if isinstance(part, SensePart)}
+    return {key: part for key, part in every.items() if part.sketch_width}
 
 
 def _each(work: Work, networks: int) -> Iterator[Work]:

@@ -221,6 +221,18 @@ class SensePart(Part):
         """
         raise TypeError(f"{type(self).__name__} brings no front: define it")
 
+    @property
+    def sketch_width(self) -> int:
+        """Numbers in a `sketch`; 0: there is none."""
+        return 0
+
+    def sketch(self, block: Block, *, mirrored: bool) -> np.ndarray:
+        """What can be told of cells without learning, float32 `(rows, sketch_width)`, for rows to be compared by.
+
+        `mirrored`: cells seen in a mirror are the same.
+        """
+        raise TypeError(f"{type(self).__name__} has no sketch of its cells")
+
     def holds(self, block: Block) -> bool:
         """Whether a block from a model file can be one of this part: type, shape, ranges; offsets are sound already."""
         raise TypeError(f"{type(self).__name__} cannot check a block: define `holds`")

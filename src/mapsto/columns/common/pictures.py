@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from mapsto.columns.common.parts import Block, Sense, SensePart
+from mapsto.columns.common.lines import lines
+from mapsto.columns.common.parts import Block, Ragged, Sense, SensePart
 from mapsto.columns.common.picture_cache import Kept
 from mapsto.columns.common.pixels import UNREADABLE, channels_last, pixels, quiet, side_lengths
 from mapsto.errors import DataError
@@ -52,6 +53,18 @@ class PicturePart(SensePart):
         if sense == "pixels":
             return PictureFront([0.0] * self.channels, [255.0] * self.channels, varied)
         return PictureFront(self.mean, self.deviation, varied)
+
+    @property
+    def sketch_width(self) -> int:
+        """Of `lines`."""
+        return int(lines(np.zeros((0, self.height, self.width, self.channels), np.uint8)).shape[1])
+
+    def sketch(self, block: Block, *, mirrored: bool) -> np.ndarray:
+        """The lines of pictures."""
+        if isinstance(block, Ragged):
+            message = f"the pictures of {self.column!r} have no common size"
+            raise TypeError(message)
+        return lines(block, mirrored=mirrored)
 
     def holds(self, block: Block) -> bool:
         """Bytes of the part's size."""
