@@ -209,6 +209,7 @@ def test_what_the_limit_of_a_run_would_cut_short_is_planned_to_end_within_it():
     run.most = 1.5
     history = train(Fit(sleep=0.002), learning(epochs=10_000, patience=None), run, "net")
     assert run.decisions["net/hurry"] < 1.5
+    assert any("planned for" in note.text for note in history.notes)
     assert history.planned < 2000  # of 200,000
     assert history.ended in ("planned", "time")
     assert history.rows[-1]["rate"] < 0.3 * learning().learning_rate  # the schedule was brought to its end

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -257,10 +258,11 @@ class Composition(nn.Module):
         training = self.training
         if training:
             self.eval()
-        with torch.inference_mode():
-            yield
-        if training:
-            self.train()
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            self.train(training)
 
     def _looked_at(
         self, encoded: Encoded, looks: list[tuple[float, bool]], rows_per_chunk: int | None = None
@@ -336,7 +338,7 @@ class Composition(nn.Module):
 def to_tensors(encoded: Encoded) -> dict[str, TensorBlock]:
     """The blocks of encoded rows as tensors that share their memory (read-only arrays are copied)."""
     return {
-        key: TensorRows(_tensor(block.array), _tensor(block.index))
+        key: TensorRows(_shared(block.array), _tensor(block.index))
         if isinstance(block, Rows)
         else _tensor_block(block, 0, encoded.rows)
         for key, block in encoded.blocks.items()
@@ -351,6 +353,13 @@ def _tensor_block(block: Block, start: int, stop: int) -> TensorBlock:
         offsets = _tensor(block.offsets[start : stop + 1])
         return RaggedTensor(_tensor(block.values[first:last]), offsets - first if first else offsets, weights)
     return _tensor(block[start:stop])
+
+
+def _shared(array: np.ndarray) -> Tensor:
+    """A tensor on the memory of an array that may be read-only: rows are only ever gathered from it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+        return torch.from_numpy(array)
 
 
 def _tensor(array: np.ndarray) -> Tensor:

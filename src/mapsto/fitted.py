@@ -294,7 +294,7 @@ class Fitted:
             temperatures={name: _positive(value) for name, value in judged["temperatures"].items()},
             conformal={name: Conformal.from_json(one) for name, one in judged["conformal"].items()},
             thresholds={name: float(value) for name, value in judged["thresholds"].items()},
-            doubts={name: _real(value) for name, value in judged.get("doubts", {}).items()},
+            doubts=_doubts(judged.get("doubts", {}), schema),
             verdicts={name: Verdict.from_dict(one) for name, one in judged["verdicts"].items()},
             notes=[Note.from_dict(note) for note in about["notes"]],
             history=list(about["history"]),
@@ -306,12 +306,13 @@ class Fitted:
         )
 
 
-def _real(value: Any) -> float:
-    number = float(value)
-    if not 0 <= number < np.inf:
-        message = f"an entropy of {value!r} is impossible; the model file was altered"
+def _doubts(found: dict[str, Any], schema: Schema) -> dict[str, float]:
+    classes = {target.name for target in schema.targets if target.task == "classification"}
+    entropies = {name: float(value) for name, value in found.items()}
+    if not entropies.keys() <= classes or not all(0 <= value < np.inf for value in entropies.values()):
+        message = f"entropies {found!r} do not fit the targets of classes {sorted(classes)}; the model file was altered"
         raise ModelFileError(message)
-    return number
+    return entropies
 
 
 def _positive(value: Any) -> float:

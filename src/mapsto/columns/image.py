@@ -33,7 +33,7 @@ _SUMMARY_ROWS = 500
 _SMALLEST, _LARGEST = 8, 1024
 _CAP, _CAP_OF_MANY, _MANY_ROWS = 128, 64, 20_000
 """Longer sides are shrunk to this, and to this for many rows."""
-_MOST_TILES = 8
+_MOST_TILES = 4
 _REMEMBERED = 8
 _LEVELS = tuple(range(0, 257, 16))
 
@@ -82,7 +82,7 @@ class Image(Column):
             message = f"an image's channels={self.channels!r} must be 1 (grey) or 3 (colour)"
             raise OptionError(message)
         most = _LARGEST // max(*sides, _SMALLEST)
-        if self.tiles is not None and not 1 <= self.tiles <= min(_MOST_TILES, most):
+        if self.tiles is not None and not (type(self.tiles) is int and 1 <= self.tiles <= min(_MOST_TILES, most)):
             message = (
                 f"an image's tiles={self.tiles!r} must be 1 (none) to {_MOST_TILES}, and together at most {_LARGEST} "
                 f"pixels wide and high, which for size={self.size!r} is up to {most}"

@@ -73,7 +73,7 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
             own = recipe.model_copy(update={"members": recipe.members | {candidate.kind: settings}})
         # By time, models of older windows would only dilute the newest one.
         bag = prepared.out_of_fold or (candidate.bag and not prepared.timed)
-        found.append(learn(candidate, prepared, run, own, seconds=seconds, bag=bag))
+        found.append(learn(candidate, prepared, run, own, seconds=seconds, part=candidate.share / rest, bag=bag))
         prepared.notes += getattr(found[-1].member, "notes", [])
     _fill_in(recipe, found)
     return found, recipe

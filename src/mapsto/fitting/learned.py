@@ -39,7 +39,7 @@ class Learned:
 
 
 def learn(
-    candidate: Candidate, prepared: Prepared, run: Run, recipe: Recipe, *, seconds: float | None, bag: bool
+    candidate: Candidate, prepared: Prepared, run: Run, recipe: Recipe, *, seconds: float | None, part: float, bag: bool
 ) -> Learned:
     """Fit the candidate, or take it up as it was kept.
 
@@ -55,6 +55,7 @@ def learn(
     member = make(candidate.kind, prepared.options.module)
     work = work_of(prepared, run, recipe, seconds, label=f"{name}: ")
     work.seconds = None if seconds is None else max(0.5, seconds - (clock.perf_counter() - start))
+    work.part = part
     held: Predictions
     if bag:
         work.train, work.valid = prepared.dev, None

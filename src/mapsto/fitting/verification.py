@@ -142,6 +142,10 @@ def _check_options(options: Options) -> None:
             why = "the threshold belongs to the network judged" if name == "refit" else "it compares rows, not classes"
             message = f"{name}= has no meaning with objective='verification': {why}; leave it out"
             raise OptionError(message)
+    for name in ("mixing", "self_train"):
+        if getattr(options.recipe.learning, name) not in (None, False, "none"):
+            message = f"learning.{name} has no meaning with objective='verification'; leave it out"
+            raise OptionError(message)
     if options.recipe.learning.loss:
         message = "learning.loss has no meaning with objective='verification', which learns with an additive margin"
         raise OptionError(message)
@@ -283,17 +287,26 @@ def _calibration_note(found: _Identities, threshold: Threshold) -> Note:
 # -- learn and judge
 
 
-def _shares(found: _Identities, turns: list[tuple[np.ndarray, np.ndarray]], run: Run) -> list[float | None]:
-    """Seconds for each turn and for the network that ships, by their rows."""
+def _shares(
+    found: _Identities, turns: list[tuple[np.ndarray, np.ndarray]], run: Run
+) -> list[tuple[float | None, float]]:
+    """Seconds for each turn and for the network that ships, by their rows; and its part of what will be left then."""
     rows = [len(teach) for teach, _ in turns] + [len(found.train)]
+    parts = [each / sum(rows[place:]) for place, each in enumerate(rows)]
     if run.left is None:
-        return [None] * len(rows)
+        return [(None, part) for part in parts]
     left = max(1.0, run.left - max(RESERVE * run.left, RESERVE_SECONDS))
-    return [left * each / sum(rows) for each in rows]
+    return [(left * each / sum(rows), part) for each, part in zip(rows, parts, strict=True)]
 
 
 def _learn(
-    name: str, kind: str, found: _Identities, rows: np.ndarray, recipe: Recipe, run: Run, seconds: float | None
+    name: str,
+    kind: str,
+    found: _Identities,
+    rows: np.ndarray,
+    recipe: Recipe,
+    run: Run,
+    share: tuple[float | None, float],
 ) -> Embedding:
     """A network taught by these rows, or taken up as it was kept."""
     kept = run.kept(f"members/{name}")
@@ -301,7 +314,8 @@ def _learn(
         return Embedding.from_state(*kept, found.schema)
     options = found.options
     work = Work(found.schema, found.encoded.take(rows), None, {}, recipe, run, seed=recipe.seed,
-                threads=options.threads, seconds=seconds, device=options.device, label=f"{name}: ")  # fmt: skip
+                threads=options.threads, seconds=share[0], part=share[1], device=options.device,
+                label=f"{name}: ")  # fmt: skip
     member = Embedding(kind, options.module).fit(work)
     member.row = rows[member.row]
     run.keep(f"members/{name}", *member.to_state())

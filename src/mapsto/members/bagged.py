@@ -86,6 +86,7 @@ class Bagged(Member):
             valid=work.train.take(stop) if len(stop) else None,
             seed=work.seed + number,
             seconds=seconds,
+            part=work.part / (len(self.folds) - number),
             label=f"{work.label}fold {number + 1} of {len(self.folds)}: ",
         )
         member = copy.deepcopy(self.member).fit(own)

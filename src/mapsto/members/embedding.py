@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 GALLERY_ROWS = 100_000
 """Rows kept to compare with; of more, so many are drawn."""
 MOST_NETWORKS = 32
+_WIDEST = 1024
 _CELLS = 1 << 24
 """Cosines held at once."""
 
@@ -132,8 +133,9 @@ class Embedding(Member):
             for composition in self.compositions:
                 h_RKD = composition.features_numpy(encoded)
                 h_RKD /= np.maximum(np.linalg.norm(h_RKD, axis=2, keepdims=True), 1e-12)
-                looks = h_RKD.reshape(len(h_RKD), -1, composition.views * composition.width)
-                found.append(unit(looks.mean(axis=1)))
+                # Views side by side; of many wide ones the mean.
+                width = _width(composition)
+                found.append(unit(h_RKD.reshape(len(h_RKD), -1, width).mean(axis=1)))
         return {"": np.concatenate(found, axis=1), **self._sketches(encoded)}
 
     def _sketches(self, encoded: Encoded) -> dict[str, np.ndarray]:
@@ -192,7 +194,7 @@ class Embedding(Member):
             composition.load(states.unprefixed(f"network {number}", arrays))
             member.compositions.append(composition)
         states.require(bool(member.compositions), "it has no network")
-        width = sum(composition.views * composition.width for composition in member.compositions)
+        width = sum(map(_width, member.compositions))
         widths = {"": width, **{key: part.sketch_width for key, part in _sketched(schema).items()}}
         member.whitenings = {
             key: Whitening.from_arrays(states.unprefixed(f"whitening {key}", arrays), each)
@@ -207,6 +209,12 @@ class Embedding(Member):
         states.require(rows > 0 and bool(known.all()), "a row of its gallery has no class")
         member.notes = []
         return member
+
+
+def _width(composition: Composition) -> int:
+    """Of what a network sees in a row."""
+    joined = composition.views * composition.width
+    return joined if joined <= _WIDEST else composition.width
 
 
 def _sketched(schema: Schema) -> dict[str, SensePart]:
@@ -226,7 +234,8 @@ def _each(work: Work, networks: int) -> Iterator[Work]:
         if work.seconds is not None:
             seconds = max(0.5, work.seconds - (time.monotonic() - begun)) / (networks - number)
         label = f"{work.label.removesuffix(': ')}, network {number + 1}: "
-        yield replace(work, seed=work.seed + 1000 * number, seconds=seconds, label=label)
+        part = work.part / (networks - number)
+        yield replace(work, seed=work.seed + 1000 * number, seconds=seconds, part=part, label=label)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mapsto.errors import RunError
+from mapsto.table.notes import Note
 from mapsto.training import compiling, devices, precision, schedules
 from mapsto.training.averaging import Average
 from mapsto.training.diagnosis import diagnose
@@ -32,7 +33,6 @@ from mapsto.training.update import Updater
 if TYPE_CHECKING:
     from mapsto.objectives.base import Objective
     from mapsto.recipe import Learning
-    from mapsto.table.notes import Note
     from mapsto.training.run import Run
 
 CHECKPOINT_SECONDS = 10.0
@@ -78,7 +78,14 @@ class History:
 
 
 def train(
-    objective: Objective, learning: Learning, run: Run, name: str, *, seed: int = 0, seconds: float | None = None
+    objective: Objective,
+    learning: Learning,
+    run: Run,
+    name: str,
+    *,
+    seed: int = 0,
+    seconds: float | None = None,
+    part: float = 1.0,
 ) -> History:
     """Train `objective.modules` in place; afterwards they hold the best weights.
 
@@ -90,10 +97,11 @@ def train(
         seed: of all randomness in the steps (dropout, noise).
         seconds: time for this training; None: as long as `learning.epochs` says, and no clock is looked at, unless
             that would take longer than the run may.
+        part: what share of the rest of the run's limit such a slow training is planned for.
     """
     device = devices.of(objective.modules)
     with isolated(seed, device):
-        training = Training(objective, learning, run, name, seconds)
+        training = Training(objective, learning, run, name, seconds, part)
         training.begin()
         return training.finish(training.work())
 
@@ -102,9 +110,16 @@ class Training:
     """A training under way: everything that moves, and the steps that move it."""
 
     def __init__(
-        self, objective: Objective, learning: Learning, run: Run, name: str, seconds: float | None = None
+        self,
+        objective: Objective,
+        learning: Learning,
+        run: Run,
+        name: str,
+        seconds: float | None = None,
+        part: float = 1.0,
     ) -> None:
         self.objective, self.learning, self.run, self.name, self.seconds = objective, learning, run, name, seconds
+        self.part, self.hurried = part, False
         self.modules, self.source = objective.modules, objective.source
         self.device = devices.of(self.modules)
         self.schedule = schedules.get(learning.schedule or "cosine")
@@ -135,7 +150,7 @@ class Training:
         """Take or replay the decisions, and go on from the newest checkpoint if there is one."""
         self.modules.train()
         if self.seconds is None:
-            self.seconds = self._hurry()
+            self._hurry()
         if self.seconds is not None:
             self.deadline = self.started + self.seconds
         self._choose_precision()
@@ -184,6 +199,12 @@ class Training:
             self.name, self.rows, self.step, self.plan.steps, end["why"], self.rollbacks, round(seconds, 3)
         )
         history.notes = diagnose(self.objective, history)
+        if self.hurried:
+            text = (
+                f"{self.name} would have taken longer than a fit without a time may, and was planned for "
+                f"{self.seconds or 0:.0f} s instead. Give time= for longer."
+            )
+            history.notes.append(Note("warning", text))
         self.run.event("trained", **{key: value for key, value in history.to_dict().items() if key != "rows"})
         return history
 
@@ -218,20 +239,24 @@ class Training:
 
     # -- decisions
 
-    def _hurry(self) -> float | None:
-        """Seconds for a training without a time that would be cut short by the run's limit in mid-schedule: it is
-        better planned to end there. None where it fits, or where validation ends it.
+    def _hurry(self) -> None:
+        """A training without a time that the run's limit would cut short in mid-schedule is planned to end before.
+
+        Not where validation is to end it. The decision is when it ends, on the run's clock, so that a resumed training
+        ends then too.
         """
         epochs, patience = self.learning.epochs or 1, self.learning.patience
         if self.run.most is None or (patience is not None and patience < epochs):
-            return None
-        found: float | None = self.run.decide(f"{self.name}/hurry", self._measure_hurry)
-        return found
+            return
+        end = self.run.decide(f"{self.name}/hurry", self._measure_hurry)
+        if end is not None:
+            self.seconds, self.hurried = max(1.0, end - self.run.elapsed), True
 
     def _measure_hurry(self) -> float | None:
         step, _ = self.trial(3)
-        rest = (self.run.most or 0.0) - self.run.elapsed
-        return max(1.0, _WITHIN_LIMIT * rest) if step * self.most > rest else None
+        now = self.run.elapsed
+        room = max(1.0, _WITHIN_LIMIT * self.part * ((self.run.most or 0.0) - now))
+        return now + room if step * self.most > room else None
 
     def _choose_precision(self) -> None:
         chosen = self.learning.precision

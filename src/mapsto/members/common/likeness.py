@@ -59,8 +59,9 @@ def teach(
     source = RowSource(batch, learning.batch_size or rows.rows, work.seed)
     losses = _losses(composition.views, len(teaching), settings, work.seed)
     history = train(
-        Verification(composition, source, losses), learning, work.run, name, seed=work.seed, seconds=work.seconds
-    )
+        Verification(composition, source, losses), learning, work.run, name, seed=work.seed, seconds=work.seconds,
+        part=work.part,
+    )  # fmt: skip
     return Taught(composition, learning, history.rows, None, history.notes)
 
 

@@ -56,7 +56,7 @@ def teach(work: Work, architecture: str, module: nn.Module | type[nn.Module] | N
 class _Teacher:
     def __init__(self, work: Work, architecture: str, module: nn.Module | type[nn.Module] | None) -> None:
         self.work, self.architecture, self.module = work, architecture, module
-        self.begun = time.monotonic()
+        self.begun, self.part = time.monotonic(), work.part
         self.network = resolve(architecture)[0] if module is None else architecture
         self.name = work.label.removesuffix(": ") or architecture
         self.targets = work.schema.targets
@@ -67,14 +67,14 @@ class _Teacher:
         spare = work.train.rows - self.rows.rows
         asked = work.recipe.learning.pretrain
         cells = {"numbers", "codes"} & work.schema.parts.keys()
+        teaches_itself = work.recipe.learning.self_train
         many = spare >= _SPARE_ROWS and spare >= _SPARE_SHARE * self.rows.rows
-        self.pretrains = bool(cells) and many if asked is None else asked
-        asked = work.recipe.learning.self_train
+        self.pretrains = bool(cells) and many and not teaches_itself if asked is None else asked
         classes = len(self.targets) == 1 and self.targets[0].task == "classification"
-        if asked and not classes:
-            message = "learning.self_train=True gives rows without a class one, so it needs a single target of classes"
-            raise OptionError(message)
-        self.self_trains = classes and many and not self.pretrains if asked is None else asked and spare > 0
+        if teaches_itself:
+            _check_self_training(classes=classes, pretrains=self.pretrains, encoder=self.network in PRETRAINED)
+        usual = classes and many and not self.pretrains
+        self.self_trains = usual if teaches_itself is None else teaches_itself and spare > 0
 
     def teach(self) -> Taught:
         self.work.run.event("learning", name=self.name, rows=self.rows.rows, settings=self.learning.model_dump())
@@ -91,17 +91,20 @@ class _Teacher:
 
     def _better_of_two(self) -> Taught:
         """With and without pretraining; what validates better."""
+        self.part = _SCRATCH_TIME * self.work.part
         plain = self._supervised(self._composition(), self.name, self._share(_SCRATCH_TIME))
         composition = self._composition()
         self._pretrain(composition)
-        rest = self._share(1.0 - _SCRATCH_TIME - _PRETRAIN_TIME)
+        rest, self.part = self._share(1.0 - _SCRATCH_TIME - _PRETRAIN_TIME), self.work.part
         tuned = self._supervised(composition, f"{self.name}, pretrained", rest)
         what = f"Masked-cell pretraining of {self.name} on {self.work.train.rows:,} rows"
         return self._better(plain, tuned, what)
 
     def _self_taught(self) -> Taught:
         """With and without the rows whose class a first network is sure of; what validates better."""
+        self.part = _SCRATCH_TIME * self.work.part
         first = self._supervised(self._composition(), self.name, self._share(_SCRATCH_TIME))
+        self.part = self.work.part
         (target,) = self.targets
         rows, sure = selftraining.joined(first.composition, self.work.train, target)
         if not sure:
@@ -110,6 +113,7 @@ class _Teacher:
         learning = derive(self.work.recipe.learning, rows.rows, self.network, self.targets)
         name, seconds = f"{self.name}, self-trained", self._share(1.0 - _SCRATCH_TIME)
         second = self._supervised(self._composition(), name, seconds, rows, learning=learning)
+        second.learning = learning
         what = f"Learning {self.name} from {sure:,} rows without a class, which a first network was sure of,"
         return self._better(first, second, what)
 
@@ -132,6 +136,7 @@ class _Teacher:
         notes = self._take_some(planned["rows"])
         read = transfer.seen(composition, self.rows), None if valid is None else transfer.seen(composition, valid)
         settings = transfer.head_settings(self.learning, self.rows.rows)
+        settings.mixing = "none"  # what a frozen encoder found is no picture
         with transfer.aside(composition):
             probed = self._supervised(composition, f"{self.name}, heads", self._share(transfer.HEADS), *read, settings)
         probed.notes += notes
@@ -198,8 +203,7 @@ class _Teacher:
             Goal(column, _loss(column, learning, rows).to(self.device), self.work.metrics[column.name])
             for column in self.targets
         ]
-        mixing = learning.mixing if rows is self.rows else "none"  # what a frozen encoder found is no picture
-        return Supervised(composition, source, goals, valid, mixing)
+        return Supervised(composition, source, goals, valid, learning.mixing)
 
     def _supervised(
         self,
@@ -230,10 +234,24 @@ class _Teacher:
     def _train(
         self, objective: Supervised | MaskedCells, learning: Learning, name: str, seconds: float | None
     ) -> History:
-        return train(objective, learning, self.work.run, name, seed=self.work.seed, seconds=seconds)
+        work = self.work
+        return train(objective, learning, work.run, name, seed=work.seed, seconds=seconds, part=self.part)
 
     def _batch_size(self) -> int:
         return self.learning.batch_size or self.rows.rows
+
+
+def _check_self_training(*, classes: bool, pretrains: bool, encoder: bool) -> None:
+    """What was asked for must be possible."""
+    why = (
+        "it gives rows without a class one, so it needs a single target of classes" if not classes
+        else "it cannot be combined with learning.pretrain=True" if pretrains
+        else "it is not offered for pretrained encoders" if encoder
+        else ""
+    )  # fmt: skip
+    if why:
+        message = f"learning.self_train=True: {why}; leave it out"
+        raise OptionError(message)
 
 
 def _loss(column: Column, learning: Learning, rows: Encoded) -> nn.Module:
