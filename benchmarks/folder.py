@@ -19,33 +19,18 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import memory
 from benchmarks.common import WORK, Watch, publish, table
 from benchmarks.inputs import cifar, fashion
 from benchmarks.memory import mark, tell
 
 SIDE = 64
 _SECONDS, _GIGABYTES = 10.0, 2.0
-_GARMENTS = (*("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),)
+_GARMENTS = ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle-boot"]
 _STEP = "training: first step"
-WHERE = {
-    "mapsto.fitting.pipeline.read_rows": "table: list the files",
-    "mapsto.fitting.pipeline.data_fingerprint": "table: fingerprint",
-    "mapsto.fitting.prepare.check_form": "table: check the form",
-    "mapsto.fitting.prepare.split": "table: split",
-    "mapsto.fitting.prepare.duplicates_across": "table: duplicates across the split",
-    "mapsto.fitting.prepare.claim": "columns: claim",
-    "mapsto.schema.Schema.learn": "columns: learn",
-    "mapsto.schema.Schema.encode": "columns: encode",
-    "mapsto.fitting.pipeline.checks": "judging: checks",
-    "mapsto.schema.Encoded.take": "schema: rows taken",
-    "mapsto.members.common.teaching.to_batch": "training: to tensors",
+WHERE = memory.WHERE | {
     "mapsto.training.loop.Training.advance": _STEP,
     "mapsto.members.common.teaching.train": "training: further steps, validation",
-    "mapsto.fitting.candidates.learn": "members: learn",
-    "mapsto.fitting.learned.microseconds_a_row": "members: time a prediction",
-    "mapsto.fitting.pipeline.combine": "judging: weigh",
-    "mapsto.fitting.pipeline._samples": "samples kept",
-    "mapsto.fitting.pipeline._facts": "facts for the report",
 }
 """Functions whose beginning and end are marked, as in `memory`."""
 

@@ -110,8 +110,8 @@ def watch(path: Path) -> tuple[dict[str, float], dict[str, float], float]:
 # -- inside the child
 
 WHERE = {
-    "mapsto.fitting.pipeline.read": "table: read",
-    "mapsto.fitting.pipeline.fingerprint": "table: fingerprint",
+    "mapsto.fitting.pipeline.read_rows": "table: read",
+    "mapsto.fitting.pipeline.data_fingerprint": "table: fingerprint",
     "mapsto.fitting.prepare.check_form": "table: check the form",
     "mapsto.fitting.prepare.split": "table: split",
     "mapsto.fitting.prepare.duplicates_across": "table: duplicates across the split",
