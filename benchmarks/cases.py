@@ -305,7 +305,7 @@ CASES: list[Case] = [
     _sensed("column", "tree", "SST trees, binary", parsed_opinions, "treelstm"),
     *(
         _sensed("network", name, "Fashion-MNIST, 4,000 pictures", garments, name)
-        for name in ("lenet", "convnet", "resnet", "vit")
+        for name in ("hog", "lenet", "convnet", "resnet", "vit")
     ),
     _sensed("network", "treelstm", "SST trees, binary", parsed_opinions, "treelstm"),
     *(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
+from torch import Tensor
 
 from conftest import shared_data
 from mapsto import metrics
+from mapsto.composition import Composition
 from mapsto.members.base import Work
+from mapsto.members.common import transfer
 from mapsto.members.network import Network
-from mapsto.recipe import Recipe
+from mapsto.networks.hog import HOG
+from mapsto.recipe import Learning, Recipe
 from mapsto.schema import Schema
 from mapsto.training.run import Run
 
@@ -86,3 +91,47 @@ def test_what_the_network_sees_is_the_same_in_any_company(work: Work) -> None:
     assert every.shape == (TEST, 64)
     np.testing.assert_allclose(member.embed(work.valid.take(np.array([7, 3]))), every[[7, 3]], atol=1e-5)
     assert member.embed(work.valid.take(np.arange(0))).shape == (0, 64)
+
+
+def test_a_fixed_look_is_taken_once_and_changes_nothing(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    look = HOG.look
+
+    def counted(network: HOG, x: Tensor) -> Tensor:
+        looks.append(len(x))
+        return look(network, x)
+
+    monkeypatch.setattr(HOG, "look", counted)
+    recipe = Recipe.parse({"networks": {"hog": {"hidden": 64}}, "learning": {"epochs": 6, "precision": "float32"}})
+    member = Network("hog").fit(replace(work, recipe=recipe, run=Run()))
+    assert sum(looks) < 1.2 * (TRAIN + TEST)  # chunks are padded by a few rows
+    found = member.predict(work.valid)["label"]
+    assert work.metrics["label"](work.valid.truth["label"], found) > 0.78
+
+    monkeypatch.setattr(transfer, "_MOST_SEEN", 0)
+    looks.clear()
+    again = Network("hog").fit(replace(work, recipe=recipe, run=Run()))
+    assert sum(looks) > 6 * TRAIN
+    np.testing.assert_allclose(again.predict(work.valid)["label"], found, atol=0.05)
+    state, arrays = member.to_state()
+    loaded = Network.from_state(json.loads(json.dumps(state)), arrays, work.schema)
+    np.testing.assert_array_equal(loaded.predict(work.valid)["label"], found)
+
+
+def test_pictures_that_are_varied_are_looked_at_each_time(work: Work) -> None:
+    recipe = Recipe.parse({"encoding": {"picture_shift": 0.1}, "networks": {"hog": {"hidden": 16}}})
+    built = Composition.build(work.schema, "hog", rows=TRAIN, encoding=recipe.encoding)
+    settings = Learning(epochs=1)
+    assert not transfer.looks_once(built, work.train, settings)
+    still = Composition.build(work.schema, "hog", rows=TRAIN)
+    assert transfer.looks_once(still, work.train, settings)
+    assert not transfer.looks_once(still, work.train, settings.model_copy(update={"mixing": "mixup"}))
+    assert not transfer.looks_once(Composition.build(work.schema, "resnet", rows=TRAIN), work.train, settings)
+
+
+def test_in_a_short_time_fewer_rows_are_looked_at(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "seconds_a_row", lambda *_: 0.01)
+    recipe = Recipe.parse({"networks": {"hog": {"hidden": 16}}})
+    member = Network("hog").fit(replace(work, recipe=recipe, run=Run(), seconds=10.0, label="hog: "))
+    (note,) = [note.text for note in member.notes if "too short" in note.text]
+    assert re.fullmatch(r"hog learned from 1[0-9]{2} of 900 rows: the time is too short to read more.", note)

@@ -408,14 +408,15 @@ def _complete(
     regression = all(target.task == "regression" for target in schema.targets)
     parts = sum(len(each) for each in schema.parts.values())
     size = DataSize(rows, parts, outputs, regression)
+    liked = senses.encoding(names, size)
     if not own.is_network_class(chosen):
         if options and isinstance(chosen, nn.Module):
             message = f"options {sorted(options)} were given for a module that is already made; set them there."
             raise OptionError(message)
-        read_as = Encoding.of(NetworkConfig.encoding(size) | encoding)
+        read_as = Encoding.of(liked | NetworkConfig.encoding(size) | encoding)
         readers = senses.complete(schema, names, size, others, read_as)
         return {"network": OWN, "options": options, "encoding": read_as.to_json(), "senses": readers}
-    read_as = Encoding.of(chosen.Config.encoding(size) | encoding)
+    read_as = Encoding.of(liked | chosen.Config.encoding(size) | encoding)
     readers = senses.complete(schema, names, size, others, read_as)
     if chosen.layout == "tokens":
         options = {"token_width": encoding["token_width"]} | options if "token_width" in encoding else options

@@ -69,6 +69,14 @@ def read(schema: Schema, names: Mapping[str, Any]) -> Parts:
     return found
 
 
+def encoding(names: Mapping[str, str], size: DataSize) -> dict[str, Any]:
+    """How the networks behind columns like their cells; the trunk's own wishes come before theirs."""
+    liked: dict[str, Any] = {}
+    for name in names.values():
+        liked |= networks.get(name).Config.encoding(size)
+    return liked
+
+
 def complete(
     schema: Schema,
     names: Mapping[str, str],

@@ -122,8 +122,9 @@ def _sensed(draw: np.random.Generator, rows: int, form: str, missing: float) -> 
     """Cells as a network's front would give them; a missing picture is 0, a missing sequence empty."""
     there = draw.random(rows) >= missing
     if form in ("picture", "pixels"):
-        found: np.ndarray = (draw.normal(size=(rows, 3, 16, 16)) * there[:, None, None, None]).astype(np.float32)
-        return found
+        size = (rows, 3, 16, 16)
+        found: np.ndarray = draw.normal(size=size) if form == "picture" else draw.random(size)
+        return (found * there[:, None, None, None]).astype(np.float32)
     lengths = draw.integers(1, 10, rows) * there
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     if form == "subwords":

@@ -108,6 +108,7 @@ def candidates(prepared: Prepared) -> list[Candidate]:
         found.append(Candidate("boosting-log", "boosting", 1.0, {"logarithm": logarithmic}, bag=True))
     if seen.texts or (seen.plain and prepared.dev.rows <= FEW_ROWS):
         found.append(Candidate("linear-model", "linear-model", 0.6 if seen.texts else 0.2, bag=True))
+    found += [Candidate(name, name, 1.5) for name in seen.quick]
     readers = [*seen.networks, *([TEXT_NETWORK] if seen.texts else [])]
     if (encoder := encoder_of(prepared.schema)) is not None:
         readers.append(encoder[0])
@@ -142,6 +143,8 @@ class Seen:
 
     networks: list[str]
     """The usual networks of columns that are read by one: pictures, sounds, trees, sequences."""
+    quick: list[str]
+    """Networks that learn in a fraction of their time, and may do as well."""
     texts: bool
     """Whether there is a text of some length, which a network may read word by word."""
     plain: bool
@@ -156,7 +159,9 @@ class Seen:
         plain = {part.column for part in parts} - {part.column for part in sensed}
         # Words in a row say more than a bag of them only where there are several.
         long = any(p.shape("sequence", {"sense_width": 1})[0] >= FEW_WORDS for p in sensed if not p.network)
-        return cls(list(dict.fromkeys(p.network for p in sensed if p.network)), bool(texts) and long, bool(plain))
+        usual = dict.fromkeys(p.network for p in sensed if p.network)
+        quick = dict.fromkeys(p.quick for p in sensed if p.quick)
+        return cls(list(usual), list(quick), bool(texts) and long, bool(plain))
 
 
 def _skewed(target: Column, truth: np.ndarray) -> bool:

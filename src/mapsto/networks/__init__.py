@@ -33,6 +33,7 @@ _CLASSES = {
     "residual": "Residual",
     "tabm": "TabM",
     "ft-transformer": "FTTransformer",
+    "hog": "HOG",
     "lenet": "LeNet",
     "convnet": "Convnet",
     "resnet": "ResNet",

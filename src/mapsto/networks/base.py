@@ -205,6 +205,10 @@ class Network(nn.Module):
 
     out_features: int
     """D, the width of what `forward` returns."""
+    fixed: ClassVar[bool] = False
+    """Whether `forward` is `read(look(...))`, and `look` (to `h_BF`, `seen_features` F) has nothing to learn: where
+    cells are not varied, training looks at every row once and keeps what it saw."""
+    seen_features: int
     views: int = 1
     """K; with K > 1 `forward` returns `(B, K, D)` and every view is trained to predict on its own."""
 

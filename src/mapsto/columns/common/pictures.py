@@ -40,6 +40,7 @@ class PicturePart(SensePart):
     group: ClassVar[str] = "picture"
     senses: ClassVar[tuple[Sense, ...]] = ("picture", "pixels")
     network: ClassVar[str] = "resnet"
+    quick: ClassVar[str] = "hog"
 
     def shape(self, sense: Sense, options: dict[str, Any]) -> tuple[int, ...]:
         """`(channels, height, width)`."""

@@ -24,6 +24,7 @@ class TilesPart(PicturePart):
     """In a row, and rows of tiles; they divide height and width."""
     senses: ClassVar[tuple[Sense, ...]] = ("sequence",)
     network: ClassVar[str] = "bag"
+    quick: ClassVar[str] = ""
 
     def shape(self, sense: Sense, options: dict[str, Any]) -> tuple[int, ...]:
         """`(pictures of the set, width of a picture's vector)`."""

@@ -133,7 +133,7 @@ class _Teacher:
         planned = self.work.run.decide(
             f"{self.name}/reading", lambda: transfer.plan(composition, self.rows, valid, self.learning, deadline)
         )
-        notes = self._take_some(planned["rows"])
+        self.rows, notes = self._some(self.rows, planned["rows"])
         read = transfer.seen(composition, self.rows), None if valid is None else transfer.seen(composition, valid)
         settings = transfer.head_settings(self.learning, self.rows.rows)
         settings.mixing = "none"  # what a frozen encoder found is no picture
@@ -159,14 +159,12 @@ class _Teacher:
         tuned.notes += probed.notes
         return _with(tuned if gains else probed, Note("info", text))
 
-    def _take_some(self, most: int) -> list[Note]:
-        """Learn from so many rows only, spread evenly."""
-        every = self.rows.rows
-        if most >= every:
-            return []
-        self.rows = self.rows.take(np.linspace(0, every - 1, most).astype(np.int64))
-        text = f"{self.name} learned from {most:,} of {every:,} rows: the time is too short to read more."
-        return [Note("info", text)]
+    def _some(self, rows: Encoded, most: int) -> tuple[Encoded, list[Note]]:
+        """So many rows, spread evenly, and what there is to say about that."""
+        if most >= rows.rows:
+            return rows, []
+        text = f"{self.name} learned from {most:,} of {rows.rows:,} rows: the time is too short to read more."
+        return rows.take(np.linspace(0, rows.rows - 1, most).astype(np.int64)), [Note("info", text)]
 
     def _left(self) -> float | None:
         """Seconds: composing took some of them."""
@@ -215,12 +213,27 @@ class _Teacher:
         learning: Learning | None = None,
     ) -> Taught:
         """Train on the rows of `work`, or on others that stand for them (what a frozen encoder found)."""
+        begun, notes = time.monotonic(), list[Note]()
+        if transfer.looks_once(composition, rows or self.rows, learning or self.learning):
+            rows, valid, notes = self._looked_at(composition, name, rows or self.rows, seconds)
+            seconds = None if seconds is None else max(0.5, seconds - (time.monotonic() - begun))
         objective = self._objective(composition, rows, valid, learning)
         history = self._train(objective, learning or self.learning, name, seconds)
         best = history.best
-        return Taught(
-            composition, self.learning, history.rows, None if best is None else float(best["figure"]), history.notes
+        figure = None if best is None else float(best["figure"])
+        return Taught(composition, self.learning, history.rows, figure, [*notes, *history.notes])
+
+    def _looked_at(
+        self, composition: Composition, name: str, rows: Encoded, seconds: float | None
+    ) -> tuple[Encoded, Encoded | None, list[Note]]:
+        """Rows and validation rows with what the network looks at, which stays the same; of rows, what time allows."""
+        valid, deadline = self.work.valid, None if seconds is None else time.monotonic() + seconds
+        most = self.work.run.decide(
+            f"{name}/looking", lambda: transfer.rows_looked_at(composition, rows, valid, deadline)
         )
+        rows, notes = self._some(rows, most)
+        seen = transfer.seen(composition, rows), None if valid is None else transfer.seen(composition, valid)
+        return *seen, notes
 
     def _pretrain(self, composition: Composition) -> None:
         source = RowSource(to_batch(self.work.train, [], self.device), self._batch_size(), self.work.seed)

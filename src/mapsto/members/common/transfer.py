@@ -1,8 +1,9 @@
 """Learning with a pretrained encoder: read every row once with the encoder as it is, learn heads; then tune all of it.
 
 What a frozen encoder finds in a row never changes, so it is computed once and kept (`seen`), and heads learn from it
-in seconds. Whether tuning the encoder as well is worth its time is said by the data's size, or by a measurement where
-time is limited; validation rows say whether its result is kept.
+in seconds. So it is with what a network looks at before there is anything to learn (`Network.fixed`). Whether tuning the
+encoder as well is worth its time is said by the data's size, or by a measurement where time is limited; validation rows
+say whether its result is kept.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import torch
 from torch import nn
 
 from mapsto.columns.common.parts import Block, Ragged
+from mapsto.networks.base import Network
+from mapsto.networks.blocks.pictures import Augmentation
 from mapsto.networks.blocks.pretrained import PretrainedNetwork
 from mapsto.networks.blocks.senses import SenseEncoder
 
@@ -42,24 +45,42 @@ _MOST_WORK = 3e13
 """Products of weights and places that are tuned without a limit of time: about ten minutes on a few cores."""
 _PLACES = 64
 """Places of a picture that a weight meets, about."""
+_MOST_SEEN = 2**30
+"""Bytes of what is looked at once and kept."""
 
 
 class Reader(NamedTuple):
-    """A pretrained encoder in its place."""
+    """A pretrained encoder, or a network that begins with a fixed look, in its place."""
 
     key: str
     """Of the block that it reads."""
     place: SenseEncoder
-    network: PretrainedNetwork
+    network: Network
+
+    @property
+    def width(self) -> int:
+        """Of what it finds."""
+        return self.network.seen_features if self.network.fixed else self.network.out_features
 
 
 def readers(composition: Composition) -> list[Reader]:
-    """The pretrained encoders of a composition."""
+    """The pretrained encoders of a composition, and the networks that begin with a fixed look."""
     return [
         Reader(key, place, place.network)
         for key, place in zip(composition.blocks, composition.encoders, strict=True)
-        if isinstance(place, SenseEncoder) and isinstance(place.network, PretrainedNetwork)
+        if isinstance(place, SenseEncoder)
+        and isinstance(place.network, Network)
+        and (place.network.fixed or isinstance(place.network, PretrainedNetwork))
     ]
+
+
+def looks_once(composition: Composition, encoded: Encoded, learning: Learning) -> bool:
+    """Whether training sees the same in a row each time, and what it sees fits in memory."""
+    found = readers(composition)
+    fixed = bool(found) and all(each.network.fixed for each in found)
+    still = all(front.augmentation == Augmentation() for front in composition.pictures.values())
+    room = encoded.rows * 4 * sum(each.width for each in found) <= _MOST_SEEN
+    return fixed and still and room and learning.mixing == "none"
 
 
 @contextmanager
@@ -83,7 +104,7 @@ def seen(composition: Composition, encoded: Encoded) -> Encoded:
     composition.eval()
     found = readers(composition)
     blocks: dict[str, Block] = dict(encoded.blocks)
-    blocks |= {each.key: np.empty((encoded.rows, each.network.out_features), np.float32) for each in found}
+    blocks |= {each.key: np.empty((encoded.rows, each.width), np.float32) for each in found}
     with torch.inference_mode():
         for start, stop, chunk in composition.chunks(encoded):
             for each in found:
@@ -113,8 +134,15 @@ def work(composition: Composition, encoded: Encoded) -> float:
     for each in readers(composition):
         block = encoded.blocks[each.key]
         places = len(block.values) if isinstance(block, Ragged) else _PLACES * len(block)
-        total += each.network.weights * places
+        total += places * (each.network.weights if isinstance(each.network, PretrainedNetwork) else 0)
     return total
+
+
+def rows_looked_at(composition: Composition, rows: Encoded, valid: Encoded | None, deadline: float | None) -> int:
+    """How many rows are looked at once, so that time is left to learn from them. `deadline`: see `plan`."""
+    if deadline is None:
+        return rows.rows
+    return _affordable(composition, rows, valid, deadline)[0]
 
 
 def plan(
@@ -132,10 +160,16 @@ def plan(
     if deadline is None:
         tuned = work(composition, rows) * (learning.epochs or 1) <= _MOST_WORK
         return {"rows": rows.rows, "tune": None if tuned else 0.0}
-    measured = seconds_a_row(composition, rows)
-    limit = max(0.0, deadline - time.monotonic())
-    judging = 0 if valid is None else valid.rows
-    most = max(1, min(rows.rows, int(READING * limit / measured) - judging))
-    left = (1 - HEADS) * limit - (most + judging) * measured
+    most, measured, left = _affordable(composition, rows, valid, deadline)
     fewest = min(max(_WORTH * most, _FEWEST), most * (learning.epochs or 1))
     return {"rows": most, "tune": left if left >= _BACK * measured * fewest else 0.0}
+
+
+def _affordable(
+    composition: Composition, rows: Encoded, valid: Encoded | None, deadline: float
+) -> tuple[int, float, float]:
+    """How many rows can be read, how long that takes a row, and the seconds left then, without those for heads."""
+    measured, limit = seconds_a_row(composition, rows), max(0.0, deadline - time.monotonic())
+    judging = 0 if valid is None else valid.rows
+    most = max(1, min(rows.rows, int(READING * limit / measured) - judging))
+    return most, measured, (1 - HEADS) * limit - (most + judging) * measured

@@ -43,15 +43,21 @@ class SenseEncoder(Encoder):
             parameter = next(self.parameters())
             empty = torch.zeros(0, self.out_features, device=parameter.device, dtype=parameter.dtype)
             return empty.unsqueeze(1) if self.layout == "tokens" else empty
-        h_BD: Tensor = self.last(block if _is_seen(block) else self.see(block))
+        seen = block if _is_seen(block) else self.see(block)
+        h_BD: Tensor = self.last(self.network.read(seen) if self._fixed else seen)  # type: ignore[operator]
         return h_BD.unsqueeze(1) if self.layout == "tokens" else h_BD
 
     def see(self, block: Any) -> Tensor:
-        """What the network finds in a batch of the block, `h_BD`. Given to `forward` in the block's place, it passes
-        the network by: what a frozen network finds is computed once.
+        """What the network finds in a batch of the block; of a network that learns only how to read what it looked at,
+        what it looked at. `forward` takes it in the block's place, so that what does not change is computed once.
         """
-        h_BD: Tensor = self.network(*self.front(block))
-        return h_BD
+        look = self.network.look if self._fixed else self.network
+        found: Tensor = look(*self.front(block))  # type: ignore[operator]
+        return found
+
+    @property
+    def _fixed(self) -> bool:
+        return isinstance(self.network, Network) and self.network.fixed
 
 
 def _is_seen(block: Any) -> bool:
