@@ -1,9 +1,9 @@
 """Learning with a pretrained encoder: read every row once with the encoder as it is, learn heads; then tune all of it.
 
 What a frozen encoder finds in a row never changes, so it is computed once and kept (`seen`), and heads learn from it
-in seconds. So it is with what a network looks at before there is anything to learn (`Network.fixed`). Whether tuning the
-encoder as well is worth its time is said by the data's size, or by a measurement where time is limited; validation rows
-say whether its result is kept.
+in seconds. So it is with what a network looks at before there is anything to learn (`Network.fixed`). Whether tuning
+the encoder as well is worth its time is said by the data's size, or by a measurement where time is limited; validation
+rows say whether its result is kept.
 """
 
 from __future__ import annotations
