@@ -46,3 +46,8 @@ def test_black_pictures_have_finite_gradients() -> None:
     HOG(1, HOG.Config(height=28, width=28)).look(x).sum().backward()
     assert x.grad is not None
     assert x.grad.isfinite().all()
+
+
+def test_a_row_that_is_left_alone_can_be_learned_from() -> None:
+    network = HOG(1, HOG.Config(height=28, width=28, hidden=8))
+    assert network(torch.rand(1, 1, 28, 28)).isfinite().all()

@@ -108,7 +108,7 @@ def candidates(prepared: Prepared) -> list[Candidate]:
         found.append(Candidate("boosting-log", "boosting", 1.0, {"logarithm": logarithmic}, bag=True))
     if seen.texts or (seen.plain and prepared.dev.rows <= FEW_ROWS):
         found.append(Candidate("linear-model", "linear-model", 0.6 if seen.texts else 0.2, bag=True))
-    found += [Candidate(name, name, 1.5) for name in seen.quick]
+    found += [Candidate(name, name, 2.0) for name in seen.quick]
     readers = [*seen.networks, *([TEXT_NETWORK] if seen.texts else [])]
     if (encoder := encoder_of(prepared.schema)) is not None:
         readers.append(encoder[0])

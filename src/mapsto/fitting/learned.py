@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TIMED_ROWS = 4096
 """Rows whose prediction is timed."""
+LONG = 0.25
+"""Seconds of a prediction that are long enough to tell how long a row takes."""
 SLOW, SLOW_ROWS = 1000.0, 64
 """Microseconds a row from which so few rows are enough."""
 
@@ -51,7 +53,7 @@ def learn(
     kept = run.kept(place)
     if kept is not None:
         return _taken_up(candidate, recipe, kept, prepared)
-    start = clock.perf_counter()
+    start, took = clock.perf_counter(), 0.0
     member = make(candidate.kind, prepared.options.module)
     work = work_of(prepared, run, recipe, seconds, label=f"{name}: ")
     work.seconds = None if seconds is None else max(0.5, seconds - (clock.perf_counter() - start))
@@ -64,10 +66,16 @@ def learn(
         held = {target: values[prepared.held] for target, values in bagged.out_of_fold.items()}
         fitted: Member = bagged
     else:
+        work.afterwards = len(prepared.held) + (0 if prepared.test is None else prepared.test.rows)
         fitted = member.fit(work)
+        asked = clock.perf_counter()
         held = fitted.predict(prepared.dev.take(prepared.held), threads=work.threads)
+        took = clock.perf_counter() - asked
     seconds_used = clock.perf_counter() - start
-    cost = run.decide(f"{name}: microseconds a row", lambda: microseconds_a_row(fitted, prepared))
+    cost = run.decide(
+        f"{name}: microseconds a row",
+        lambda: took / len(prepared.held) * 1e6 if took >= LONG else microseconds_a_row(fitted, prepared),
+    )
     json, arrays = fitted.to_state()
     json = {"state": json, "kind": fitted.name, "fit_seconds": seconds_used, "predict_us": cost}
     own = {f"held.{target}": values for target, values in held.items()}

@@ -42,6 +42,8 @@ class Work:
     """Time this member may take; None: its length is derived from the data and no clock is looked at."""
     part: float = 1.0
     """Where no time is given: the share of the rest of the run's limit that it may be planned for, if it is slow."""
+    afterwards: int = 0
+    """Rows that it will be asked to predict once it is learned, within `seconds`."""
     device: str = "auto"
     """Where a network computes: a name of PyTorch, or "auto"."""
     label: str = ""

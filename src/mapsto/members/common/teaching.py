@@ -35,6 +35,7 @@ _SPARE_ROWS = 500
 """Rows without any target are worth pretraining on from this many, and from this share of those with one."""
 _PRETRAIN_TIME = 0.2
 _SCRATCH_TIME = 0.4
+_TIMED_ROWS = 64
 
 
 @dataclass
@@ -217,6 +218,8 @@ class _Teacher:
         if transfer.looks_once(composition, rows or self.rows, learning or self.learning):
             rows, valid, notes = self._looked_at(composition, name, rows or self.rows, seconds)
             seconds = None if seconds is None else max(0.5, seconds - (time.monotonic() - begun))
+        if seconds is not None:
+            seconds = max(0.5 * seconds, seconds - self._predicting(composition))
         objective = self._objective(composition, rows, valid, learning)
         history = self._train(objective, learning or self.learning, name, seconds)
         best = history.best
@@ -234,6 +237,17 @@ class _Teacher:
         rows, notes = self._some(rows, most)
         seen = transfer.seen(composition, rows), None if valid is None else transfer.seen(composition, valid)
         return *seen, notes
+
+    def _predicting(self, composition: Composition) -> float:
+        """Seconds that predicting the rows which wait for it will take; measured on a few."""
+        if not self.work.afterwards:
+            return 0.0
+        few = self.rows.take(np.arange(min(self.rows.rows, _TIMED_ROWS)))
+        for _ in range(2):  # the first time, much is set up
+            start = time.monotonic()
+            composition.predict_numpy(few)
+            took = time.monotonic() - start
+        return self.work.afterwards * took / few.rows
 
     def _pretrain(self, composition: Composition) -> None:
         source = RowSource(to_batch(self.work.train, [], self.device), self._batch_size(), self.work.seed)

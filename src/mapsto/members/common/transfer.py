@@ -35,7 +35,7 @@ _HEAD_BATCH, _HEAD_STEPS, _HEAD_PASSES = 64, 1_500, 20
 READING = 0.45
 """Share of a limited time that reading all rows once may take; of more rows, some are left out."""
 HEADS = 0.1
-_TRIAL_ROWS = 64
+_TRIAL_ROWS, _WARM_ROWS = 64, 4
 _BACK = 3.0
 """A step of tuning a row takes so many times the time of reading it."""
 _WORTH = 0.3
@@ -45,6 +45,8 @@ _MOST_WORK = 3e13
 """Products of weights and places that are tuned without a limit of time: about ten minutes on a few cores."""
 _PLACES = 64
 """Places of a picture that a weight meets, about."""
+_LOOK_ROWS = 64
+"""At once, where a look makes much of little: what it makes stays in the processor's cache."""
 _MOST_SEEN = 2**30
 """Bytes of what is looked at once and kept."""
 
@@ -106,7 +108,7 @@ def seen(composition: Composition, encoded: Encoded) -> Encoded:
     blocks: dict[str, Block] = dict(encoded.blocks)
     blocks |= {each.key: np.empty((encoded.rows, each.width), np.float32) for each in found}
     with torch.inference_mode():
-        for start, stop, chunk in composition.chunks(encoded):
+        for start, stop, chunk in composition.chunks(encoded, _LOOK_ROWS if found[0].network.fixed else None):
             for each in found:
                 h_BD = each.place.see(chunk[each.key])[: stop - start]
                 blocks[each.key][start:stop] = h_BD.float().cpu().numpy()  # type: ignore[index]
@@ -123,6 +125,7 @@ def head_settings(learning: Learning, rows: int) -> Learning:
 def seconds_a_row(composition: Composition, encoded: Encoded) -> float:
     """How long reading a row takes, measured on a few that are spread evenly."""
     some = encoded.take(np.linspace(0, encoded.rows - 1, min(_TRIAL_ROWS, encoded.rows)).astype(np.int64))
+    seen(composition, some.take(np.arange(min(_WARM_ROWS, some.rows))))  # the first time, much is set up
     start = time.perf_counter()
     seen(composition, some)
     return (time.perf_counter() - start) / some.rows
