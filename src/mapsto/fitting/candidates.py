@@ -1,9 +1,9 @@
 """Which members are learned for the ensemble, in which order, and with which share of the time.
 
 `network="auto"` learns boosted trees over folds (the settings tried on the training rows), a TabM network, and on small
-tables a linear model; pictures, sounds, texts and trees are read by their usual networks. The ensemble keeps what
-helps. A name or a list of names learns just those. What is cheap and strong comes first, so that a short time still
-ends with something good.
+tables a linear model; pictures, sounds, texts and trees are read by their usual networks, pictures by a quick one
+first. The ensemble keeps what helps. A name or a list of names learns just those. What is cheap and strong comes first,
+so that a short time still ends with something good.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ TEXT_NETWORK = "textcnn"
 FEW_WORDS = 5
 FEW_ROWS = 10_000
 """Up to this many rows a linear model is worth its weight in the ensemble."""
-RESERVE = 0.05
-RESERVE_SECONDS = 5.0
+RESERVE = 0.03
+RESERVE_SECONDS = 4.0
 """What weighing, judging, report and saving take: this share of the time left, and at least so many seconds."""
 
 
@@ -108,7 +108,7 @@ def candidates(prepared: Prepared) -> list[Candidate]:
         found.append(Candidate("boosting-log", "boosting", 1.0, {"logarithm": logarithmic}, bag=True))
     if seen.texts or (seen.plain and prepared.dev.rows <= FEW_ROWS):
         found.append(Candidate("linear-model", "linear-model", 0.6 if seen.texts else 0.2, bag=True))
-    found += [Candidate(name, name, 2.0) for name in seen.quick]
+    found += [Candidate(name, name, 4.0) for name in seen.quick]
     readers = [*seen.networks, *([TEXT_NETWORK] if seen.texts else [])]
     if (encoder := encoder_of(prepared.schema)) is not None:
         readers.append(encoder[0])
