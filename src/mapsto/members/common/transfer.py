@@ -47,7 +47,7 @@ _PLACES = 64
 """Places of a picture that a weight meets, about."""
 _LOOK_ROWS = 64
 """At once, where a look makes much of little: what it makes stays in the processor's cache."""
-_MOST_SEEN = 2**30
+_MOST_SEEN = 2**29
 """Bytes of what is looked at once and kept."""
 
 
