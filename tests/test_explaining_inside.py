@@ -196,7 +196,9 @@ def test_grad_cam_weighs_the_last_maps_and_finds_the_mark(marked: tuple[Fitted, 
     np.testing.assert_allclose(found[:, :, 0], by_hand[0, 0].numpy(), atol=0.05 * np.abs(found).max())
 
 
-@pytest.mark.parametrize(("name", "convolves"), [("lenet", True), ("convnet", True), ("resnet", True), ("vit", False)])
+@pytest.mark.parametrize(
+    ("name", "convolves"), [("hog", False), ("lenet", True), ("convnet", True), ("resnet", True), ("vit", False)]
+)
 def test_only_networks_with_maps_have_grad_cam(
     name: str, convolves: bool, marked: tuple[Fitted, pl.DataFrame, np.ndarray]
 ) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
+import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,14 +17,15 @@ from conftest import shared_data
 from mapsto import metrics
 from mapsto.composition import Composition
 from mapsto.members.base import Work
-from mapsto.members.common import transfer
+from mapsto.members.common import teaching, transfer
 from mapsto.members.network import Network
 from mapsto.networks.hog import HOG
 from mapsto.recipe import Learning, Recipe
-from mapsto.schema import Schema
+from mapsto.schema import Encoded, Schema
 from mapsto.training.run import Run
 
 TRAIN, TEST = 900, 300
+NO_FLIPS = {"encoding": {"picture_flip": "no"}}
 
 
 def numbers(name: str, skip: int) -> np.ndarray:
@@ -122,16 +124,53 @@ def test_pictures_that_are_varied_are_looked_at_each_time(work: Work) -> None:
     recipe = Recipe.parse({"encoding": {"picture_shift": 0.1}, "networks": {"hog": {"hidden": 16}}})
     built = Composition.build(work.schema, "hog", rows=TRAIN, encoding=recipe.encoding)
     settings = Learning(epochs=1)
-    assert not transfer.looks_once(built, work.train, settings)
+    assert not transfer.looks_once(built, settings, TRAIN)
     still = Composition.build(work.schema, "hog", rows=TRAIN)
-    assert transfer.looks_once(still, work.train, settings)
-    assert not transfer.looks_once(still, work.train, settings.model_copy(update={"mixing": "mixup"}))
-    assert not transfer.looks_once(Composition.build(work.schema, "resnet", rows=TRAIN), work.train, settings)
+    assert transfer.looks_once(still, settings, TRAIN)
+    assert not transfer.looks_once(still, settings, 10_000_000)  # too much to keep
+    assert not transfer.looks_once(still, settings.model_copy(update={"mixing": "mixup"}), TRAIN)
+    undecided = Composition.build(work.schema, "hog", rows=TRAIN, encoding={"picture_flip": "auto"})
+    assert not transfer.looks_once(undecided, settings, TRAIN)
+    assert not transfer.looks_once(Composition.build(work.schema, "resnet", rows=TRAIN), settings, TRAIN)
 
 
-def test_in_a_short_time_fewer_rows_are_looked_at(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "seconds_a_row", lambda *_: 0.01)
-    recipe = Recipe.parse({"networks": {"hog": {"hidden": 16}}})
-    member = Network("hog").fit(replace(work, recipe=recipe, run=Run(), seconds=10.0, label="hog: "))
-    (note,) = [note.text for note in member.notes if "too short" in note.text]
-    assert re.fullmatch(r"hog learned from 1[0-9]{2} of 900 rows: the time is too short to read more.", note)
+@pytest.mark.parametrize(
+    "encoding", [{"picture_brightness": 0.3}, {"picture_flip": "auto"}, {"picture_shift": 0.1, "picture_rotate": 10.0}]
+)
+def test_hog_learns_from_varied_pictures(work: Work, encoding: dict[str, Any]) -> None:
+    asked = {"networks": {"hog": {"hidden": 64}}, "learning": {"epochs": 5}, "encoding": encoding}
+    member = Network("hog").fit(replace(work, recipe=Recipe.parse(asked), run=Run()))
+    found = member.predict(work.valid)["label"]
+    assert work.metrics["label"](work.valid.truth["label"], found) > 0.7
+
+
+@pytest.mark.parametrize(("seconds_a_row", "once"), [(0.01, False), (1e-5, True)])
+def test_what_cannot_be_looked_at_in_time_is_looked_at_batch_by_batch(
+    work: Work, monkeypatch: pytest.MonkeyPatch, *, seconds_a_row: float, once: bool
+) -> None:
+    monkeypatch.setattr(transfer, "seconds_a_row", lambda *_: seconds_a_row)
+    recipe, run = Recipe.parse({"networks": {"hog": {"hidden": 16}}}), Run()
+    Network("hog").fit(replace(work, recipe=recipe, run=run, seconds=8.0, label="hog: "))
+    assert run.decided("hog/looks once") is once
+
+
+@pytest.mark.parametrize(("seconds_a_row", "expected"), [(1e-3, 6.0), (1e-2, 5.0)])
+def test_time_for_predictions_is_kept_free(
+    work: Work, monkeypatch: pytest.MonkeyPatch, *, seconds_a_row: float, expected: float
+) -> None:
+    """Of 10 seconds: 4 for 4,000 rows of a millisecond, but never more than half."""
+    planned: list[float] = []
+
+    def slow(composition: Composition, encoded: Encoded, *_: Any, **__: Any) -> dict[str, np.ndarray]:
+        time.sleep(seconds_a_row * encoded.rows)
+        return {}
+
+    def stop(*_: Any, seconds: float, **__: Any) -> None:
+        planned.append(seconds)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Composition, "predict_numpy", slow)
+    monkeypatch.setattr(teaching, "train", stop)
+    with pytest.raises(KeyboardInterrupt):
+        Network("vit").fit(replace(work, run=Run(), seconds=10.0, afterwards=4_000, recipe=Recipe.parse(NO_FLIPS)))
+    assert planned[0] == pytest.approx(expected, abs=0.7)

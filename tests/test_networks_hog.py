@@ -30,7 +30,7 @@ def test_shares_do_not_depend_on_contrast() -> None:
     torch.testing.assert_close(faint, harsh, atol=0.05, rtol=0)
 
 
-@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (1, 112, 92), (3, 8, 30), (3, 128, 64)])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (1, 112, 92), (3, 8, 30), (3, 128, 64), (3, 8, 1024)])
 def test_the_grid_follows_the_size(shape: tuple[int, int, int]) -> None:
     config = HOG.Config.for_data(DataSize(1_000, 3, 10, shape=shape), hidden=6)
     network = HOG(shape[0], config).eval()

@@ -308,6 +308,14 @@ def test_the_time_says_how_many_rows_are_read_and_whether_it_is_tuned(
     assert planned(1_000.0) == {"rows": 900, "tune": pytest.approx(810.0)}
 
 
+def test_it_learns_within_a_time(folder: Path) -> None:
+    rows = reviews(1_300)
+    made = mapsto.fit(
+        rows, target="likes", types={"text": "text"}, network=f"pretrained:{folder}", time=25, progress=False
+    )  # fmt: skip
+    assert made.evaluate(rows)["likes"]["accuracy"] > 0.7
+
+
 def test_pictures_are_read_by_a_pretrained_encoder(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     label = draw.integers(0, 2, 240)

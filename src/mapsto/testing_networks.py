@@ -175,6 +175,7 @@ def check_network(network: type[Network], **options: Any) -> None:
     _check_shape(made, rows)
     _check_repeats(made, again, rows)
     _check_rows_apart(made, rows)
+    _check_fixed(made, rows)
     _check_gradients(made, rows)
     _check_file(made, network, rows)
     _check_bfloat16(made, rows)
@@ -200,6 +201,19 @@ def _quiet(network: type[Network]) -> dict[str, Any]:
 
 def _same(first: dict[str, np.ndarray], second: dict[str, np.ndarray], tolerance: float = 0.0) -> bool:
     return all(np.allclose(first[name], second[name], rtol=0, atol=tolerance) for name in first)
+
+
+def _check_fixed(made: Composition, sample: Rows) -> None:
+    """Of networks that begin with a fixed look."""
+    from mapsto.networks.blocks.senses import SenseEncoder
+
+    _, _, blocks = next(made.chunks(sample(7)))
+    for key, place in zip(made.blocks, made.encoders, strict=True):
+        if isinstance(place, SenseEncoder) and getattr(place.network, "fixed", False):
+            seen, width = place.see(blocks[key]), place.network.seen_features
+            _law(f"look gives (rows, {width})", holds=seen.shape == (len(blocks[key]), width))
+            _law("look has nothing to learn", holds=not seen.requires_grad)
+            _law("forward is read(look(...))", holds=bool((place(seen) == place(blocks[key])).all()))
 
 
 def _check_shape(made: Composition, sample: Rows) -> None:

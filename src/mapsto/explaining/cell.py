@@ -70,7 +70,7 @@ class Map:
     samples: int
     """Pairs of orders behind each worth."""
     pixels: Pixels | None = None
-    """Of a picture that a single network reads, what each pixel contributes."""
+    """Of a picture that the strongest member reads as pixels, what each pixel contributes."""
 
 
 class CellGame:

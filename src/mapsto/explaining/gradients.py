@@ -38,10 +38,13 @@ _BATCH = 2048
 
 def single_network(fitted: Fitted) -> Composition | None:
     """The network that alone makes the predictions, if it is one and its outputs can be followed to user units."""
+    return strongest_network(fitted) if len(fitted.ensemble.shares()) == 1 else None
+
+
+def strongest_network(fitted: Fitted) -> Composition | None:
+    """The network that counts most in the predictions, if nothing else counts more; likewise."""
     shares = fitted.ensemble.shares()
-    if len(shares) != 1:
-        return None
-    member = fitted.ensemble.members[fitted.ensemble.names.index(next(iter(shares)))]
+    member = fitted.ensemble.members[fitted.ensemble.names.index(max(shares, key=lambda name: shares[name]))]
     if not isinstance(member, Network) or any(
         _line(t) is None for t in fitted.schema.targets if t.task == "regression"
     ):

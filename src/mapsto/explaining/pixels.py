@@ -1,4 +1,4 @@
-"""Maps of a picture's pixels, finer than fields, where one single network makes the predictions.
+"""Maps of a picture's pixels, finer than fields: of the network that counts most in the predictions.
 
 Integrated gradients: on the straight line from the blanked picture (the mean of the training pictures) to the picture,
 the gradient of the figure says at every point which pixels move it; summed along the line they add up to the
@@ -9,7 +9,7 @@ figure rises with its mean. That is coarse, but about things rather than about s
 paper, to leave out what is below 0, is left out here: what lowers the figure has a colour of its own.
 
 Neither is better for all networks, so both are drawn, and that one is shown whose order of the pixels separates the
-figure further by deletion and insertion (see `mapsto.explaining.deletion`).
+figure further by deletion and insertion (see `mapsto.explaining.deletion`): the figure of all members together.
 
 Sundararajan, Taly & Yan, Axiomatic attribution for deep networks (ICML 2017); Selvaraju et al., Grad-CAM: visual
 explanations from deep networks via gradient-based localization (ICCV 2017, arXiv 1610.02391).
@@ -24,7 +24,7 @@ import numpy as np
 
 from mapsto.columns.common.insides import Inside, PictureInside
 from mapsto.explaining.deletion import LEVELS, separation
-from mapsto.explaining.gradients import STEPS, Figure, single_network
+from mapsto.explaining.gradients import STEPS, Figure, strongest_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ class Pixels:
     """What each pixel contributes, by the method that proved the more faithful for each target."""
 
     values: np.ndarray
-    """`(height, width, targets)`; by integrated gradients in units of the figure, by Grad-CAM in none."""
+    """`(height, width, targets)`; by integrated gradients in units of the network's figure, by Grad-CAM in none."""
     how: tuple[str, ...]
     """The method, for each target."""
     separation: dict[str, np.ndarray]
@@ -72,7 +72,7 @@ class Seen:
 def pixel_map(
     fitted: Fitted, row: Encoded, column: Column, inside: Inside, chosen_T: np.ndarray, play: Callable[[Inside], Play]
 ) -> Pixels | None:
-    """The more faithful map of a picture's pixels; None where no single network reads the cell as pixels.
+    """The more faithful map of a picture's pixels; None where the strongest member does not read the cell as pixels.
 
     Args:
         fitted: the model.
@@ -95,7 +95,7 @@ def pixel_map(
 
 
 def as_pixels(fitted: Fitted, row: Encoded, column: Column, inside: Inside) -> Seen | None:
-    """The cell in front of its network; None where no single network makes the predictions and reads it as pixels."""
+    """The cell in front of the strongest network; None where that is none, or does not read the cell as pixels."""
     import torch
 
     from mapsto.composition import to_tensors
@@ -103,7 +103,7 @@ def as_pixels(fitted: Fitted, row: Encoded, column: Column, inside: Inside) -> S
     from mapsto.networks.blocks.ragged import take
     from mapsto.networks.blocks.senses import SenseEncoder
 
-    network = single_network(fitted)
+    network = strongest_network(fitted)
     key = None if network is None else next((p.key for p in column.parts if p.key in network.blocks), None)
     if network is None or key is None or not isinstance(inside, PictureInside):
         return None
@@ -121,7 +121,7 @@ def as_pixels(fitted: Fitted, row: Encoded, column: Column, inside: Inside) -> S
         def of_pixels(x_BCHW: torch.Tensor, chosen_B: torch.Tensor) -> torch.Tensor:
             same = torch.zeros(len(x_BCHW), dtype=torch.int64)
             rows = {name: take(block, same) for name, block in blocks.items()}
-            return whole(network.encode(rows | {key: encoder.network(x_BCHW)}), chosen_B)
+            return whole(network.encode(rows | {key: encoder.look(x_BCHW)}), chosen_B)
 
         return of_pixels
 

@@ -35,7 +35,7 @@ FEW_WORDS = 5
 FEW_ROWS = 10_000
 """Up to this many rows a linear model is worth its weight in the ensemble."""
 RESERVE = 0.03
-RESERVE_SECONDS = 4.0
+RESERVE_SECONDS = 5.0
 """What weighing, judging, report and saving take: this share of the time left, and at least so many seconds."""
 
 
@@ -108,7 +108,9 @@ def candidates(prepared: Prepared) -> list[Candidate]:
         found.append(Candidate("boosting-log", "boosting", 1.0, {"logarithm": logarithmic}, bag=True))
     if seen.texts or (seen.plain and prepared.dev.rows <= FEW_ROWS):
         found.append(Candidate("linear-model", "linear-model", 0.6 if seen.texts else 0.2, bag=True))
-    found += [Candidate(name, name, 4.0) for name in seen.quick]
+    # Whoever says how pictures are to be varied has networks in mind that gain by it.
+    if not any(name.startswith("picture_") for name in options.recipe.encoding):
+        found += [Candidate(name, name, 4.0) for name in seen.quick]
     readers = [*seen.networks, *([TEXT_NETWORK] if seen.texts else [])]
     if (encoder := encoder_of(prepared.schema)) is not None:
         readers.append(encoder[0])

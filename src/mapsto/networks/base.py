@@ -228,6 +228,14 @@ class Network(nn.Module):
         where a model file is opened.
         """
 
+    def look(self, x: Tensor) -> Tensor:
+        """Of `fixed` networks: what there is to see, `h_BF`."""
+        raise TypeError(f"{type(self).__name__} has no fixed look")
+
+    def read(self, h_BF: Tensor) -> Tensor:
+        """Of `fixed` networks: what it makes of that, `h_BD`."""
+        raise TypeError(f"{type(self).__name__} has no fixed look to read")
+
     def forward(self, x: Tensor) -> Tensor:
         """`x_BF -> h_BD`, `x_BTD -> h_BD`, or `-> h_BKD` with K views."""
         raise TypeError(f"{type(self).__name__} defines no forward")

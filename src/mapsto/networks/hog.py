@@ -6,9 +6,11 @@ small moves hardly do. Beside it lies the picture itself, as coarse as the grid.
 were told apart before convolutions were learned; a perceptron on them learns in seconds what takes a convolutional
 network minutes, and errs elsewhere, so that the two together beat both.
 Paper: Dalal & Triggs, "Histograms of oriented gradients for human detection", CVPR 2005; here with the sign of the
-gradient, on square roots of brightness, and without their overlapping blocks.
+gradient, its cosine to a direction to the fourth power, on square roots of brightness, without overlapping blocks; in
+training whole cells are hidden.
 
-Shape legend: B batch, C channels, H height, W width, O directions, F features of the grid, D width out.
+Shape legend: B batch, C channels, H height, W width, O directions, h x w cells, F features (N a cell), D
+width out.
 """
 
 from __future__ import annotations
@@ -27,9 +29,24 @@ from mapsto.networks.blocks.passes import passes
 _LARGE = 40
 """Pixels of the longer side; larger pictures are shrunk by whole factors, so that gradients are those of things."""
 _MANY = 20_000
-"""Rows."""
+"""Rows from which less is silenced, and batches are larger."""
 _DARK = 1 / 255
+"""Added to brightness: the root of nothing has no slope."""
 _FAINT = 1e-3
+"""Added to lengths, for the same reason; a gradient of this size is none."""
+
+
+def _stretches(count: int, length: int) -> Tensor:
+    """The mean of each of `count` equal stretches of a side, as a matrix `(count, length)`; rims count in part.
+
+    >>> _stretches(2, 3) * 3
+    tensor([[2., 1., 0.],
+            [0., 1., 2.]])
+    """
+    ends = torch.arange(count + 1) * (length / count)
+    pixel_L = torch.arange(length)
+    covered = torch.minimum(ends[1:, None], pixel_L + 1) - torch.maximum(ends[:-1, None], pixel_L)
+    return covered.clamp_min(0.0) * (count / length)
 
 
 class OverBatch(nn.BatchNorm1d):
@@ -54,8 +71,10 @@ class HOG(Network):
     layout: ClassVar[Sense] = "pixels"
     fixed: ClassVar[bool] = True
 
-    across: Tensor
-    down: Tensor
+    rows: Tensor
+    columns: Tensor
+    cosine: Tensor
+    sine: Tensor
 
     @dataclass(frozen=True, kw_only=True)
     class Config(NetworkConfig):
@@ -85,20 +104,22 @@ class HOG(Network):
             """AdamW, few passes: 5 over Fashion-MNIST are worth nearly what 12 are, 22 over CIFAR-10 harm."""
             large = {"batch_size": 512, "learning_rate": 0.008} if size.rows >= _MANY else {}
             small = {"batch_size": 256 if size.rows >= 5_000 else 64, "learning_rate": 0.004}
-            epochs = passes(size.rows, 7, most=12 if size.rows >= 1_000 else 40)
+            epochs = passes(size.rows, 7, most=12 if size.rows >= 5_000 else 40)
             return {"optimizer": "adamw", "weight_decay": 0.05, "epochs": epochs, **small, **large}
 
     def __init__(self, in_features: int, config: Config) -> None:
         """`in_features`: channels."""
         super().__init__(in_features, config)
         longer = max(config.height, config.width)
-        shrink = max(1, longer // _LARGE)
-        self.shrink = nn.AvgPool2d(shrink) if shrink > 1 else nn.Identity()
-        down, across = (round(config.cells * side / longer) for side in (config.height, config.width))
-        self.grid = max(1, min(down, config.height // shrink)), max(1, min(across, config.width // shrink))
+        self.shrink = max(1, min(longer // _LARGE, config.height, config.width))
+        sides = config.height // self.shrink, config.width // self.shrink
+        down, across = (max(1, min(side, round(config.cells * side / max(sides)))) for side in sides)
+        self.grid = down, across
+        self.register_buffer("rows", _stretches(down, sides[0]), persistent=False)
+        self.register_buffer("columns", _stretches(across, sides[1]).T.contiguous(), persistent=False)
         angle_O = torch.arange(config.directions) * (2 * math.pi / config.directions)
-        self.register_buffer("across", angle_O.cos().view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("down", angle_O.sin().view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("cosine", angle_O.cos().view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("sine", angle_O.sin().view(1, -1, 1, 1), persistent=False)
         self.seen_features = self.grid[0] * self.grid[1] * (2 * config.directions + in_features)
         self.normalised = OverBatch(self.seen_features, affine=False)
         self.hide = nn.Dropout(config.cell_dropout)
@@ -112,27 +133,30 @@ class HOG(Network):
 
     def look(self, x: Tensor) -> Tensor:
         """`x_BCHW -> h_BF`: the picture and its gradients in the cells of the grid."""
-        light_BCHW = (self.shrink(x) + _DARK).sqrt()
+        x_BCHW = F.avg_pool2d(x, self.shrink) if self.shrink > 1 else x
+        light_BCHW = (x_BCHW.clamp_min(0.0) + _DARK).sqrt()
         grey_B1HW = F.pad(light_BCHW.mean(dim=1, keepdim=True), (1, 1, 1, 1), mode="replicate")
         across_B1HW = grey_B1HW[:, :, 1:-1, 2:] - grey_B1HW[:, :, 1:-1, :-2]
         down_B1HW = grey_B1HW[:, :, 2:, 1:-1] - grey_B1HW[:, :, :-2, 1:-1]
-        # Of a gradient g, along a direction at the angle a to it: |g| cos(a) ** 4, as (|g| cos(a) / |g| ** 3/4) ** 4.
+        # A gradient g counts for a direction at the angle a by |g| cos(a)^4, which is (|g| cos(a) / |g|^(3/4))^4.
         length_B1HW = (across_B1HW.square() + down_B1HW.square() + _FAINT**2).sqrt()
         root_B1HW = (length_B1HW * length_B1HW.sqrt()).sqrt()
-        along_BOHW = torch.addcmul(across_B1HW / root_B1HW * self.across, down_B1HW / root_B1HW, self.down)
-        rise_BOHW = along_BOHW.relu().square().square()
-        much_BOhw = F.adaptive_avg_pool2d(rise_BOHW, self.grid)
+        along_BOHW = torch.addcmul(across_B1HW / root_B1HW * self.cosine, down_B1HW / root_B1HW, self.sine)
+        much_BOhw = self.in_cells(along_BOHW.relu().square().square())
         share_BOhw = much_BOhw / (much_BOhw.square().sum(dim=1, keepdim=True) + _FAINT**2).sqrt()
-        coarse_BChw = F.adaptive_avg_pool2d(light_BCHW, self.grid)
-        bent = torch.cat([much_BOhw, share_BOhw], dim=1).add(_FAINT**2).sqrt()
-        return torch.cat([bent, coarse_BChw], dim=1).flatten(1)
+        evened_BOhw = torch.cat([much_BOhw, share_BOhw], dim=1).add(_FAINT**2).sqrt()
+        return torch.cat([evened_BOhw, self.in_cells(light_BCHW)], dim=1).flatten(1)
+
+    def in_cells(self, x_BCHW: Tensor) -> Tensor:
+        """The mean in each cell of the grid, `x_BChw`."""
+        return self.rows @ x_BCHW @ self.columns
 
     def read(self, h_BF: Tensor) -> Tensor:
         """`h_BF -> h_BD`."""
-        normalised_BFhw = self.normalised(h_BF).view(len(h_BF), -1, *self.grid)
-        # Cells as a whole: neighbours in a cell tell too much of each other, and fewer numbers have to be drawn.
-        seen_B1hw = self.hide(torch.ones_like(normalised_BFhw[:, :1]))
-        h_BD: Tensor = self.layer((normalised_BFhw * seen_B1hw).flatten(1))
+        cells_BNhw = self.normalised(h_BF).view(len(h_BF), -1, *self.grid)
+        # Hidden as a whole: what is in a cell is told by the rest of it, and fewer numbers have to be drawn.
+        seen_B1hw = self.hide(torch.ones_like(cells_BNhw[:, :1]))
+        h_BD: Tensor = self.layer((cells_BNhw * seen_B1hw).flatten(1))
         return h_BD
 
     def forward(self, x: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +35,10 @@ _SPARE_ROWS = 500
 """Rows without any target are worth pretraining on from this many, and from this share of those with one."""
 _PRETRAIN_TIME = 0.2
 _SCRATCH_TIME = 0.4
-_TIMED_ROWS = 64
+_FEW_TIMED, _TIMED, _LONG_ENOUGH = 64, 512, 0.1
+"""Rows whose prediction is timed: few, and if that took less than so many seconds, more."""
+_PERHAPS = 1.5
+"""Pictures will perhaps be looked at both ways, which takes twice the time."""
 
 
 @dataclass
@@ -79,6 +82,10 @@ class _Teacher:
 
     def teach(self) -> Taught:
         self.work.run.event("learning", name=self.name, rows=self.rows.rows, settings=self.learning.model_dump())
+        if self.work.seconds is not None and self.work.afterwards:
+            afterwards = self._predicting()
+            free = max(0.5, self.work.seconds - (time.monotonic() - self.begun))
+            self.work, self.begun = replace(self.work, seconds=max(0.5 * free, free - afterwards)), time.monotonic()
         if self.network in PRETRAINED:
             return self._transferred()
         if not (self.pretrains or self.self_trains):
@@ -214,40 +221,43 @@ class _Teacher:
         learning: Learning | None = None,
     ) -> Taught:
         """Train on the rows of `work`, or on others that stand for them (what a frozen encoder found)."""
-        begun, notes = time.monotonic(), list[Note]()
-        if transfer.looks_once(composition, rows or self.rows, learning or self.learning):
-            rows, valid, notes = self._looked_at(composition, name, rows or self.rows, seconds)
+        begun = time.monotonic()
+        if self._looks_once(composition, name, rows or self.rows, learning or self.learning, seconds):
+            rows = transfer.seen(composition, rows or self.rows)
+            valid = None if self.work.valid is None else transfer.seen(composition, self.work.valid)
             seconds = None if seconds is None else max(0.5, seconds - (time.monotonic() - begun))
-        if seconds is not None:
-            seconds = max(0.5 * seconds, seconds - self._predicting(composition))
         objective = self._objective(composition, rows, valid, learning)
         history = self._train(objective, learning or self.learning, name, seconds)
         best = history.best
         figure = None if best is None else float(best["figure"])
-        return Taught(composition, self.learning, history.rows, figure, [*notes, *history.notes])
+        return Taught(composition, self.learning, history.rows, figure, history.notes)
 
-    def _looked_at(
-        self, composition: Composition, name: str, rows: Encoded, seconds: float | None
-    ) -> tuple[Encoded, Encoded | None, list[Note]]:
-        """Rows and validation rows with what the network looks at, which stays the same; of rows, what time allows."""
-        valid, deadline = self.work.valid, None if seconds is None else time.monotonic() + seconds
-        most = self.work.run.decide(
-            f"{name}/looking", lambda: transfer.rows_looked_at(composition, rows, valid, deadline)
+    def _looks_once(
+        self, composition: Composition, name: str, rows: Encoded, learning: Learning, seconds: float | None
+    ) -> bool:
+        """Whether what the network looks at is computed once for each row and kept; else batch by batch."""
+        judging = 0 if self.work.valid is None else self.work.valid.rows
+        if not transfer.looks_once(composition, learning, rows.rows + judging):
+            return False
+        if seconds is None:
+            return True
+        deadline = time.monotonic() + seconds
+        return bool(
+            self.work.run.decide(f"{name}/looks once", lambda: transfer.soon_seen(composition, rows, judging, deadline))
         )
-        rows, notes = self._some(rows, most)
-        seen = transfer.seen(composition, rows), None if valid is None else transfer.seen(composition, valid)
-        return *seen, notes
 
-    def _predicting(self, composition: Composition) -> float:
-        """Seconds that predicting the rows which wait for it will take; measured on a few."""
-        if not self.work.afterwards:
-            return 0.0
-        few = self.rows.take(np.arange(min(self.rows.rows, _TIMED_ROWS)))
-        for _ in range(2):  # the first time, much is set up
+    def _predicting(self) -> float:
+        """Seconds that predicting the rows which wait for it will take, where it will be done; measured on a few."""
+        composition, took, few = self._composition().cpu(), 0.0, self.rows
+        for count in (_FEW_TIMED, _TIMED):
+            few = self.rows.take(np.arange(min(self.rows.rows, count)))
             start = time.monotonic()
             composition.predict_numpy(few)
             took = time.monotonic() - start
-        return self.work.afterwards * took / few.rows
+            if took > _LONG_ENOUGH:
+                break
+        both_ways = _PERHAPS if composition.mirrors == "auto" else 1.0
+        return both_ways * self.work.afterwards * took / few.rows
 
     def _pretrain(self, composition: Composition) -> None:
         source = RowSource(to_batch(self.work.train, [], self.device), self._batch_size(), self.work.seed)

@@ -45,8 +45,8 @@ _MOST_WORK = 3e13
 """Products of weights and places that are tuned without a limit of time: about ten minutes on a few cores."""
 _PLACES = 64
 """Places of a picture that a weight meets, about."""
-_LOOK_ROWS = 64
-"""At once, where a look makes much of little: what it makes stays in the processor's cache."""
+_LOOK_BYTES = 2**16
+"""Of pictures, at once, where a look makes much of little: what it makes stays in the processor's cache."""
 _MOST_SEEN = 2**29
 """Bytes of what is looked at once and kept."""
 
@@ -76,13 +76,13 @@ def readers(composition: Composition) -> list[Reader]:
     ]
 
 
-def looks_once(composition: Composition, encoded: Encoded, learning: Learning) -> bool:
-    """Whether training sees the same in a row each time, and what it sees fits in memory."""
+def looks_once(composition: Composition, learning: Learning, rows: int) -> bool:
+    """Whether training sees the same in a row each time, and what it sees in so many fits in memory."""
     found = readers(composition)
     fixed = bool(found) and all(each.network.fixed for each in found)
-    still = all(front.augmentation == Augmentation() for front in composition.pictures.values())
-    room = encoded.rows * 4 * sum(each.width for each in found) <= _MOST_SEEN
-    return fixed and still and room and learning.mixing == "none"
+    still = composition.mirrors == "no" and learning.mixing == "none"
+    still = still and all(front.augmentation == Augmentation() for front in composition.pictures.values())
+    return fixed and still and rows * 4 * sum(each.width for each in found) <= _MOST_SEEN
 
 
 @contextmanager
@@ -107,8 +107,11 @@ def seen(composition: Composition, encoded: Encoded) -> Encoded:
     found = readers(composition)
     blocks: dict[str, Block] = dict(encoded.blocks)
     blocks |= {each.key: np.empty((encoded.rows, each.width), np.float32) for each in found}
+    looked = [encoded.blocks[each.key] for each in found if each.network.fixed]
+    size = sum(block.nbytes for block in looked if not isinstance(block, Ragged))
+    most = max(1, _LOOK_BYTES * encoded.rows // size) if size else None
     with torch.inference_mode():
-        for start, stop, chunk in composition.chunks(encoded, _LOOK_ROWS if found[0].network.fixed else None):
+        for start, stop, chunk in composition.chunks(encoded, most):
             for each in found:
                 h_BD = each.place.see(chunk[each.key])[: stop - start]
                 blocks[each.key][start:stop] = h_BD.float().cpu().numpy()  # type: ignore[index]
@@ -141,11 +144,10 @@ def work(composition: Composition, encoded: Encoded) -> float:
     return total
 
 
-def rows_looked_at(composition: Composition, rows: Encoded, valid: Encoded | None, deadline: float | None) -> int:
-    """How many rows are looked at once, so that time is left to learn from them. `deadline`: see `plan`."""
-    if deadline is None:
-        return rows.rows
-    return _affordable(composition, rows, valid, deadline)[0]
+def soon_seen(composition: Composition, rows: Encoded, judging: int, deadline: float) -> bool:
+    """Whether reading all rows, and those that judge, leaves enough of the time until `deadline` to learn from them."""
+    seconds = (rows.rows + judging) * seconds_a_row(composition, rows)
+    return seconds <= READING * (deadline - time.monotonic())
 
 
 def plan(
@@ -163,16 +165,9 @@ def plan(
     if deadline is None:
         tuned = work(composition, rows) * (learning.epochs or 1) <= _MOST_WORK
         return {"rows": rows.rows, "tune": None if tuned else 0.0}
-    most, measured, left = _affordable(composition, rows, valid, deadline)
-    fewest = min(max(_WORTH * most, _FEWEST), most * (learning.epochs or 1))
-    return {"rows": most, "tune": left if left >= _BACK * measured * fewest else 0.0}
-
-
-def _affordable(
-    composition: Composition, rows: Encoded, valid: Encoded | None, deadline: float
-) -> tuple[int, float, float]:
-    """How many rows can be read, how long that takes a row, and the seconds left then, without those for heads."""
     measured, limit = seconds_a_row(composition, rows), max(0.0, deadline - time.monotonic())
     judging = 0 if valid is None else valid.rows
     most = max(1, min(rows.rows, int(READING * limit / measured) - judging))
-    return most, measured, (1 - HEADS) * limit - (most + judging) * measured
+    left = (1 - HEADS) * limit - (most + judging) * measured
+    fewest = min(max(_WORTH * most, _FEWEST), most * (learning.epochs or 1))
+    return {"rows": most, "tune": left if left >= _BACK * measured * fewest else 0.0}

@@ -51,8 +51,12 @@ class SenseEncoder(Encoder):
         """What the network finds in a batch of the block; of a network that learns only how to read what it looked at,
         what it looked at. `forward` takes it in the block's place, so that what does not change is computed once.
         """
+        return self.look(*self.front(block))
+
+    def look(self, *arguments: Any) -> Tensor:
+        """The same, of what the front made of a block."""
         look = self.network.look if self._fixed else self.network
-        found: Tensor = look(*self.front(block))  # type: ignore[operator]
+        found: Tensor = look(*arguments)  # type: ignore[operator]
         return found
 
     @property
