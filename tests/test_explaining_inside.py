@@ -214,6 +214,23 @@ def test_only_networks_with_maps_have_grad_cam(
         np.testing.assert_array_equal(one.pixels.values, found)
 
 
+@pytest.mark.parametrize(("weights", "has_map"), [((0.4, 0.6), True), ((0.6, 0.4), False)])
+def test_of_several_members_the_strongest_is_mapped(
+    weights: tuple[float, float], has_map: bool, marked: tuple[Fitted, pl.DataFrame, np.ndarray]
+) -> None:
+    model, row, down, across = a_marked_cell(marked)
+    work = Work(
+        model.schema, model.schema.encode(marked[1], truth=True), None, {}, Recipe.parse({}), Run(), threads=1
+    )  # fmt: skip
+    members = [LinearModel().fit(work), model.ensemble.members[0]]
+    mixed = replace(model, ensemble=Ensemble(members, {"marked": np.array(weights)}, ["linear", "convnet"]))
+    (one,) = maps(mixed, model.schema.encode(row), [(0, "picture")], {})
+    assert (one.pixels is not None) == has_map
+    if one.pixels is not None:
+        assert one.pixels.values[down, across].mean() > 2 * one.pixels.values.clip(0).mean()
+        assert max(each[0] for each in one.pixels.separation.values()) > 0
+
+
 def test_the_page_says_which_map_of_pixels_it_shows(
     marked: tuple[Fitted, pl.DataFrame, np.ndarray], tmp_path: Any
 ) -> None:

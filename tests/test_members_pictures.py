@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from torch import Tensor
 
+import mapsto
 from conftest import shared_data
 from mapsto import metrics
 from mapsto.composition import Composition
@@ -174,3 +175,15 @@ def test_time_for_predictions_is_kept_free(
     with pytest.raises(KeyboardInterrupt):
         Network("vit").fit(replace(work, run=Run(), seconds=10.0, afterwards=4_000, recipe=Recipe.parse(NO_FLIPS)))
     assert planned[0] == pytest.approx(expected, abs=0.7)
+
+
+@pytest.mark.parametrize(("encoding", "learned"), [({}, ["hog", "resnet"]), ({"picture_flip": "no"}, ["resnet"])])
+def test_the_quick_network_is_tried_unless_the_recipe_varies_pictures(
+    encoding: dict[str, Any], learned: list[str]
+) -> None:
+    pixels = numbers("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28)[:TEST]
+    rows = {"picture": pixels, "label": numbers("t10k-labels-idx1-ubyte.gz", 8)[:TEST].astype(str)}
+    recipe = {"learning": {"epochs": 1}, "networks": {"resnet": {"width": 4}}, "encoding": encoding}
+    model = mapsto.fit(rows, target="label", folds=2, recipe=recipe, progress=False, threads=1)
+    assert list(model._fitted.facts["kinds"]) == learned
+    assert sum("hog was not learned" in note.text for note in model.notes) == (0 if "hog" in learned else 1)

@@ -56,6 +56,7 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
     """Learn the members one after another; returns them with the recipe as it was used."""
     recipe = prepared.options.recipe.model_copy(deep=True)
     wanted = candidates(prepared)
+    prepared.notes += _reasons(prepared)
     end = None if run.left is None else clock.monotonic() + _seconds_to_learn(run.left, prepared)
     if any(candidate.kind == "boosting" for candidate in wanted) and "boosting" not in recipe.members:
         _tune(prepared, run, recipe, None if end is None else 0.25 * (end - clock.monotonic()))
@@ -108,16 +109,32 @@ def candidates(prepared: Prepared) -> list[Candidate]:
         found.append(Candidate("boosting-log", "boosting", 1.0, {"logarithm": logarithmic}, bag=True))
     if seen.texts or (seen.plain and prepared.dev.rows <= FEW_ROWS):
         found.append(Candidate("linear-model", "linear-model", 0.6 if seen.texts else 0.2, bag=True))
-    # Whoever says how pictures are to be varied has networks in mind that gain by it.
-    if not any(name.startswith("picture_") for name in options.recipe.encoding):
+    if not _says_how_pictures_vary(prepared):
         found += [Candidate(name, name, 4.0) for name in seen.quick]
     readers = [*seen.networks, *([TEXT_NETWORK] if seen.texts else [])]
     if (encoder := encoder_of(prepared.schema)) is not None:
         readers.append(encoder[0])
-        prepared.notes.append(encoder[1])
     if seen.plain and not seen.networks:
         found.append(Candidate("tabm", "tabm", 2.0))
     return [*found, *(Candidate(name, name, 3.0, bag=_bags(name, prepared)) for name in readers)]
+
+
+def _says_how_pictures_vary(prepared: Prepared) -> bool:
+    """Whoever does has networks in mind that gain by it: quick ones look at pictures as they are."""
+    return any(name.startswith("picture_") for name in prepared.options.recipe.encoding)
+
+
+def _reasons(prepared: Prepared) -> list[Note]:
+    """What there is to say about the choice that "auto" made."""
+    options = prepared.options
+    if options.module is not None or options.recipe.network != "auto":
+        return []
+    encoder, quick = encoder_of(prepared.schema), Seen.of(prepared.schema).quick
+    found = [] if encoder is None else [encoder[1]]
+    if quick and _says_how_pictures_vary(prepared):
+        text = f"{', '.join(quick)} was not learned: the recipe varies pictures, and it gains nothing by that."
+        found.append(Note("info", text))
+    return found
 
 
 def _bags(name: str, prepared: Prepared) -> bool:
