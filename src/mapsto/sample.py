@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from mapsto.schema import Schema
+    from mapsto.table import Selection
 
 
 LONGEST_TEXT = 5_000
@@ -43,12 +44,12 @@ class Sample:
         return self.encoded.rows
 
     @classmethod
-    def draw(cls, schema: Schema, encoded: Encoded, frame: pl.DataFrame, most: int, seed: int) -> Self:
+    def draw(cls, schema: Schema, encoded: Encoded, frame: pl.DataFrame | Selection, most: int, seed: int) -> Self:
         """At most `most` rows, drawn without replacement, in their order; `frame` holds the same rows as `encoded`."""
         return cls.of(schema, encoded, frame, draw_rows(encoded.rows, most, seed))
 
     @classmethod
-    def of(cls, schema: Schema, encoded: Encoded, frame: pl.DataFrame, rows: np.ndarray) -> Self:
+    def of(cls, schema: Schema, encoded: Encoded, frame: pl.DataFrame | Selection, rows: np.ndarray) -> Self:
         """These rows."""
         picked = frame[rows]
         shown = {

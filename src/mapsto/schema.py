@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from mapsto.table import Selection
+
 
 _FIRST = 20
 _FEW_ROWS = 150_000
@@ -151,7 +153,7 @@ class Schema:
                 taken[part.key] += 1
         return places
 
-    def encode(self, frame: pl.DataFrame, *, truth: bool = False) -> Encoded:
+    def encode(self, frame: pl.DataFrame | Selection, *, truth: bool = False) -> Encoded:
         """Encode all rows; with `truth`, also the targets that the frame has."""
         rows = frame.height
         blocks: dict[str, Block] = {}

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     import polars as pl
 
     from mapsto.fitting.options import Options
+    from mapsto.table import Selection
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
 """Pairs of row numbers: learn, predict."""
 
 
-def cut_folds(frame: pl.DataFrame, strata: np.ndarray | None, options: Options, count: int) -> Folds:
+def cut_folds(frame: pl.DataFrame | Selection, strata: np.ndarray | None, options: Options, count: int) -> Folds:
     """`count` folds of these rows, or fewer where there are too few rows, groups or instants.
 
     By time they are windows that grow: the first half of the rows only teaches, the second is cut into blocks, and each
@@ -32,7 +33,7 @@ def cut_folds(frame: pl.DataFrame, strata: np.ndarray | None, options: Options, 
     return folds(frame.height, strata, groups_of(frame, options), count, options.recipe.seed)
 
 
-def groups_of(frame: pl.DataFrame, options: Options) -> np.ndarray | None:
+def groups_of(frame: pl.DataFrame | Selection, options: Options) -> np.ndarray | None:
     """A code a row where rows are split by group; None otherwise."""
     how, _, column = options.split.partition(":")
     return codes_of(frame[column]) if how == "group" else None

@@ -16,7 +16,7 @@ from mapsto.judging.checks import check_inputs
 from mapsto.judging.thresholds import cost_matrix
 from mapsto.metrics import Metric, default, get
 from mapsto.schema import Encoded, Schema, require
-from mapsto.table import Note, Table, check_form, duplicates_across, split
+from mapsto.table import Note, Selection, Table, check_form, duplicates_across, split
 from mapsto.table.notes import examples, plural
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ class Prepared:
     notes: list[Note]
     rows: np.ndarray
     """For each row of `dev`, its number in the user's table."""
-    frame: pl.DataFrame
-    """Development rows as the user gave them (shared memory, no copy), for examples and similar rows."""
-    test_frame: pl.DataFrame | None = None
+    frame: Selection
+    """The rows of `dev` as the user gave them, for examples and similar rows."""
+    test_frame: Selection | None = None
     how: str = "random"
     verdict_folds: Folds = field(default_factory=list)
     """Without test rows: on what the contenders are learned again to be judged (`fitting/verdict_rows.py`)."""
@@ -81,7 +81,7 @@ class Prepared:
         """Whether rows are split by time, so that nothing may learn from what is later than the rows it judges."""
         return self.options.split.startswith("time:")
 
-    def groups(self, frame: pl.DataFrame | None) -> np.ndarray | None:
+    def groups(self, frame: Selection | None) -> np.ndarray | None:
         """A code a row where rows are split by group: these are judged together. None otherwise."""
         return None if frame is None else groups_of(frame, self.options)
 
@@ -95,7 +95,7 @@ class Prepared:
         """Weights of rows of `dev`, if rows have weights."""
         return None if self.dev.weight is None else self.dev.weight[rows]
 
-    def encode(self, frame: pl.DataFrame) -> Encoded:
+    def encode(self, frame: Selection) -> Encoded:
         """Other rows of the same table, with truth and weight."""
         return encode(self.schema, frame, self.options)
 
@@ -128,14 +128,15 @@ def prepare(table: Table, options: Options) -> Prepared:
     # Rows given for validation are used as that; with none wanted, out-of-fold predictions are all there is.
     few = isinstance(valid, float | int) and (len(dev_rows) < SMALL or not valid)
     small = options.judge and (options.recipe.folds is not None or few)
-    dev_frame = frame[dev_rows] if len(cut.test) else frame
+    dev_frame = Selection(frame, dev_rows if len(cut.test) else None)
+    test_frame = Selection(frame, cut.test) if len(cut.test) else None
     position = np.full(frame.height, -1)
     position[dev_rows] = np.arange(len(dev_rows))
     train = position[cut.train]
     schema.learn(frame, dev_rows if small else cut.train, guided=not small)
     notes += _infinite(schema, frame)
     dev = encode(schema, dev_frame, options)
-    test = encode(schema, frame[cut.test], options) if len(cut.test) else None
+    test = None if test_frame is None else encode(schema, test_frame, options)
     count = options.recipe.folds or (MANY_FOLDS if len(dev_rows) > MANY else SMALL_FOLDS)
     fold_rows = cut_folds(dev_frame, None if strata is None else strata[dev_rows], options, count)
     everything = np.arange(len(dev_rows))
@@ -148,7 +149,7 @@ def prepare(table: Table, options: Options) -> Prepared:
         choose=predicted if small else position[cut.choose],
         calibrate=predicted if small else position[cut.calibrate],
         folds=fold_rows, out_of_fold=small, metrics=deciding_metrics(schema, options), notes=notes, rows=dev_rows,
-        frame=dev_frame, test_frame=frame[cut.test] if len(cut.test) else None, how=given or cut.how,
+        frame=dev_frame, test_frame=test_frame, how=given or cut.how,
     )  # fmt: skip
 
 
@@ -256,7 +257,7 @@ def gather(table: Table, options: Options) -> tuple[pl.DataFrame, Any, Any, str]
     return joined, found["valid"], found["test"], how
 
 
-def _strata(frame: pl.DataFrame, schema: Schema) -> np.ndarray | None:
+def _strata(frame: pl.DataFrame | Selection, schema: Schema) -> np.ndarray | None:
     """Class codes of the first target, if it has classes: every part of a split gets its share of each."""
     first = schema.targets[0]
     return first.encode_target(frame[first.name]) if first.task == "classification" else None
@@ -267,7 +268,7 @@ def _labelled(frame: pl.DataFrame, schema: Schema) -> np.ndarray:
     return np.asarray(np.any([frame[target.name].is_not_null().to_numpy() for target in schema.targets], axis=0))
 
 
-def encode(schema: Schema, frame: pl.DataFrame, options: Options) -> Encoded:
+def encode(schema: Schema, frame: pl.DataFrame | Selection, options: Options) -> Encoded:
     """Rows with truth and weight, the weights scaled to a mean of 1."""
     encoded = schema.encode(frame, truth=True)
     if options.weight is not None:
@@ -282,7 +283,7 @@ def encode(schema: Schema, frame: pl.DataFrame, options: Options) -> Encoded:
     return encoded
 
 
-def _weights(frame: pl.DataFrame, name: str) -> np.ndarray:
+def _weights(frame: pl.DataFrame | Selection, name: str) -> np.ndarray:
     """The weight column as finite numbers of at least 0; anything else is refused with its row."""
     weight: np.ndarray = frame[name].cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
     bad = np.flatnonzero(~(weight >= 0) | np.isinf(weight))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import polars as pl
+import numpy as np
 
 from mapsto.members import make
 from mapsto.members.bagged import Bagged
 from mapsto.members.base import Member, Work
-from mapsto.table import Note, folds
+from mapsto.table import Note, Selection, folds
 
 if TYPE_CHECKING:
     from mapsto.fitted import Fitted
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 def refit(fitted: Fitted, prepared: Prepared, learned: list[Learned], run: Run) -> None:
     """Replace every member that counts by one learned from all rows."""
-    frames = [prepared.frame] if prepared.test_frame is None else [prepared.frame, prepared.test_frame]
-    frame = pl.concat(frames)
+    frame = prepared.frame
+    if prepared.test_frame is not None:
+        frame = Selection(frame.frame, np.concatenate([frame.rows, prepared.test_frame.rows]))
     work = Work(
         prepared.schema,
         prepared.encode(frame),
@@ -45,7 +46,7 @@ def refit(fitted: Fitted, prepared: Prepared, learned: list[Learned], run: Run) 
     fitted.notes.append(Note("info", text))
 
 
-def _again(one: Learned, work: Work, prepared: Prepared, run: Run, frame: pl.DataFrame) -> Member:
+def _again(one: Learned, work: Work, prepared: Prepared, run: Run, frame: Selection) -> Member:
     work.label = f"refit {one.name}: "
     work.recipe = one.recipe
     work.seconds = None if run.left is None else min(one.fit_seconds, run.left)

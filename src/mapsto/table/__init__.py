@@ -16,6 +16,7 @@ from mapsto.table.media import FILE as FILE
 from mapsto.table.notes import Note as Note
 from mapsto.table.paths import files_fingerprint as files_fingerprint
 from mapsto.table.reading import read as read
+from mapsto.table.selection import Selection as Selection
 from mapsto.table.single import one_row as one_row
 from mapsto.table.splits import Split as Split
 from mapsto.table.splits import folds as folds
