@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     add_completion=False,
+    rich_markup_mode=None,  # boxes around the help take longer to load than all the rest
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="x ↦ y: learn a mapping from any columns of a table to any other columns, and how far to trust it.",
@@ -106,7 +107,7 @@ def fit(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Learn a model, judge it on rows it never saw, and save it with a report."""
+    """Learn a model, judge it on unseen rows, save it with a report."""
     import mapsto
 
     progress = flags.progress(quiet=quiet)
@@ -227,7 +228,7 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say which columns moved each prediction, and how faithful that is."""
+    """Say what moved each prediction, and how faithful that is."""
     from mapsto.table import csv_text, read, require_writable, write
 
     page = output if output is not None and inside is not None and output.suffix == ".html" else None
@@ -309,7 +310,7 @@ def networks(
     name: Annotated[str | None, typer.Argument(help="Print the definition of this network.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List networks and other members with the evidence each stands on, or print one as its definition."""
+    """List networks and members with their evidence, or print one."""
     from mapsto import evidence
 
     if name is not None:
@@ -330,7 +331,7 @@ def networks(
 
 @app.command()
 def demo() -> None:
-    """Learn which bank clients repay a loan, on real data, and show everything mapsto does (under a minute)."""
+    """Learn which bank clients repay loans, and show what mapsto does."""
     from mapsto.demo import run
 
     run(Path("runs") / "demo")

@@ -262,7 +262,8 @@ class Composition(nn.Module):
             with torch.inference_mode():
                 yield
         finally:
-            self.train(training)
+            if training:
+                self.train()
 
     def _looked_at(
         self, encoded: Encoded, looks: list[tuple[float, bool]], rows_per_chunk: int | None = None
