@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 
 import mapsto
 from mapsto import cli
-from mapsto.errors import DataError
+from mapsto.errors import DataError, OptionError
 from mapsto.table import one_row
 
 PHOTO, LETTER = {"photo": "image"}, {"letter": "text"}
@@ -96,6 +96,26 @@ def test_the_command_predicts_a_single_picture(
     likely = call(capsys, monkeypatch, "predict", place / "digits.mapsto", files[0], "--proba", "--json")
     (row,) = json.loads(likely.out)["predictions"]
     assert row["n0"] > 0.9
+
+
+def test_the_command_explains_a_single_picture(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = next((place / "files").glob("*/*.png"))
+    done = call(capsys, monkeypatch, "explain", place / "digits.mapsto", picture, "--inside", "image", "--json")
+    assert done.status == 0, done.err
+    fields = json.loads(done.out)["explanations"]
+    assert len(fields) > 1
+    assert {field["row"] for field in fields} == {0}
+    assert max(field["bottom"] for field in fields) <= 8
+
+
+def test_rows_says_how_many_of_a_file_are_explained(place: Path, tmp_path: Path) -> None:
+    model, path = mapsto.load(place / "plain.mapsto"), tmp_path / "new.csv"
+    path.write_text("x\n" + "\n".join(map(str, range(20))) + "\n")
+    assert model.explain(path, rows=3)["row"].to_list() == [0, 1, 2]
+    with pytest.raises(OptionError, match="rows=0"):
+        model.explain(path, rows=0)
 
 
 def test_the_command_says_what_a_model_of_other_columns_reads(

@@ -36,6 +36,13 @@ DataPath = Annotated[
         "folder, a zip, or a pattern in quotes such as 'digits/*.wav'."
     ),
 ]
+NewPath = Annotated[
+    str,
+    typer.Argument(
+        help="A table, folder, zip or pattern as for fit; or one picture, sound, text or clip, where the model reads "
+        "one such column and no other."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Keep = Annotated[list[str] | None, typer.Option(help="Column to carry over unchanged; repeatable.")]
 
@@ -158,13 +165,7 @@ def _show_fit(model: Model, folder: Path, as_json: bool) -> None:
 @app.command()
 def predict(
     model: ModelPath,
-    data: Annotated[
-        str,
-        typer.Argument(
-            help="A table, folder, zip or pattern as for fit; or one picture, sound, text or clip, where the model "
-            "reads one such column and no other."
-        ),
-    ],
+    data: NewPath,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="csv, parquet, arrow or jsonl file.")] = None,
     keep: Keep = None,
     interval: Annotated[float | None, typer.Option(help="Coverage of intervals or class sets, e.g. 0.9.")] = None,
@@ -217,7 +218,7 @@ def evaluate(
 @app.command()
 def explain(
     model: ModelPath,
-    data: DataPath,
+    data: NewPath,
     rows: Annotated[int, typer.Option(help="Explain at most the first N rows.", min=1)] = 5,
     inside: Annotated[
         str | None, typer.Option(help="Look into this column's cells: which words, fields of a picture, steps, frames.")
@@ -229,13 +230,13 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Say what moved each prediction, and how faithful that is."""
-    from mapsto.table import csv_text, read, require_writable, write
+    from mapsto.table import csv_text, require_writable, write
 
     page = output if output is not None and inside is not None and output.suffix == ".html" else None
     if output is not None and page is None:
         require_writable(output)
     loaded = _load(model)
-    found = loaded.explain(read(data).frame.head(rows), inside=inside, output=page, max_seconds=seconds)
+    found = loaded.explain(data, inside=inside, output=page, rows=rows, max_seconds=seconds)
     if page is not None:
         print(page)
     elif output is not None:

@@ -313,14 +313,15 @@ class Model:
         *,
         inside: str | None = None,
         output: str | os.PathLike[str] | None = None,
+        rows: int | None = None,
         max_seconds: float | None = None,
     ) -> Any:
         """Which columns moved each prediction; with `inside`, which pieces of that column's cells.
 
         Returns a frame with a row per row and column: `row`, `column`, `value`, `attribution` (in the target's units;
         probability of the predicted class for classes), `faithfulness` (above 1: removing the top columns moves the
-        prediction more than removing random ones). With several targets also `target`. At most `max_seconds`: when
-        time runs out, fewer samples are drawn.
+        prediction more than removing random ones). With several targets also `target`. `rows=5` explains the first
+        five. At most `max_seconds`: when time runs out, fewer samples are drawn.
 
         `inside="review"` looks into the cells of a column of texts, pictures, sounds, sequences, trees or clips: a row
         per row and piece (a word, a field, some steps or frames), where it lies, its `attribution`, and how much better
@@ -330,9 +331,13 @@ class Model:
         """
         from mapsto.explaining import explain, explain_inside
 
-        table = read(new, align=True)
+        if rows is not None and rows < 1:
+            message = f"rows={rows!r}: expected a number of rows to explain, 1 or more, or None for all"
+            raise OptionError(message)
+        table = self._rows(new)
+        frame = table.frame if rows is None else table.frame.head(rows)
         if inside is not None:
-            found, maps = explain_inside(self._fitted, table.frame, inside, max_seconds)
+            found, maps = explain_inside(self._fitted, frame, inside, max_seconds)
             if output is not None:
                 from mapsto.reporting import write_maps
 
@@ -341,7 +346,7 @@ class Model:
         if output is not None:
             message = f"output={str(output)!r} is for a page of what is inside cells: name their column, inside=COLUMN"
             raise OptionError(message)
-        return give_back(explain(self._fitted, table.frame, max_seconds), table.kind, like=table.like)
+        return give_back(explain(self._fitted, frame, max_seconds), table.kind, like=table.like)
 
     def importance(self, *, max_seconds: float | None = None) -> pl.DataFrame:
         """Permutation importance on held-out rows: column, target, loss of the deciding metric, low, high."""
@@ -354,7 +359,7 @@ class Model:
         """How far outside the training data each row lies: 0 in the thick of it, above 1 farther than 99 % of them."""
         from mapsto.explaining import novelty
 
-        table = read(new, align=True)
+        table = self._rows(new)
         found = pl.DataFrame({"novelty": novelty(self._fitted, table.frame)})
         return give_back(found, table.kind, like=table.like)
 
