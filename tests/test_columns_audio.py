@@ -20,12 +20,13 @@ from mapsto.columns.common.mel import centers, filters, spectrogram
 from mapsto.columns.common.parts import Ragged
 from mapsto.columns.common.sounds import MIDDLE, STEPS
 from mapsto.columns.common.waves import header, readable, resampled, samples
-from mapsto.composition import Composition, to_tensors
+from mapsto.composition import Composition
 from mapsto.errors import ColumnRefused, OptionError
 from mapsto.networks.base import Encoding
 from mapsto.networks.blocks.frames import SoundFront, masked, placed
 from mapsto.networks.blocks.ragged import RaggedTensor
 from mapsto.schema import Schema
+from mapsto.tensors import to_tensors
 
 
 def tone(hertz: float, seconds: float = 0.5, rate: int = 8000) -> np.ndarray:

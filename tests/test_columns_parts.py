@@ -9,10 +9,11 @@ import torch
 from mapsto.columns import Category, Image
 from mapsto.columns.common import parts
 from mapsto.columns.common.parts import Rows
-from mapsto.composition import Composition, to_tensors
+from mapsto.composition import Composition
 from mapsto.networks.blocks.ragged import TensorRows
 from mapsto.sample import Sample
 from mapsto.schema import Encoded, Schema
+from mapsto.tensors import to_tensors
 from mapsto.training.batches import RowSource, to_batch
 
 DRAW = np.random.default_rng(0)

@@ -15,12 +15,13 @@ from mapsto import metrics
 from mapsto.columns import Category, Image, Video
 from mapsto.columns.common.parts import Ragged
 from mapsto.columns.common.pixels import UNREADABLE
-from mapsto.composition import Composition, to_tensors
+from mapsto.composition import Composition
 from mapsto.errors import ColumnRefused, MissingExtra, OptionError
 from mapsto.members.network import Network
 from mapsto.networks.blocks.clips import ClipFront, FramesFront
 from mapsto.networks.blocks.ragged import RaggedTensor
 from mapsto.schema import Schema
+from mapsto.tensors import to_tensors
 from small_tables import work
 
 WAYS = {"right": (0, 1), "left": (0, -1), "down": (1, 0), "up": (-1, 0)}

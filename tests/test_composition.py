@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mapsto import networks
-from mapsto.composition import Composition, to_tensors
+from mapsto.composition import Composition
 from mapsto.errors import DataError, ModelFileError, OptionError
 from mapsto.networks.blocks.ragged import RaggedTensor
 from mapsto.schema import Encoded, Schema
+from mapsto.tensors import to_tensors
 from mapsto.testing_networks import sample_columns, sample_rows
 from tiny_encoders import BERT, VIT, described
 

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from mapsto.columns import Category, Tree
 from mapsto.columns.common.brackets import parsed
-from mapsto.composition import Composition, to_tensors
+from mapsto.composition import Composition
 from mapsto.networks.blocks.trees import Forest, TreeFront
 from mapsto.networks.treelstm import TreeLSTM
 from mapsto.schema import Schema
+from mapsto.tensors import to_tensors
 from small_tables import work
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import copy
 import threading
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,7 +22,6 @@ import torch
 from torch import Tensor, nn
 
 from mapsto import networks, senses
-from mapsto.columns.common.parts import Block, Ragged, Rows
 from mapsto.errors import DataError, ModelFileError, OptionError
 from mapsto.networks import own
 from mapsto.networks.base import DataSize, Encoder, Encoding, Layout, Network, NetworkConfig
@@ -32,15 +30,14 @@ from mapsto.networks.blocks.heads import EmbeddingHead, Head
 from mapsto.networks.blocks.hide import HideColumns
 from mapsto.networks.blocks.initialization import initialize
 from mapsto.networks.blocks.pictures import PictureFront, moved
-from mapsto.networks.blocks.ragged import RaggedTensor, TensorBlock, TensorRows, take
+from mapsto.networks.blocks.ragged import TensorBlock
 from mapsto.networks.folders import resolve
 from mapsto.networks.own import AnyNetwork
+from mapsto.tensors import chunks
 
 if TYPE_CHECKING:
     from mapsto.schema import Encoded, Schema
 
-_CHUNK_ROWS = 1024
-_CHUNK_BYTES = 2**18
 MOST_EMBEDDED = 4096
 """Largest width of an embedding."""
 OWN = "own"
@@ -272,7 +269,7 @@ class Composition(nn.Module):
 
         A look moves pictures by a share of their sides, and mirrors them or not.
         """
-        for start, stop, blocks in self.chunks(encoded, rows_per_chunk):
+        for start, stop, blocks in chunks(encoded, next(self.parameters()).device, rows_per_chunk):
             for number, (share, mirrored) in enumerate(looks):
                 seen = dict(blocks)
                 for key in self.pictures:
@@ -307,64 +304,6 @@ class Composition(nn.Module):
         """The fronts of pictures by block."""
         fronts = {key: getattr(each, "front", None) for key, each in zip(self.blocks, self.encoders, strict=True)}
         return {key: front for key, front in fronts.items() if isinstance(front, PictureFront)}
-
-    def chunks(
-        self, encoded: Encoded, rows_per_chunk: int | None = None
-    ) -> Iterator[tuple[int, int, dict[str, TensorBlock]]]:
-        """Rows a few at a time, on the device: first row, last row + 1, and their blocks.
-
-        The blocks may hold more rows than that, see `predict_numpy`. `rows_per_chunk`: None: fewer where a row is a
-        picture, so that what the network makes of a chunk stays in the processor's cache.
-        """
-        quantum = max(16, 8 * torch.get_num_threads())
-        if rows_per_chunk is None:
-            heavy = [b for b in encoded.blocks.values() if not isinstance(b, Ragged) and b.ndim > 2]
-            room = _CHUNK_BYTES if next(self.parameters()).device.type == "cpu" else 64 * _CHUNK_BYTES
-            rows_per_chunk = min(_CHUNK_ROWS, room * max(1, encoded.rows) // max(1, sum(b.nbytes for b in heavy)))
-        step = max(quantum, rows_per_chunk // quantum * quantum)
-        for start in range(0, encoded.rows, step):
-            stop = min(start + step, encoded.rows)
-            yield start, stop, self._chunk(encoded, start, stop, quantum)
-
-    def _chunk(self, encoded: Encoded, start: int, stop: int, quantum: int) -> dict[str, TensorBlock]:
-        """Rows `start` to `stop`, the last one repeated until their number is a multiple of `quantum`."""
-        rows, device = stop - start, next(self.parameters()).device
-        padded = torch.arange(rows + -rows % quantum).clamp_max(rows - 1)
-        blocks = {key: _tensor_block(block, start, stop) for key, block in encoded.blocks.items()}
-        if len(padded) > rows:
-            blocks = {key: take(block, padded) for key, block in blocks.items()}
-        return {key: block.to(device) for key, block in blocks.items()}
-
-
-def to_tensors(encoded: Encoded) -> dict[str, TensorBlock]:
-    """The blocks of encoded rows as tensors that share their memory (read-only arrays are copied)."""
-    return {
-        key: TensorRows(_shared(block.array), _tensor(block.index))
-        if isinstance(block, Rows)
-        else _tensor_block(block, 0, encoded.rows)
-        for key, block in encoded.blocks.items()
-    }
-
-
-def _tensor_block(block: Block, start: int, stop: int) -> TensorBlock:
-    """Rows `start` to `stop` of a block as tensors."""
-    if isinstance(block, Ragged):
-        first, last = int(block.offsets[start]), int(block.offsets[stop])
-        weights = None if block.weights is None else _tensor(block.weights[first:last])
-        offsets = _tensor(block.offsets[start : stop + 1])
-        return RaggedTensor(_tensor(block.values[first:last]), offsets - first if first else offsets, weights)
-    return _tensor(block[start:stop])
-
-
-def _shared(array: np.ndarray) -> Tensor:
-    """A tensor on the memory of an array that may be read-only: rows are only ever gathered from it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
-        return torch.from_numpy(array)
-
-
-def _tensor(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def _check_columns(schema: Schema) -> None:

@@ -205,9 +205,12 @@ def _same(first: dict[str, np.ndarray], second: dict[str, np.ndarray], tolerance
 
 def _check_fixed(made: Composition, sample: Rows) -> None:
     """Of networks that begin with a fixed look."""
-    from mapsto.networks.blocks.senses import SenseEncoder
+    import torch
 
-    _, _, blocks = next(made.chunks(sample(7)))
+    from mapsto.networks.blocks.senses import SenseEncoder
+    from mapsto.tensors import chunks
+
+    _, _, blocks = next(chunks(sample(7), torch.device("cpu")))
     for key, place in zip(made.blocks, made.encoders, strict=True):
         if isinstance(place, SenseEncoder) and getattr(place.network, "fixed", False):
             seen, width = place.see(blocks[key]), place.network.seen_features
@@ -252,7 +255,7 @@ def _loss(made: Composition, rows: Encoded) -> torch.Tensor:
     import torch
     from torch.nn import functional as F
 
-    from mapsto.composition import to_tensors
+    from mapsto.tensors import to_tensors
 
     outputs = made(to_tensors(rows))
     price, kind = (torch.from_numpy(rows.truth[name]) for name in OUTPUTS)
@@ -289,7 +292,7 @@ def _check_file(made: Composition, network: type[Network], sample: Rows) -> None
 def _check_bfloat16(made: Composition, sample: Rows) -> None:
     import torch
 
-    from mapsto.composition import to_tensors
+    from mapsto.tensors import to_tensors
 
     blocks = to_tensors(sample(64))
     with torch.inference_mode():

@@ -125,7 +125,7 @@ def _line(target: Column) -> tuple[float, float] | None:
 def _encode(composition: Composition, encoded: Encoded) -> torch.Tensor:
     import torch
 
-    from mapsto.composition import to_tensors
+    from mapsto.tensors import to_tensors
 
     with torch.no_grad():
         return composition.encode(to_tensors(encoded))

@@ -98,10 +98,10 @@ def as_pixels(fitted: Fitted, row: Encoded, column: Column, inside: Inside) -> S
     """The cell in front of the strongest network; None where that is none, or does not read the cell as pixels."""
     import torch
 
-    from mapsto.composition import to_tensors
     from mapsto.networks.blocks.pictures import PictureFront
     from mapsto.networks.blocks.ragged import take
     from mapsto.networks.blocks.senses import SenseEncoder
+    from mapsto.tensors import to_tensors
 
     network = strongest_network(fitted)
     key = None if network is None else next((p.key for p in column.parts if p.key in network.blocks), None)

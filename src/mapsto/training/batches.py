@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from mapsto.composition import to_tensors
 from mapsto.metrics import present
 from mapsto.networks.blocks.ragged import TensorRows, take
 from mapsto.objectives.base import Batch
+from mapsto.tensors import to_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor

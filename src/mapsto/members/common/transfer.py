@@ -22,6 +22,7 @@ from mapsto.networks.base import Network
 from mapsto.networks.blocks.pictures import Augmentation
 from mapsto.networks.blocks.pretrained import PretrainedNetwork
 from mapsto.networks.blocks.senses import SenseEncoder
+from mapsto.tensors import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +112,7 @@ def seen(composition: Composition, encoded: Encoded) -> Encoded:
     size = sum(block.nbytes for block in looked if not isinstance(block, Ragged))
     most = max(1, _LOOK_BYTES * encoded.rows // size) if size else None
     with torch.inference_mode():
-        for start, stop, chunk in composition.chunks(encoded, most):
+        for start, stop, chunk in chunks(encoded, next(composition.parameters()).device, most):
             for each in found:
                 h_BD = each.place.see(chunk[each.key])[: stop - start]
                 blocks[each.key][start:stop] = h_BD.float().cpu().numpy()  # type: ignore[index]
