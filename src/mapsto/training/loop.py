@@ -22,15 +22,17 @@ import torch
 
 from mapsto.errors import RunError
 from mapsto.table.notes import Note
-from mapsto.training import compiling, devices, precision, schedules
+from mapsto.training import compiling, devices, measuring, precision, schedules
 from mapsto.training.averaging import Average
 from mapsto.training.diagnosis import diagnose
 from mapsto.training.losses import Losses
-from mapsto.training.plan import Plan, affordable, revised
+from mapsto.training.plan import Plan
 from mapsto.training.randomness import get_state, isolated, set_state
 from mapsto.training.update import Updater
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mapsto.objectives.base import Objective
     from mapsto.recipe import Learning
     from mapsto.training.run import Run
@@ -44,9 +46,6 @@ GRACE = 0.03
 MAX_ROLLBACKS = 6
 _FEWEST_VALIDATIONS = 8
 _FEWEST_STEPS_BETWEEN = 10
-_TRIAL_STEPS = 30
-_WITHIN_LIMIT = 0.85
-"""Share of what is left of a run's limit that a slow training is planned for: validation and judging take the rest."""
 _TRIED_AFTER = 0.2
 """Share of the plan after which the network can say which variations of its inputs do no harm."""
 
@@ -139,8 +138,8 @@ class Training:
         self.best_step = 0
         self.deadline = math.inf
         self.checkpoints = run.checkpoints(name)
-        self.started = self._marked = run.elapsed
-        self._marked_step = 0
+        self.started = self.marked = run.elapsed
+        self.marked_step = 0
         self._next_look = self._next_checkpoint = 0.0
         self.asking = objective.asks
 
@@ -162,7 +161,7 @@ class Training:
             if self.objective.asks and not self.asking:
                 self._vary()
             self.run.event("resumed", name=self.name, step=self.step)
-        self._marked, self._marked_step = self.run.elapsed, self.step
+        self.marked, self.marked_step = self.run.elapsed, self.step
         self._next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
 
     def work(self) -> str:
@@ -239,6 +238,10 @@ class Training:
 
     # -- decisions
 
+    def _measured(self, what: str, measure: Callable[[Training], Any]) -> Any:
+        """What `measure` finds, once: a resumed run is told what was found before."""
+        return self.run.decide(f"{self.name}/{what}", lambda: measure(self))
+
     def _hurry(self) -> None:
         """A training without a time that the run's limit would cut short in mid-schedule is planned to end before.
 
@@ -248,86 +251,41 @@ class Training:
         epochs, patience = self.learning.epochs or 1, self.learning.patience
         if self.run.most is None or (patience is not None and patience < epochs):
             return
-        end = self.run.decide(f"{self.name}/hurry", self._measure_hurry)
+        end = self._measured("hurry", measuring.when_to_end)
         if end is not None:
             self.seconds, self.hurried = max(1.0, end - self.run.elapsed), True
-
-    def _measure_hurry(self) -> float | None:
-        step, _ = self.trial(3)
-        now = self.run.elapsed
-        room = max(1.0, _WITHIN_LIMIT * self.part * ((self.run.most or 0.0) - now))
-        return now + room if step * self.most > room else None
 
     def _choose_precision(self) -> None:
         chosen = self.learning.precision
         if chosen == "auto":
             chosen = "float32"
             if precision.has_matrix_units(self.device):
-                chosen = self.run.decide(f"{self.name}/precision", self._compare_precisions)["precision"]
+                chosen = self._measured("precision", measuring.which_precision)["precision"]
         self.autocast = precision.autocast(self.device, chosen)
-
-    def _compare_precisions(self) -> dict[str, Any]:
-        plain_seconds, plain = self.trial(_TRIAL_STEPS)
-        self.autocast = precision.autocast(self.device, "bfloat16")
-        half_seconds, half = self.trial(_TRIAL_STEPS)
-        good = precision.harmless(plain, half) and (self.seconds is None or half_seconds < plain_seconds)
-        why = f"loss {plain:.4g} in float32 and {half:.4g} in bfloat16 after {_TRIAL_STEPS} steps"
-        if self.seconds is not None:
-            why += f", {1e3 * plain_seconds:.3g} and {1e3 * half_seconds:.3g} ms a step"
-        return {"precision": "bfloat16" if good else "float32", "why": why}
 
     def _choose_compilation(self) -> None:
         setting = self.learning.compile
         chosen = setting == "always"
         if compiling.worth_measuring(self.device, setting, self.seconds):
-            chosen = self.run.decide(f"{self.name}/compile", self._compare_compiled)["compile"]
+            chosen = self._measured("compile", measuring.whether_compiled)["compile"]
         if chosen:
             compiling.switch_on(self.modules)
-
-    def _compare_compiled(self) -> dict[str, Any]:
-        plain, _ = self.trial(_TRIAL_STEPS)
-        compiling.switch_on(self.modules)
-        start = time.monotonic()
-        compiled, _ = self.trial(_TRIAL_STEPS)
-        cost = time.monotonic() - start - _TRIAL_STEPS * compiled
-        compiling.switch_off(self.modules)
-        pays = compiling.pays(plain, compiled, cost, self.plan.steps)
-        why = f"{1e3 * plain:.3g} ms a step plain, {1e3 * compiled:.3g} ms compiled, compiling took {cost:.3g} s"
-        return {"compile": pays, "why": why}
 
     def _choose_steps(self) -> None:
         steps = self.most
         if self.seconds is not None:
-            steps = self.run.decide(f"{self.name}/steps", self._measure_steps)["steps"]
+            steps = self._measured("steps", measuring.how_many_steps)["steps"]
         self.plan = Plan(steps)
         self.period = period(steps, self.source.steps_per_epoch)
-
-    def _measure_steps(self) -> dict[str, Any]:
-        step, _ = self.trial(_TRIAL_STEPS, seconds=0.02 * (self.deadline - self.started))
-        start = time.monotonic()
-        self._figure()
-        validation = time.monotonic() - start
-        per_epoch = self.source.steps_per_epoch
-        steps = affordable(self.deadline - self.run.elapsed, step, validation, per_epoch, self.most)
-        why = f"{1e3 * step:.3g} ms a step, {1e3 * validation:.3g} ms a validation, {self.seconds:.4g} s in all"
-        return {"steps": steps, "why": why}
 
     def _replan(self) -> None:
         """At a mark of progress, fit the plan to the time left."""
         if self.seconds is None or not self.plan.due(self.step):
             return
-        steps = self.run.decide(f"{self.name}/replan-{self.plan.mark}", self._measure_rest)
+        steps = self._measured(f"replan-{self.plan.mark}", measuring.steps_left)
         if steps != self.plan.steps:
             self.plan.change(self.step, steps)
-        self._marked, self._marked_step = self.run.elapsed, self.step
-
-    def _measure_rest(self) -> int:
-        taken = self.step - self._marked_step
-        if taken < 1:  # just resumed: nothing was measured yet
-            return self.plan.steps
-        devices.synchronize(self.device)
-        now = self.run.elapsed
-        return revised(self.plan, self.step, (now - self._marked) / taken, self.deadline - now, self.most)
+        self.marked, self.marked_step = self.run.elapsed, self.step
 
     def _vary(self) -> None:
         """Ask, or remember, which variations of the inputs do no harm; the steps that follow use them."""
@@ -348,7 +306,7 @@ class Training:
         self.losses = Losses()
         if not all(math.isfinite(value) for value in losses.values()):
             return self._roll_back()
-        figure = self._figure()
+        figure = self.figure()
         better = figure is not None and not math.isnan(figure) and self._improves(figure)
         if better:
             self.best, self.best_figure, self.best_step = self._averaged_weights(), figure, self.step
@@ -361,7 +319,8 @@ class Training:
             return None
         return "patience" if waited >= self.learning.patience * self.source.steps_per_epoch else None
 
-    def _figure(self) -> float | None:
+    def figure(self) -> float | None:
+        """The validation figure of the weights as they are now (averaged, where they are averaged)."""
         self.modules.eval()
         with torch.no_grad():
             if self.average is None:
@@ -402,8 +361,8 @@ class Training:
     def _look(self) -> str | None:
         """Tell the progress, write a checkpoint if one is due; returns a reason to end, if any."""
         now = self.run.elapsed
-        taken = max(1, self.step - self._marked_step)
-        left = (self.plan.steps - self.step) * (now - self._marked) / taken
+        taken = max(1, self.step - self.marked_step)
+        left = (self.plan.steps - self.step) * (now - self.marked) / taken
         self.run.event(
             "progress", name=self.name, epoch=self.epoch, step=self.step, planned=self.plan.steps,
             losses=_finite(self.losses.read()), figure=self.best_figure, left=round(left, 1),

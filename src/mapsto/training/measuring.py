@@ -1,0 +1,79 @@
+"""What a training decides by a look at the clock: when to end, in which precision, compiled or not, how many steps.
+
+Each is measured once and recorded (`Run.decide`), so that a run that was killed goes on as it had begun. Trial steps
+leave no trace (`Training.trial`).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from mapsto.training import compiling, devices, precision
+from mapsto.training.plan import affordable, revised
+
+if TYPE_CHECKING:
+    from mapsto.training.loop import Training
+
+_TRIAL_STEPS = 30
+_FEW_STEPS = 3
+_WITHIN_LIMIT = 0.85
+"""Share of what is left of a run's limit that a slow training is planned for: validation and judging take the rest."""
+_FOR_TRIAL = 0.02
+"""Share of the time that finding out how long a step takes may take."""
+
+
+def when_to_end(training: Training) -> float | None:
+    """On the run's clock, if a training without a time would take longer than the run may; None: it would not."""
+    step, _ = training.trial(_FEW_STEPS)
+    now = training.run.elapsed
+    room = max(1.0, _WITHIN_LIMIT * training.part * ((training.run.most or 0.0) - now))
+    return now + room if step * training.most > room else None
+
+
+def which_precision(training: Training) -> dict[str, Any]:
+    """bfloat16 where the loss falls as it does in float32 and, if time is limited, steps are faster."""
+    plain_seconds, plain = training.trial(_TRIAL_STEPS)
+    training.autocast = precision.autocast(training.device, "bfloat16")
+    half_seconds, half = training.trial(_TRIAL_STEPS)
+    good = precision.harmless(plain, half) and (training.seconds is None or half_seconds < plain_seconds)
+    why = f"loss {plain:.4g} in float32 and {half:.4g} in bfloat16 after {_TRIAL_STEPS} steps"
+    if training.seconds is not None:
+        why += f", {1e3 * plain_seconds:.3g} and {1e3 * half_seconds:.3g} ms a step"
+    return {"precision": "bfloat16" if good else "float32", "why": why}
+
+
+def whether_compiled(training: Training) -> dict[str, Any]:
+    """Compiled where the steps to come save more than compiling takes."""
+    plain, _ = training.trial(_TRIAL_STEPS)
+    compiling.switch_on(training.modules)
+    start = time.monotonic()
+    compiled, _ = training.trial(_TRIAL_STEPS)
+    cost = time.monotonic() - start - _TRIAL_STEPS * compiled
+    compiling.switch_off(training.modules)
+    pays = compiling.pays(plain, compiled, cost, training.plan.steps)
+    why = f"{1e3 * plain:.3g} ms a step plain, {1e3 * compiled:.3g} ms compiled, compiling took {cost:.3g} s"
+    return {"compile": pays, "why": why}
+
+
+def how_many_steps(training: Training) -> dict[str, Any]:
+    """As many as the time allows for, validations included, and no more than `epochs` says."""
+    step, _ = training.trial(_TRIAL_STEPS, seconds=_FOR_TRIAL * (training.deadline - training.started))
+    start = time.monotonic()
+    training.figure()
+    validation = time.monotonic() - start
+    per_epoch = training.source.steps_per_epoch
+    steps = affordable(training.deadline - training.run.elapsed, step, validation, per_epoch, training.most)
+    why = f"{1e3 * step:.3g} ms a step, {1e3 * validation:.3g} ms a validation, {training.seconds:.4g} s in all"
+    return {"steps": steps, "why": why}
+
+
+def steps_left(training: Training) -> int:
+    """The whole plan's steps, at the pace since the last mark."""
+    taken = training.step - training.marked_step
+    if taken < 1:  # just resumed: nothing was measured yet
+        return training.plan.steps
+    devices.synchronize(training.device)
+    now = training.run.elapsed
+    left = training.deadline - now
+    return revised(training.plan, training.step, (now - training.marked) / taken, left, training.most)
