@@ -17,7 +17,7 @@ from mapsto import metrics
 from mapsto.errors import ModelFileError, OptionError
 from mapsto.members.boosting import Boosting
 from mapsto.members.common import growth
-from mapsto.members.common.crosses import Crosses, Neighbours, Ratio, Rotation, Spikes
+from mapsto.members.common.crosses import Cells, Crosses, Neighbours, Ratio, Rotation, Spikes
 from mapsto.members.common.growth import stages
 from mapsto.members.tuning import tune
 from mapsto.training.run import Run
@@ -30,12 +30,18 @@ SPECS = [
     {"kind": "ratio", "columns": ["total_rooms", "households", "population"]},
     {"kind": "rotation", "columns": PLACE},
     {"kind": "neighbours", "columns": PLACE},
+    {"kind": "cells", "columns": ["housing_median_age", "ocean_proximity"]},
 ]
 
 
 @pytest.fixture(scope="module")
 def homes() -> World:
     return california(4000)
+
+
+def bank() -> World:
+    frame = pl.read_csv(shared_data("bank_marketing", "bank.csv.gz")).drop("duration")
+    return world(frame, {"deposit": "classification"})
 
 
 def diamonds() -> World:
@@ -111,7 +117,7 @@ def test_logarithms_of_numbers_not_above_zero_are_refused() -> None:
 
 def test_made_columns_help_on_a_map(homes: World) -> None:
     work, truth = homes.work(), homes.test.truth[PRICE]
-    plain, crossed = (Boosting(crosses=c).fit(work).predict(homes.test)[PRICE] for c in ({}, {PRICE: SPECS[2:]}))
+    plain, crossed = (Boosting(crosses=c).fit(work).predict(homes.test)[PRICE] for c in ({}, {PRICE: SPECS[2:4]}))
     assert work.metrics[PRICE](truth, crossed) < 0.97 * work.metrics[PRICE](truth, plain)
 
 
@@ -173,7 +179,33 @@ def test_neighbours_of_training_rows_leave_out_the_row_itself() -> None:
     luck = rng.normal(size=2000)
     made = Neighbours.fit((0, 1), values, luck)
     assert np.corrcoef(made.apply(values)[:, 0], luck)[0, 1] > 0.5, "a row's own truth is nearest to itself"
-    assert abs(np.corrcoef(made.apply_to_training(values)[:, 0], luck)[0, 1]) < 0.1
+    assert abs(np.corrcoef(made.apply_to_training(values, luck)[:, 0], luck)[0, 1]) < 0.1
+
+
+def test_cells_hold_the_mean_truth_of_their_rows() -> None:
+    nan = np.nan
+    values = np.array([[1, 5], [1, 5], [1, 7], [2, 5], [2, nan]], dtype=np.float32)
+    cells = Cells.fit((0, 1), values, np.array([1.0, 3.0, 5.0, 7.0, 4.0]))
+    assert [each.tolist() for each in cells.levels] == [[1, 2], [5, 7]]
+    # The mean of all is 4, and counts as ten more rows.
+    new = np.array([[1, 5], [1, 7], [2, nan], [2, 6], [2, 7], [nan, nan]], dtype=np.float32)
+    expected = [[44 / 12, 0.4], [45 / 11, 0.2], [4, 0.2], [4, 0.2], [4, 0], [4, 0]]
+    np.testing.assert_allclose(cells.apply(new), expected, rtol=1e-6)
+
+
+def test_cells_of_training_rows_leave_out_the_row_itself() -> None:
+    rng = np.random.default_rng(0)
+    values, luck = rng.integers(0, 40, (2000, 2)).astype(np.float32), rng.normal(size=2000)
+    made = Cells.fit((0, 1), values, luck)
+    assert np.corrcoef(made.apply(values)[:, 0], luck)[0, 1] > 0.5, "a row is in its own cell"
+    assert abs(np.corrcoef(made.apply_to_training(values, luck)[:, 0], luck)[0, 1]) < 0.1
+    np.testing.assert_array_equal(made.apply_to_training(values, luck)[:, 1], made.apply(values)[:, 1])
+
+
+def test_too_many_cells_are_refused() -> None:
+    values = np.random.default_rng(0).permutation(np.tile(np.arange(200.0), 3)).reshape(-1, 3).astype(np.float32)
+    with pytest.raises(OptionError, match="cells; expected 100,000 at most"):
+        Cells.fit((0, 1, 2), values, values[:, 0])
 
 
 def test_neighbours_of_few_rows() -> None:
@@ -189,7 +221,8 @@ def test_made_columns_are_finite_or_missing_and_survive_saving(values: np.ndarra
     values = np.where(np.isinf(values), np.float32(np.nan), np.clip(values, -1e30, 1e30))
     names = ["a", "b", "c"]
     specs = [{"kind": "spikes", "columns": ["a"]}, {"kind": "ratio", "columns": names},
-             {"kind": "rotation", "columns": ["a", "b"]}, {"kind": "neighbours", "columns": names}]  # fmt: skip
+             {"kind": "rotation", "columns": ["a", "b"]}, {"kind": "neighbours", "columns": names},
+             {"kind": "cells", "columns": ["c", "a"]}]  # fmt: skip
     made = Crosses.fit(specs, names, values, np.arange(len(values), dtype=np.float64))
     found = made.widen(values, 0)
     assert found.shape == (len(values), 3 + made.count)
@@ -209,6 +242,11 @@ def test_made_columns_are_finite_or_missing_and_survive_saving(values: np.ndarra
         ("3.points", np.zeros((0, 2), np.float32)),
         ("3.points", np.full((4, 2), np.nan, np.float32)),
         ("3.truth", np.zeros(1, np.float32)),
+        ("4.sizes", np.array([5, 300], np.int64)),
+        ("4.sizes", np.array([-1, 56], np.int64)),
+        ("4.levels", np.zeros(55, np.float32)),
+        ("4.means", np.full(260, np.nan, np.float32)),
+        ("4.shares", np.zeros(3, np.float32)),
     ],
 )
 def test_hostile_made_columns_are_refused(name: str, change: np.ndarray, homes: World) -> None:
@@ -273,6 +311,16 @@ def test_trials_find_the_map_and_are_recorded() -> None:
     work, truth = own.work(), own.test.truth[PRICE]
     tuned, plain = (Boosting(**s).fit(work).predict(own.test)[PRICE] for s in (found, {}))
     assert work.metrics[PRICE](truth, tuned) < 0.97 * work.metrics[PRICE](truth, plain)
+
+
+def test_trials_find_the_days_on_which_a_bank_rang_up() -> None:
+    own = bank()
+    found = tune(own.work())
+    assert found["crosses"]["deposit"][0] == {"kind": "cells", "columns": ["month", "day"]}
+    work, truth = own.work(), own.test.truth["deposit"]
+    plain = {**found, "crosses": {}}
+    crossed, without = (Boosting(**s).fit(work).predict(own.test)["deposit"] for s in (found, plain))
+    assert work.metrics["deposit"](truth, crossed) < work.metrics["deposit"](truth, without)
 
 
 def test_trials_end_when_time_is_up() -> None:

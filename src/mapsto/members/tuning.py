@@ -2,20 +2,21 @@
 
 A trial is a three-fold fit on at most 20,000 rows (two folds of the three where rows are many). Two trials are compared
 row by row: a change is kept when the mean difference of the rows' losses is more than twice its standard error and
-matters (0.2 %). What to try comes from two quick looks at what an additive model leaves unexplained: which pair of
-columns, or which single values, explain it.
+matters (0.2 %). What to try comes from quick looks at what an additive model leaves unexplained: which pair of columns,
+or which single values, explain it. Where such a look was sure by itself, half a standard error is enough.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mapsto.members.common.boosted import BoostingSettings, learn, threads
+from mapsto.members.common.boosted import BoostingSettings, learn, something_everywhere, threads
 from mapsto.members.common.lessons import Lesson, lessons
 from mapsto.members.common.preparation import MAX_CODES, Preparation
 from mapsto.training.run import Run
@@ -32,6 +33,8 @@ _FEW = 2000
 _MANY = 6000
 """Rows from which two folds of the three tell enough; one did not (`dev/LOG.md`)."""
 _FOLDS = 3
+_PAIRED, _PAIRS = 30, 2
+"""Columns of which every two are looked at, and how many pairs are tried."""
 _TRIAL: Entries = {"learning_rate": 0.2, "max_iter": 250, "n_iter_no_change": 10}
 _FINAL: Entries = {"learning_rate": 0.15, "max_iter": 1000, "n_iter_no_change": 30}
 _SHAPES: tuple[Entries, ...] = (
@@ -157,33 +160,36 @@ class _Trials:
             self.losses = self.trial()
         if self.losses is None:
             return kept
-        for specs in self._candidates():
+        for specs, errors in self._candidates():
             if self.over:
                 break
             losses = self.trial(crosses={self.lesson.problem.target.name: kept + specs})
             gain = self.losses - losses
-            sure = gain.mean() > 2 * gain.std() / np.sqrt(len(gain))
+            sure = gain.mean() > errors * gain.std() / np.sqrt(len(gain))
             if sure and gain.mean() > 0.002 * self.losses.mean():
                 kept, self.losses = kept + specs, losses
         return kept
 
-    def _candidates(self) -> list[list[Spec]]:
-        """What to try, in order: single values, ratios, rotations of the pair that interacts most, neighbours."""
+    def _candidates(self) -> list[tuple[list[Spec], float]]:
+        """What to try, in order, and by how many standard errors it has to be better: cells of pairs, single values,
+        ratios, rotations of the pair of numbers that interacts most, neighbours.
+        """
         look = _Look(self.lesson, self.coded)
-        found: list[list[Spec]] = []
+        named = [[self.names[j] for j in pair] for pair in look.cells()]
+        found: list[tuple[list[Spec], float]] = [([{"kind": "cells", "columns": names}], 0.5) for names in named]
         spiky = look.spiky()
         if spiky:
-            found.append([{"kind": "spikes", "columns": [self.names[j]]} for j in spiky])
-        top = look.important()
+            found.append(([{"kind": "spikes", "columns": [self.names[j]]} for j in spiky], 2.0))
+        top = look.important_numbers()
         if len(top) > 1:
-            found.append([{"kind": "ratio", "columns": [self.names[j] for j in sorted(top)]}])
+            found.append(([{"kind": "ratio", "columns": [self.names[j] for j in sorted(top)]}], 2.0))
         pair = look.pair()
         if pair is not None:
             names = [self.names[j] for j in pair]
-            found.append([{"kind": "rotation", "columns": names}])
+            found.append(([{"kind": "rotation", "columns": names}], 2.0))
             third = [self.names[j] for j in top if j not in pair][:1]
             around = [names, names + third] if third else [names]
-            found.append([{"kind": "neighbours", "columns": columns} for columns in around])
+            found.append(([{"kind": "neighbours", "columns": columns} for columns in around], 2.0))
         return found
 
 
@@ -219,7 +225,7 @@ class _Look:
     """What an additive model of the numbers leaves unexplained, and what explains it."""
 
     def __init__(self, lesson: Lesson, coded: list[int]) -> None:
-        self.values = lesson.values
+        self.values = something_everywhere(lesson.values)
         truth = lesson.number()
         self.truth = (truth - truth.mean()) / max(truth.std(), 1e-12)
         rows = np.random.default_rng(0).permutation(len(truth))
@@ -227,7 +233,7 @@ class _Look:
         sizes = {j: len(np.unique(c[~np.isnan(c)])) for j, c in enumerate(self.values.T) if j not in coded}
         self.sizes = {j: size for j, size in sizes.items() if size > 8}
         """Distinct values of each column of numbers that has more than a few."""
-        self.rest = self._unexplained() if self.sizes else self.truth
+        self.rest = self._unexplained()
 
     def _unexplained(self) -> np.ndarray:
         from sklearn.ensemble import HistGradientBoostingRegressor
@@ -261,26 +267,50 @@ class _Look:
                     found.append(j)
         return found
 
+    def cells(self) -> list[tuple[int, int]]:
+        """Pairs of columns of few values whose cells explain more than either column, best first: held-out gain over
+        three standard errors, for there are many pairs.
+        """
+        codes = {j: np.unique(column, return_inverse=True)[1] for j, column in enumerate(self.values.T)}
+        few = [j for j in self.important(_PAIRED) if 2 <= codes[j].max() + 1 <= MAX_CODES]
+        alone = {j: self._gains(codes[j]) for j in few}
+        found: dict[tuple[int, int], float] = {}
+        for i, j in combinations(sorted(few), 2):
+            gains = self._gains(codes[i] * (int(codes[j].max()) + 1) + codes[j])
+            gains -= max(alone[i], alone[j], key=np.mean)
+            if gains.mean() > 3 * gains.std() / np.sqrt(len(gains)):
+                found[i, j] = float(gains.mean())
+        return sorted(found, key=lambda pair: -found[pair])[:_PAIRS]
+
     def pair(self) -> tuple[int, int] | None:
         """The two columns that together explain most, if that is 2 % or more, on a grid of twelve by twelve."""
-        bins = {j: _binned(self.values[:, j]) for j in self.important(10)}
+        bins = {j: _binned(self.values[:, j]) for j in self.important_numbers(10)}
         share = {(i, j): self._gains(bins[i] * 13 + bins[j]).sum() for i, j in combinations(sorted(bins), 2)}
         best = max(share, key=share.__getitem__, default=None)
         return best if best is not None and share[best] > 0.02 * float((self.rest**2).sum()) else None
 
-    def important(self, most: int = 6) -> list[int]:
-        """The columns of numbers whose shuffling harms a quick model most, best first."""
+    def important(self, most: int) -> list[int]:
+        """The columns whose shuffling harms a quick model most, best first."""
+        return sorted(self._harm, key=lambda j: -self._harm[j])[:most]
+
+    def important_numbers(self, most: int = 6) -> list[int]:
+        """Of the columns of numbers with more than a few values, the most important."""
+        return sorted(self.sizes, key=lambda j: -self._harm[j])[:most]
+
+    @cached_property
+    def _harm(self) -> dict[int, float]:
+        """The squared error of a quick model when each column is shuffled."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         inside, outside = self.halves[0], self.halves[1][:3000]
         model = HistGradientBoostingRegressor(max_iter=100, random_state=0)
         model.fit(self.values[inside], self.truth[inside])
         rng, harm = np.random.default_rng(0), {}
-        for j in self.sizes:
+        for j in range(self.values.shape[1]):
             shuffled = self.values[outside].copy()
             shuffled[:, j] = rng.permutation(shuffled[:, j])
             harm[j] = float(((self.truth[outside] - model.predict(shuffled)) ** 2).mean())
-        return sorted(harm, key=lambda j: -harm[j])[:most]
+        return harm
 
 
 def _binned(column: np.ndarray) -> np.ndarray:

@@ -76,7 +76,8 @@ def learn(lesson: Lesson, settings: BoostingSettings, names: list[str], work: Wo
     logarithm = not classes and target in settings.logarithm
     if logarithm:
         _require_positive(lesson)
-    crosses = Crosses.fit(settings.crosses.get(target, []), names, lesson.values, lesson.number(logarithm=logarithm))
+    number = lesson.number(logarithm=logarithm)
+    crosses = Crosses.fit(settings.crosses.get(target, []), names, lesson.values, number)
     grower = _Grower(lesson, settings, work, crosses, logarithm=logarithm)
     trees, start = grower.grow(seconds)
     link: Link = "probabilities" if classes else "exp" if logarithm else "identity"
@@ -101,7 +102,8 @@ class _Grower:
         self, lesson: Lesson, settings: BoostingSettings, work: Work, crosses: Crosses, *, logarithm: bool
     ) -> None:
         self.lesson, self.settings, self.work, self.logarithm = lesson, settings, work, logarithm
-        self.rows = _something_everywhere(crosses.widen(lesson.values, lesson.native, training=True))
+        truth = lesson.number(logarithm=logarithm)
+        self.rows = something_everywhere(crosses.widen(lesson.values, lesson.native, truth=truth))
         self.native = lesson.native + crosses.native
         self.categories = max(lesson.categories, crosses.categories)
         self.given: dict[str, Any] = {}
@@ -158,7 +160,7 @@ class _Grower:
         return replace(model, scale=float(np.average(truth, weights=weight) / np.average(raw, weights=weight)))
 
 
-def _something_everywhere(values: np.ndarray) -> np.ndarray:
+def something_everywhere(values: np.ndarray) -> np.ndarray:
     """The rows, with zeros in columns without any value: scikit-learn cannot bin them, and no split uses them."""
     empty = np.isnan(values).all(axis=0)
     return np.where(empty, np.float32(0), values) if empty.any() else values

@@ -1,13 +1,15 @@
 """Columns made of other columns, where trees cannot make them by themselves.
 
 A tree cuts across one column at a time. A slanted border (coordinates), a proportion (price per size), a hill around
-a place, or single values that mean something of their own (a capital gain of exactly 15,024) take it many cuts. Each
-class below gives such columns; which of them help is decided by trial (`members/tuning.py`) and written in the recipe
-as a list such as `[{"kind": "rotation", "columns": ["longitude", "latitude"]}]`.
+a place, single values that mean something of their own (a capital gain of exactly 15,024), or pairs of them (a day of
+a month) take it many cuts. Each class below gives such columns; which of them help is decided by trial
+(`members/tuning.py`) and written in the recipe as a list such as
+`[{"kind": "rotation", "columns": ["longitude", "latitude"]}]`.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -53,8 +55,8 @@ class Cross(ABC):
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Prepared `(rows, columns)` to `(rows, count)` float32."""
 
-    def apply_to_training(self, values: np.ndarray) -> np.ndarray:
-        """As `apply`, for the rows it was learned from; what looks at the truth leaves out a row's own."""
+    def apply_to_training(self, values: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """As `apply`, for the rows and truth it was learned from; what looks at the truth leaves out a row's own."""
         return self.apply(values)
 
     @abstractmethod
@@ -154,17 +156,12 @@ class Spikes(Cross):
     @classmethod
     def fit(cls, columns: tuple[int, ...], values: np.ndarray, truth: np.ndarray) -> Self:
         """Learn the most frequent values."""
-        column = values[:, columns[0]]
-        found, counts = np.unique(column[~np.isnan(column)], return_counts=True)
-        return cls(columns, np.sort(found[np.argsort(-counts, kind="stable")[:MAX_CODES]]))
+        return cls(columns, _frequent(values[:, columns[0]]))
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Number of the value; missing where it is not a known one."""
-        column = values[:, self.columns[0]]
-        at = np.minimum(np.searchsorted(self.known, column), len(self.known) - 1)
-        if not len(self.known):
-            return np.full((len(values), 1), np.nan, dtype=np.float32)
-        return np.where(self.known[at] == column, at, np.nan).astype(np.float32)[:, None]
+        at = _place(values[:, self.columns[0]], self.known)
+        return np.where(at < len(self.known), at, np.nan).astype(np.float32)[:, None]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The known values."""
@@ -212,7 +209,7 @@ class Neighbours(Cross):
         """Averages of the truth, nearer rows counting more, and the distance."""
         return self._around(_points(values, self.columns, self.mean, self.scale))
 
-    def apply_to_training(self, values: np.ndarray) -> np.ndarray:
+    def apply_to_training(self, values: np.ndarray, truth: np.ndarray) -> np.ndarray:
         """Neighbours of a training row come from the four fifths of the rows it is not in."""
         points = _points(values, self.columns, self.mean, self.scale)
         part = np.random.default_rng(len(values)).permutation(len(values)) % 5
@@ -253,7 +250,107 @@ class Neighbours(Cross):
         return cls(columns, mean, scale, points, truth)
 
 
-KINDS: dict[str, type[Cross]] = {cross.kind: cross for cross in (Rotation, Ratio, Spikes, Neighbours)}
+@dataclass(frozen=True)
+class Cells(Cross):
+    """What the truth was, on average, where columns of few values have the same ones (a day of a month): in a cell."""
+
+    kind: ClassVar[str] = "cells"
+    most: ClassVar[int] = 100_000
+    """Cells, those of rare and missing values included."""
+    prior: ClassVar[float] = 10.0
+    """A cell's mean is taken as if this many more rows had the mean of all."""
+    levels: tuple[np.ndarray, ...]
+    """For each column its most frequent values, rising: float32. All others, and missing, are one more level."""
+    means: np.ndarray
+    """Of the truth, for each cell: float32."""
+    shares: np.ndarray
+    """Of the training rows, for each cell: float32."""
+
+    @property
+    def count(self) -> int:
+        """Mean and share."""
+        return 2
+
+    @classmethod
+    def fit(cls, columns: tuple[int, ...], values: np.ndarray, truth: np.ndarray) -> Self:
+        """Learn the levels, and means and shares of the cells; `OptionError` if there are too many of these."""
+        levels = tuple(_frequent(values[:, column]) for column in columns)
+        size = _size(levels)
+        if size > cls.most:
+            message = f"recipe entry members.boosting.crosses: {size:,} cells; expected {cls.most:,} at most"
+            raise OptionError(message)
+        cell = _cell(values, columns, levels)
+        shares = np.bincount(cell, minlength=size) / max(1, len(cell))
+        return cls(columns, levels, cls._means(cell, truth, size), shares.astype(np.float32))
+
+    @classmethod
+    def _means(cls, cell: np.ndarray, truth: np.ndarray, size: int) -> np.ndarray:
+        count = np.bincount(cell, minlength=size) + cls.prior
+        total = np.bincount(cell, weights=truth, minlength=size) + cls.prior * (truth.mean() if len(truth) else 0.0)
+        return np.asarray(total / count, dtype=np.float32)
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """Mean and share of each row's cell."""
+        cell = _cell(values, self.columns, self.levels)
+        return np.column_stack([self.means[cell], self.shares[cell]])
+
+    def apply_to_training(self, values: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """The mean of a training row's cell comes from the four fifths of the rows it is not in."""
+        cell = _cell(values, self.columns, self.levels)
+        part = np.random.default_rng(len(values)).permutation(len(values)) % 5
+        found = np.column_stack([self.means[cell], self.shares[cell]])
+        for number in range(5):
+            others, own = part != number, part == number
+            found[own, 0] = self._means(cell[others], truth[others], len(self.means))[cell[own]]
+        return found
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Levels one after another, how many each column has, means and shares."""
+        sizes = np.array([len(each) for each in self.levels], dtype=np.int64)
+        return {"levels": np.concatenate(self.levels), "sizes": sizes, "means": self.means, "shares": self.shares}
+
+    @classmethod
+    def from_arrays(cls, columns: tuple[int, ...], arrays: Mapping[str, np.ndarray]) -> Self:
+        """Rising levels, and a mean and a share for each cell."""
+        sizes = states.array(arrays, "sizes", "i", (len(columns),)).astype(np.int64)
+        states.require(bool(((sizes >= 0) & (sizes <= MAX_CODES)).all()), "a column has too many levels")
+        joined = states.finite(arrays, "levels", (int(sizes.sum()),)).astype(np.float32)
+        levels = tuple(np.split(joined, np.cumsum(sizes)[:-1]))
+        states.require(all(bool((np.diff(each) > 0).all()) for each in levels), "levels are not rising")
+        size = _size(levels)
+        states.require(size <= cls.most, f"expected at most {cls.most:,} cells, found {size:,}")
+        means, shares = (states.finite(arrays, name, (size,)).astype(np.float32) for name in ("means", "shares"))
+        return cls(columns, levels, means, shares)
+
+
+KINDS: dict[str, type[Cross]] = {cross.kind: cross for cross in (Rotation, Ratio, Spikes, Neighbours, Cells)}
+
+
+def _frequent(column: np.ndarray) -> np.ndarray:
+    """The most frequent values, rising; as many as there may be codes."""
+    found, counts = np.unique(column[~np.isnan(column)], return_counts=True)
+    return np.sort(found[np.argsort(-counts, kind="stable")[:MAX_CODES]])
+
+
+def _place(column: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The number of each value among the known ones; `len(known)` where it is none of them, or missing."""
+    if not len(known):
+        return np.zeros(len(column), dtype=np.int64)
+    at = np.minimum(np.searchsorted(known, column), len(known) - 1)
+    return np.where(known[at] == column, at, len(known))
+
+
+def _cell(values: np.ndarray, columns: Sequence[int], levels: Sequence[np.ndarray]) -> np.ndarray:
+    """The number of each row's cell."""
+    cell = np.zeros(len(values), dtype=np.int64)
+    for column, known in zip(columns, levels, strict=True):
+        cell = cell * (len(known) + 1) + _place(values[:, column], known)
+    return cell
+
+
+def _size(levels: Sequence[np.ndarray]) -> int:
+    """How many cells there are."""
+    return math.prod(len(each) + 1 for each in levels)
 
 
 def _standard(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -303,14 +400,17 @@ class Crosses:
         """Learn what the specs ask for, from prepared training rows, their columns' names and the truth as numbers."""
         return cls(tuple(_fit(spec, names, values, truth) for spec in specs))
 
-    def widen(self, values: np.ndarray, native: int, *, training: bool = False) -> np.ndarray:
+    def widen(self, values: np.ndarray, native: int, *, truth: np.ndarray | None = None) -> np.ndarray:
         """Prepared rows with the made columns; those of codes stand behind the first `native` columns, others last.
 
-        `training`: these are the rows that `fit` was given.
+        `truth`: given where these are the rows that `fit` was given, with what it was given as their truth.
         """
         if not self.parts:
             return values
-        made = [(p.codes, p.apply_to_training(values) if training else p.apply(values)) for p in self.parts]
+        made = [
+            (part.codes, part.apply(values) if truth is None else part.apply_to_training(values, truth))
+            for part in self.parts
+        ]
         codes = [columns for is_codes, columns in made if is_codes]
         numbers = [columns for is_codes, columns in made if not is_codes]
         return np.concatenate([values[:, :native], *codes, values[:, native:], *numbers], axis=1, dtype=np.float32)
