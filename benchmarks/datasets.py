@@ -68,10 +68,18 @@ DATASETS = [
 ]
 
 
-def score(dataset: Dataset, truth: pl.Series, prediction: np.ndarray) -> float:
+def truth_of(dataset: Dataset, rows: pl.DataFrame) -> np.ndarray:
+    """Whether rows are of the positive class; or the number."""
+    target = rows[dataset.target]
+    if dataset.metric == "auc":
+        return np.asarray(target.cast(pl.String).to_numpy() == dataset.positive)
+    return target.cast(pl.Float64).to_numpy()
+
+
+def score(dataset: Dataset, truth: np.ndarray, prediction: np.ndarray) -> float:
     """AUC of the positive class's probability, or RMSE."""
     from sklearn.metrics import roc_auc_score
 
     if dataset.metric == "auc":
-        return float(roc_auc_score(truth.cast(pl.String).to_numpy() == dataset.positive, prediction))
-    return float(np.sqrt(np.mean((truth.cast(pl.Float64).to_numpy() - prediction) ** 2)))
+        return float(roc_auc_score(truth, prediction))
+    return float(np.sqrt(np.mean((truth - prediction) ** 2)))

@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.contenders import CONTENDERS, OURS
-from benchmarks.datasets import DATASETS, Dataset, score
+from benchmarks.datasets import DATASETS, Dataset, score, truth_of
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -97,7 +97,7 @@ def _collect(work: Path, dataset: Dataset) -> dict[str, list[dict[str, object]]]
     folders = sorted((work / dataset.name).glob("*-*"))
     ours = [folder for folder in folders if (folder / "mapsto.npy").exists()]
     for folder in ours or folders:  # where ours has run, all are compared on those splits only
-        truth = pl.read_parquet(folder / "test.parquet", columns=[dataset.target])[dataset.target]
+        truth = truth_of(dataset, pl.read_parquet(folder / "test.parquet", columns=[dataset.target]))
         for path in folder.glob("*.npy"):
             figures = json.loads(path.with_suffix(".json").read_text())
             prediction = np.load(path)
@@ -141,7 +141,7 @@ def _ahead(dataset: Dataset, ours: list[dict[str, object]], theirs: list[dict[st
         for a, b in pairs:
             truth = a["truth"]
             rows = generator.integers(0, len(truth), len(truth))  # type: ignore[arg-type]
-            if dataset.metric == "auc" and truth[rows].n_unique() < 2:  # type: ignore[index]
+            if dataset.metric == "auc" and len(np.unique(truth[rows])) < 2:  # type: ignore[index]
                 continue
             scores = [score(dataset, truth[rows], e["prediction"][rows]) for e in (a, b)]  # type: ignore[index]
             differences.append(better * (scores[0] - scores[1]))

@@ -18,7 +18,7 @@ from mapsto.composition import Composition
 from mapsto.errors import DataError, ModelFileError, OptionError
 from mapsto.networks.blocks.ragged import RaggedTensor
 from mapsto.schema import Encoded, Schema
-from mapsto.tensors import to_tensors
+from mapsto.tensors import threads_within, to_tensors
 from mapsto.testing_networks import sample_columns, sample_rows
 from tiny_encoders import BERT, VIT, described
 
@@ -61,6 +61,27 @@ def test_forward_and_predict_agree_and_leave_the_mode_alone() -> None:
     for target, expected in outputs.items():
         assert predicted[target].dtype == np.float32
         np.testing.assert_allclose(predicted[target], expected.numpy(), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_many_rows_are_shared_out_among_threads(threads: int) -> None:
+    made, rows = make(), np.random.default_rng(0).integers(0, 300, 9_000)
+    expected, before = made.predict_numpy(ROWS), torch.get_num_threads()
+    with threads_within(threads):
+        found = made.train().predict_numpy(ROWS.take(rows))
+        assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == before
+    assert made.training
+    for target, outputs in found.items():
+        np.testing.assert_array_equal(outputs, expected[target][rows])
+
+
+def test_a_failure_in_a_thread_is_heard() -> None:
+    made = make()
+    made.forward = lambda blocks: (_ for _ in ()).throw(ArithmeticError("no"))  # type: ignore[method-assign]
+    with threads_within(2), pytest.raises(ArithmeticError, match="no"):
+        made.predict_numpy(ROWS, 16)
+    assert not made.training
 
 
 def test_threads_predict_together() -> None:

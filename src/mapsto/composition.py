@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -33,7 +33,7 @@ from mapsto.networks.blocks.pictures import PictureFront, moved
 from mapsto.networks.blocks.ragged import TensorBlock
 from mapsto.networks.folders import resolve
 from mapsto.networks.own import AnyNetwork
-from mapsto.tensors import chunks
+from mapsto.tensors import Span, chunk, side_by_side, spans
 
 if TYPE_CHECKING:
     from mapsto.schema import Encoded, Schema
@@ -215,17 +215,19 @@ class Composition(nn.Module):
         all of it mirrored: `(rows, 6 K, O)`. With `once` only as they are, which is how a network is judged while it
         learns.
 
-        A row's outputs do not depend on the other rows: dropout is off, and chunks are padded to a multiple of a few
-        rows, because matrix products of very few rows add up in another order. (On the processors tried they are
-        equal to the last bit; other math libraries may differ by rounding.) Thread-safe in eval mode.
+        A row's outputs do not depend on the other rows: dropout is off, and chunks are padded (`tensors.chunk`). (On
+        the processors tried they are equal to the last bit; other math libraries may differ by rounding.) Thread-safe
+        in eval mode.
         """
         looks = [(0.0, False)] if once else [(move, way) for move in self._moves() for way in self._ways()]
         views = self.views * len(looks)
         found = {t: np.empty((encoded.rows, views, width), np.float32) for t, width in self.outputs.items()}
-        with self._judging():
-            for start, stop, own, blocks in self._looked_at(encoded, looks, rows_per_chunk):
-                for target, outputs in self(blocks).items():
-                    found[target][start:stop, own] = outputs[: stop - start].float().cpu().numpy()
+
+        def fill(rows: slice, own: slice, blocks: dict[str, TensorBlock]) -> None:
+            for target, outputs in self(blocks).items():
+                found[target][rows, own] = outputs[: rows.stop - rows.start].float().cpu().numpy()
+
+        self._look_at(encoded, looks, fill, rows_per_chunk)
         return found
 
     def features_numpy(self, encoded: Encoded) -> np.ndarray:
@@ -234,10 +236,12 @@ class Composition(nn.Module):
         """
         looks = [(0.0, way) for way in self._ways()]
         found = np.empty((encoded.rows, self.views * len(looks), self.width), np.float32)
-        with self._judging():
-            for start, stop, own, blocks in self._looked_at(encoded, looks):
-                h_BKD = self.features(self.encode(blocks))
-                found[start:stop, own] = h_BKD[: stop - start].float().cpu().numpy()
+
+        def fill(rows: slice, own: slice, blocks: dict[str, TensorBlock]) -> None:
+            h_BKD = self.features(self.encode(blocks))
+            found[rows, own] = h_BKD[: rows.stop - rows.start].float().cpu().numpy()
+
+        self._look_at(encoded, looks, fill)
         return found
 
     def _ways(self) -> list[bool]:
@@ -249,34 +253,37 @@ class Composition(nn.Module):
         most = max((front.augmentation.shift for front in self.pictures.values()), default=0.0)
         return [0.0, most / 2, -most / 2] if most else [0.0]
 
-    @contextmanager
-    def _judging(self) -> Iterator[None]:
-        """In eval mode, without gradients; then as before."""
+    def _look_at(
+        self,
+        encoded: Encoded,
+        looks: list[tuple[float, bool]],
+        fill: Callable[[slice, slice, dict[str, TensorBlock]], None],
+        rows_per_chunk: int | None = None,
+    ) -> None:
+        """`fill(rows, views, blocks)` for chunk after chunk, each look at them by itself, in eval mode.
+
+        A look moves pictures by a share of their sides, and mirrors them or not; its views are its own.
+        """
+        device, pictures = next(self.parameters()).device, self.pictures
+
+        def each_look(span: Span) -> None:
+            blocks = chunk(encoded, span, device)
+            for number, (share, mirrored) in enumerate(looks):
+                seen = dict(blocks)
+                for key in pictures:
+                    x_BHWC = cast("Tensor", blocks[key])
+                    x_BHWC = moved(x_BHWC, share) if share else x_BHWC
+                    seen[key] = x_BHWC.flip(2) if mirrored else x_BHWC
+                fill(slice(*span), slice(number * self.views, (number + 1) * self.views), seen)
+
         training = self.training
         if training:
             self.eval()
         try:
-            with torch.inference_mode():
-                yield
+            side_by_side(each_look, spans(encoded, device, rows_per_chunk), device)
         finally:
             if training:
                 self.train()
-
-    def _looked_at(
-        self, encoded: Encoded, looks: list[tuple[float, bool]], rows_per_chunk: int | None = None
-    ) -> Iterator[tuple[int, int, slice, dict[str, TensorBlock]]]:
-        """Chunks, each look at them by itself: first row, last row + 1, the look's views, blocks.
-
-        A look moves pictures by a share of their sides, and mirrors them or not.
-        """
-        for start, stop, blocks in chunks(encoded, next(self.parameters()).device, rows_per_chunk):
-            for number, (share, mirrored) in enumerate(looks):
-                seen = dict(blocks)
-                for key in self.pictures:
-                    x_BHWC = cast("Tensor", blocks[key])
-                    x_BHWC = moved(x_BHWC, share) if share else x_BHWC
-                    seen[key] = x_BHWC.flip(2) if mirrored else x_BHWC
-                yield start, stop, slice(number * self.views, (number + 1) * self.views), seen
 
     @property
     def mirrors(self) -> Literal["auto", "yes", "no"]:

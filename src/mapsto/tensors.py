@@ -1,8 +1,12 @@
-"""Encoded rows as tensors: all of them, on the memory of their arrays, or a few at a time, on a device."""
+"""Encoded rows as tensors: all of them, on the memory of their arrays, or a few at a time, on a device or on several
+threads.
+"""
 
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,7 +16,7 @@ from mapsto.columns.common.parts import Block, Ragged, Rows
 from mapsto.networks.blocks.ragged import RaggedTensor, TensorBlock, TensorRows, take
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
 
@@ -53,31 +57,74 @@ def _tensor(array: np.ndarray) -> Tensor:
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
-def chunks(
-    encoded: Encoded, device: torch.device, rows_per_chunk: int | None = None
-) -> Iterator[tuple[int, int, dict[str, TensorBlock]]]:
-    """Rows a few at a time, on the device: first row, last row + 1, and their blocks.
+Span = tuple[int, int]
+"""First row, last row + 1."""
 
-    The blocks may hold more rows than that: the last one is repeated until their number is a multiple of a few, because
-    matrix products of very few rows add up in another order. `rows_per_chunk`: None: fewer where a row is a picture, so
-    that what a network makes of a chunk stays in the processor's cache.
+
+def spans(encoded: Encoded, device: torch.device, rows_per_chunk: int | None = None) -> list[Span]:
+    """All rows, a few at a time; fewer where a row is a picture, so that what a network makes of them stays in the
+    processor's cache. `rows_per_chunk`: so many, about.
     """
-    quantum = max(16, 8 * torch.get_num_threads())
     if rows_per_chunk is None:
         heavy = [b for b in encoded.blocks.values() if not isinstance(b, Ragged) and b.ndim > 2]
         room = _CHUNK_BYTES if device.type == "cpu" else 64 * _CHUNK_BYTES
         rows_per_chunk = min(_CHUNK_ROWS, room * max(1, encoded.rows) // max(1, sum(b.nbytes for b in heavy)))
+    quantum = _quantum()
     step = max(quantum, rows_per_chunk // quantum * quantum)
-    for start in range(0, encoded.rows, step):
-        stop = min(start + step, encoded.rows)
-        yield start, stop, _chunk(encoded, start, stop, quantum, device)
+    return [(start, min(start + step, encoded.rows)) for start in range(0, encoded.rows, step)]
 
 
-def _chunk(encoded: Encoded, start: int, stop: int, quantum: int, device: torch.device) -> dict[str, TensorBlock]:
-    """Rows `start` to `stop`, the last one repeated until their number is a multiple of `quantum`."""
+def chunk(encoded: Encoded, span: Span, device: torch.device) -> dict[str, TensorBlock]:
+    """The blocks of these rows on the device.
+
+    The last row is repeated until their number is a multiple of a few: matrix products of very few rows add up in
+    another order, and a row's outputs must not depend on how many rows there are.
+    """
+    start, stop = span
     rows = stop - start
-    padded = torch.arange(rows + -rows % quantum).clamp_max(rows - 1)
+    padded = torch.arange(rows + -rows % _quantum()).clamp_max(rows - 1)
     blocks = {key: _tensor_block(block, start, stop) for key, block in encoded.blocks.items()}
     if len(padded) > rows:
         blocks = {key: take(block, padded) for key, block in blocks.items()}
     return {key: block.to(device) for key, block in blocks.items()}
+
+
+def _quantum() -> int:
+    return max(16, 8 * torch.get_num_threads())
+
+
+def side_by_side(function: Callable[[Span], None], each: list[Span], device: torch.device) -> None:
+    """`function` of each span without gradients; on a processor as many at once as PyTorch has threads.
+
+    Threads that share out the rows wait for each other less often than threads that share out every operation.
+    """
+
+    def called(span: Span) -> None:
+        with torch.inference_mode():
+            function(span)
+
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads == 1 or len(each) < 2 * threads:
+        for span in each:
+            called(span)
+        return
+    with threads_within(1), ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(called, each):
+            pass
+
+
+@contextmanager
+def threads_within(count: int | None) -> Iterator[None]:
+    """Let PyTorch's operations use `count` threads inside the block; None: as many as it does anyway.
+
+    Sums are split differently for another count, so equal weights need equal threads.
+    """
+    before = torch.get_num_threads()
+    if count is None or count == before:
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

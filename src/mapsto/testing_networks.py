@@ -208,9 +208,9 @@ def _check_fixed(made: Composition, sample: Rows) -> None:
     import torch
 
     from mapsto.networks.blocks.senses import SenseEncoder
-    from mapsto.tensors import chunks
+    from mapsto.tensors import chunk
 
-    _, _, blocks = next(chunks(sample(7), torch.device("cpu")))
+    blocks = chunk(sample(7), (0, 7), torch.device("cpu"))
     for key, place in zip(made.blocks, made.encoders, strict=True):
         if isinstance(place, SenseEncoder) and getattr(place.network, "fixed", False):
             seen, width = place.see(blocks[key]), place.network.seen_features

@@ -24,7 +24,7 @@ from mapsto.errors import OptionError
 from mapsto.members.base import Member, Predictions
 from mapsto.members.common import states
 from mapsto.members.common.outputs import probabilities
-from mapsto.members.common.running import saved_learning, threads_within
+from mapsto.members.common.running import saved_learning
 from mapsto.members.common.settings import Settings
 from mapsto.members.common.whitening import Whitening
 
@@ -96,6 +96,7 @@ class Embedding(Member):
     def fit(self, work: Work) -> Self:
         """Learn the space from all rows with an identity; they are the gallery too."""
         from mapsto.members.common.likeness import teach
+        from mapsto.tensors import threads_within
 
         settings = EmbeddingSettings.parse(work.recipe.members.get(self.name, {}), f"members.{self.name}")
         self.schema = work.schema
@@ -128,6 +129,8 @@ class Embedding(Member):
 
     def _seen(self, encoded: Encoded, threads: int | None) -> dict[str, np.ndarray]:
         """What the networks see in rows, side by side, and the sketches: `(rows, width)` each."""
+        from mapsto.tensors import threads_within
+
         found = []
         with threads_within(threads):
             for composition in self.compositions:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from mapsto.members.base import Member, Predictions
 from mapsto.members.common import states
-from mapsto.members.common.running import saved_learning, threads_within
+from mapsto.members.common.running import saved_learning
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +52,7 @@ class Network(Member):
         """Derive the settings that are not given, compose, train, keep the best weights."""
         begun = time.monotonic()
         from mapsto.members.common.teaching import teach
+        from mapsto.tensors import threads_within
 
         if work.seconds is not None:  # the first import of torch takes seconds
             work = replace(work, seconds=max(0.5, work.seconds - (time.monotonic() - begun)))
@@ -64,6 +65,7 @@ class Network(Member):
     def predict(self, encoded: Encoded, *, threads: int | None = None) -> Predictions:
         """Each view in the form of the task, then the mean of the views."""
         from mapsto.objectives.supervised import predict
+        from mapsto.tensors import threads_within
 
         with threads_within(threads):
             return predict(self.composition, encoded, self.targets)

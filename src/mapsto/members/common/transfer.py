@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 from torch import nn
 
 from mapsto.columns.common.parts import Block, Ragged
@@ -22,7 +21,7 @@ from mapsto.networks.base import Network
 from mapsto.networks.blocks.pictures import Augmentation
 from mapsto.networks.blocks.pretrained import PretrainedNetwork
 from mapsto.networks.blocks.senses import SenseEncoder
-from mapsto.tensors import chunks
+from mapsto.tensors import Span, chunk, side_by_side, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,11 +110,15 @@ def seen(composition: Composition, encoded: Encoded) -> Encoded:
     looked = [encoded.blocks[each.key] for each in found if each.network.fixed]
     size = sum(block.nbytes for block in looked if not isinstance(block, Ragged))
     most = max(1, _LOOK_BYTES * encoded.rows // size) if size else None
-    with torch.inference_mode():
-        for start, stop, chunk in chunks(encoded, next(composition.parameters()).device, most):
-            for each in found:
-                h_BD = each.place.see(chunk[each.key])[: stop - start]
-                blocks[each.key][start:stop] = h_BD.float().cpu().numpy()  # type: ignore[index]
+    device = next(composition.parameters()).device
+
+    def look(span: Span) -> None:
+        here = chunk(encoded, span, device)
+        for each in found:
+            h_BD = each.place.see(here[each.key])[: span[1] - span[0]]
+            blocks[each.key][slice(*span)] = h_BD.float().cpu().numpy()  # type: ignore[index]
+
+    side_by_side(look, spans(encoded, device, most), device)
     return replace(encoded, blocks=blocks, features=None)
 
 
