@@ -271,8 +271,8 @@ class _Look:
         """Pairs of columns of few values whose cells explain more than either column, best first: held-out gain over
         three standard errors, for there are many pairs.
         """
-        codes = {j: np.unique(column, return_inverse=True)[1] for j, column in enumerate(self.values.T)}
-        few = [j for j in self.important(_PAIRED) if 2 <= codes[j].max() + 1 <= MAX_CODES]
+        codes = {j: np.unique(self.values[:, j], return_inverse=True)[1] for j in self.important(_PAIRED)}
+        few = [j for j, code in codes.items() if 2 <= code.max() + 1 <= MAX_CODES]
         alone = {j: self._gains(codes[j]) for j in few}
         found: dict[tuple[int, int], float] = {}
         for i, j in combinations(sorted(few), 2):
