@@ -142,7 +142,7 @@ def _listed(name: str, values: list[Any]) -> pl.Series:
 def _from_pandas(data: Any) -> pl.DataFrame:
     names = [str(name) for name in data.columns]
     _require_unique(names)
-    return pl.DataFrame([_pandas_series(name, data.iloc[:, position]) for position, name in enumerate(names)])
+    return pl.DataFrame([_pandas_series(name, series) for name, (_, series) in zip(names, data.items(), strict=True)])
 
 
 def _pandas_series(name: str, series: Any) -> pl.Series:
@@ -152,17 +152,17 @@ def _pandas_series(name: str, series: Any) -> pl.Series:
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
         return pl.Series(name, np.ascontiguousarray(series.to_numpy()), nan_to_null=True)
-    found = None
+    found: Any = None
     if dependencies.get_pyarrow() is not None or (isinstance(dtype, np.dtype) and dtype.kind in "mM"):
         try:
-            found = nw.from_native(series, series_only=True).to_polars()
+            found = pl.from_pandas(series)
         except (TypeError, ValueError, OverflowError, NotImplementedError):
             found = None  # Arrow has no type for a mixture; as values below it becomes text
     if found is None or isinstance(found.dtype, pl.Extension):
         found = _listed(name, _pandas_values(series))
     if str(dtype) == "category" and found.dtype == pl.String:
         found = found.cast(pl.Categorical)
-    return found.alias(name)
+    return pl.Series(name, found)
 
 
 def _pandas_values(series: Any) -> list[Any]:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from mapsto.members.common.trees import Trees
 
 _MAX_ENTRIES = 2**24
-_ROWS = 2**13
-"""Rows a turn: their words and bins stay in the processor's cache."""
+_ROWS = 2**16
+"""Rows a turn, many because every lookup is a call of numpy and takes its lock; words of a column stay in the cache."""
 
 
 @dataclass(frozen=True)
