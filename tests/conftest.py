@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The workers share the processors; threads of their own would only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import mapsto  # noqa: F401 - first, so that it can set how OpenMP threads wait
 
 _NUMBERS = count()

@@ -25,7 +25,8 @@ def clients():
 
 @pytest.fixture(scope="module")
 def model(clients):
-    return mapsto.fit(clients, "credit_risk", network="linear", positive="bad", costs=COSTS, progress=False)
+    options = {"network": "linear", "positive": "bad", "costs": COSTS, "recipe": QUICK, "progress": False}
+    return mapsto.fit(clients, "credit_risk", **options)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_positive_class_and_costs_set_the_threshold(model, clients):
 
 
 def test_a_metric_that_chooses_gets_a_threshold(clients):
-    options = {"network": "linear", "positive": "bad", "progress": False}
+    options = {"network": "linear", "positive": "bad", "recipe": QUICK, "progress": False}
     model = mapsto.fit(clients, "credit_risk", metric="f1", **options)
     assert 0 < model._fitted.thresholds["credit_risk"] < 0.5  # the bad ones are the rarer ones
     assert not mapsto.fit(clients, "credit_risk", **options)._fitted.thresholds
@@ -190,13 +191,14 @@ def test_several_targets_of_mixed_types_share_a_network(passengers):
 
 
 def test_no_test_rows_is_said(clients):
-    model = mapsto.fit(clients.head(900), "credit_risk", network="linear", test=0, progress=False)
+    model = mapsto.fit(clients.head(900), "credit_risk", network="linear", recipe=QUICK, test=0, progress=False)
     assert "out-of-fold" in model.verdict.sentence
     assert "approximate" in model._fitted.facts["judged_on"]
 
 
 def test_given_test_table_is_used(clients):
-    model = mapsto.fit(clients.head(900), "credit_risk", network="linear", test=clients.tail(100), progress=False)
+    options = {"network": "linear", "recipe": QUICK, "test": clients.tail(100), "progress": False}
+    model = mapsto.fit(clients.head(900), "credit_risk", **options)
     assert model._fitted.facts["rows"]["test"] == 100
     assert "of their own" in model._fitted.facts["split"] or "table" in model._fitted.facts["split"]
 
