@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from conftest import shared_data
 from mapsto.columns import TYPES, Text, Tree
-from mapsto.columns.common.brackets import DEEPEST, LARGEST, parsed
+from mapsto.columns.common.brackets import DEEPEST, LARGEST, parsed, words_of
 from mapsto.columns.common.parts import Ragged
 from mapsto.columns.common.trees import HEIGHT, LABEL, UP, WORD
 from mapsto.errors import ColumnRefused, OptionError
@@ -63,8 +63,10 @@ TREES = st.recursive(
 @given(st.lists(TREES, min_size=1, max_size=5))
 @settings(max_examples=60, deadline=None)
 def test_nodes_are_those_of_a_plain_walk(trees: list[object]) -> None:
-    (nodes,) = parsed(pl.Series([written(tree) for tree in trees]))
+    cells = [written(tree) for tree in trees]
+    (nodes,) = parsed(pl.Series(cells))
     walked = [plain(tree) for tree in trees]
+    assert [words_of(cell) for cell in cells] == [[word for word, _, _, _ in each if word] for each in walked]
     assert nodes.counts.tolist() == [len(each) for each in walked]
     every = [node for each in walked for node in each]
     assert nodes.words.to_list() == [word for word, _, _, _ in every]

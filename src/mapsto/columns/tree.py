@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from mapsto.columns.base import Column, Features, Guide
-from mapsto.columns.common.brackets import parsed
+from mapsto.columns.common.brackets import parsed, words_of
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
 from mapsto.columns.common.insides import NodesInside
 from mapsto.columns.common.lookup import Lookup, table
@@ -213,8 +213,7 @@ class Tree(Column):
         """The words of the tree."""
         if not isinstance(value, str):
             return super().show(value)
-        (nodes,) = parsed(pl.Series([value]))
-        return super().show(" ".join(nodes.words.drop_nulls()) or value)
+        return super().show(" ".join(words_of(value)) or value)
 
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells, nodes a tree, and how many words are known."""

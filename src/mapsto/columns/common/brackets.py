@@ -6,6 +6,7 @@ last node before it that lies one level higher. So nodes cost a few array operat
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ LARGEST = 2**20
 _CHUNK = 10_000
 _TOKEN = r"[()]|[^() \t\r\n\v\f]+"
 """Other blanks, such as those that keep a line from breaking, are part of a word."""
+_WORD = re.compile(r"[^() \t\r\n\v\f]+")
+_LABEL = re.compile(rf"\([ \t\r\n\v\f]*{_WORD.pattern}(?![^() \t\r\n\v\f]|[ \t\r\n\v\f]*\))")
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,15 @@ def parsed(cells: pl.Series) -> Iterator[Nodes]:
     """
     for start in range(0, max(1, len(cells)), _CHUNK):
         yield _parse(cells.slice(start, _CHUNK))
+
+
+def words_of(cell: str) -> list[str]:
+    """The words of one balanced cell, much faster than by parsing it.
+
+    >>> words_of("(S (NP I) (VP saw it))")
+    ['I', 'saw', 'it']
+    """
+    return _WORD.findall(_LABEL.sub("(", cell))
 
 
 def _parse(cells: pl.Series) -> Nodes:
