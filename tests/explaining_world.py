@@ -22,7 +22,7 @@ from mapsto.members.ensemble import Ensemble
 from mapsto.members.network import Network
 from mapsto.metrics import present
 from mapsto.recipe import Recipe
-from mapsto.sample import Sample
+from mapsto.sample import Sample, draw_rows
 from mapsto.schema import Encoded, Schema
 
 
@@ -90,8 +90,8 @@ def fitted(
     ensemble: Any = Trees(schema, encoded) if function is None else Formula(function)
     metrics = {t.name: METRICS.get(t.task or "", "auc" if len(t.classes) == 2 else "log_loss") for t in schema.targets}
     made = Fitted(schema, ensemble, Recipe(), metrics)
-    made.background = Sample.draw(schema, encoded, train, 300, 0)
-    made.held = Sample.draw(schema, held, rest, 500, 0)
+    made.background = Sample.of(schema, encoded, train, draw_rows(encoded.rows, 300, 0))
+    made.held = Sample.of(schema, held, rest, draw_rows(held.rows, 500, 0))
     made.held.predictions = made.predictions(made.held.encoded)
     return made
 

@@ -44,11 +44,6 @@ class Sample:
         return self.encoded.rows
 
     @classmethod
-    def draw(cls, schema: Schema, encoded: Encoded, frame: pl.DataFrame | Selection, most: int, seed: int) -> Self:
-        """At most `most` rows, drawn without replacement, in their order; `frame` holds the same rows as `encoded`."""
-        return cls.of(schema, encoded, frame, draw_rows(encoded.rows, most, seed))
-
-    @classmethod
     def of(cls, schema: Schema, encoded: Encoded, frame: pl.DataFrame | Selection, rows: np.ndarray) -> Self:
         """These rows."""
         picked = frame[rows]

@@ -63,11 +63,12 @@ Span = tuple[int, int]
 
 
 def spans(encoded: Encoded, device: torch.device, rows_per_chunk: int | None = None) -> list[Span]:
-    """All rows, a few at a time; fewer where a row is a picture, so that what a network makes of them stays in the
-    processor's cache. `rows_per_chunk`: so many, about.
+    """All rows, a few at a time; fewer where a row is a picture or a clip, so that what a network makes of them stays
+    in the processor's cache. `rows_per_chunk`: so many, about.
     """
     if rows_per_chunk is None:
-        heavy = [b for b in encoded.blocks.values() if not isinstance(b, Ragged) and b.ndim > 2]
+        arrays = [b.values if isinstance(b, Ragged) else b for b in encoded.blocks.values()]
+        heavy = [array for array in arrays if array.ndim > 2]
         room = _CHUNK_BYTES if device.type == "cpu" else 64 * _CHUNK_BYTES
         rows_per_chunk = min(_CHUNK_ROWS, room * max(1, encoded.rows) // max(1, sum(b.nbytes for b in heavy)))
     quantum = _quantum()

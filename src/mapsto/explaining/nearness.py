@@ -15,6 +15,7 @@ from mapsto.judging.doubt import entropy
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
     from mapsto.fitted import Fitted
+    from mapsto.members.base import Predictions
     from mapsto.schema import Encoded
 
 _LEAST_REACH = 0.01
@@ -36,15 +37,15 @@ def novelty(fitted: Fitted, frame: pl.DataFrame) -> np.ndarray:
     return novelty_of(fitted, fitted.schema.encode(frame))
 
 
-def novelty_of(fitted: Fitted, encoded: Encoded) -> np.ndarray:
-    """`novelty` of encoded rows."""
+def novelty_of(fitted: Fitted, encoded: Encoded, predictions: Predictions | None = None) -> np.ndarray:
+    """`novelty` of encoded rows, and of what the model says of them where that is known already."""
     if encoded.rows == 0:
         return np.zeros(0)
     columns = fitted.schema.inputs
     found = np.zeros(encoded.rows)
     if fitted.doubts and any(map(_sensed, columns)):
         columns = [column for column in columns if not _sensed(column)]
-        predictions = fitted.predictions(encoded)
+        predictions = fitted.predictions(encoded) if predictions is None else predictions
         for target, reach in fitted.doubts.items():
             found = np.maximum(found, entropy(predictions[target]) / max(reach, _LEAST_REACH))
     if columns:

@@ -118,7 +118,7 @@ def _threshold(target: Column, prepared: Prepared, rows: np.ndarray, prediction:
 
 def judge_once(
     fitted: Fitted, prepared: Prepared, learned: list[Learned], baselines: list[Baseline], held: Predictions, run: Run
-) -> None:
+) -> Judged:
     """Metrics and verdicts on rows that no contender learned from; which they are is said in the verdict."""
     judged = _judged(fitted, prepared, learned, held, run)
     rows = len(next(iter(judged.truth.values())))
@@ -142,6 +142,7 @@ def judge_once(
                 costs=costs, target=target.name, rows_are=judged.kind, weight=judged.weight, groups=judged.groups,
                 members=_members(fitted, target, metric, learned, judged),
             )  # fmt: skip
+    return judged
 
 
 def _judged(fitted: Fitted, prepared: Prepared, learned: list[Learned], held: Predictions, run: Run) -> Judged:

@@ -23,6 +23,8 @@ TIMED_ROWS = 4096
 """Rows whose prediction is timed."""
 LONG = 0.25
 """Seconds of a prediction that are long enough to tell how long a row takes."""
+REPORT_ROWS = 500
+"""Rows that the shortest report asks the model about, or about so many."""
 SLOW, SLOW_ROWS = 1000.0, 64
 """Microseconds a row from which so few rows are enough."""
 
@@ -67,6 +69,7 @@ def learn(
         fitted: Member = bagged
     else:
         work.afterwards = len(prepared.held) + (0 if prepared.test is None else prepared.test.rows)
+        work.afterwards += 0 if prepared.options.output is None else REPORT_ROWS
         fitted = member.fit(work)
         asked = clock.perf_counter()
         held = fitted.predict(prepared.dev.take(prepared.held), threads=work.threads)

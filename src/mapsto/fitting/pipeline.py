@@ -103,12 +103,14 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
     if options.judge:
         held = calibrate(fitted, held, prepared)
     choose_thresholds(fitted, prepared, held)
+    tested = None
     if options.judge:
-        judge_once(fitted, prepared, learned, baselines, held, run)
+        judged = judge_once(fitted, prepared, learned, baselines, held, run)
+        tested = judged.model if judged.rows is None else None
         if not run.interrupted and not run.overdue and (run.left is None or run.left > CURVE_SECONDS):
             fitted.facts["curve"] = curves(prepared, run)
     fitted.facts |= _facts(prepared, learned)
-    _samples(fitted, prepared, held)
+    _samples(fitted, prepared, held, tested)
     if options.refit and run.stopping:
         fitted.notes.append(Note("warning", f"{_why(run)} before retraining on all rows: this is the model judged."))
     elif options.refit:
@@ -160,15 +162,23 @@ def _facts(prepared: Prepared, learned: list[Learned]) -> dict[str, Any]:
     }
 
 
-def _samples(fitted: Fitted, prepared: Prepared, held: Predictions) -> None:
-    """Keep some training rows and some honest rows; name suspected wrong labels among the held rows."""
+def _samples(fitted: Fitted, prepared: Prepared, held: Predictions, tested: Predictions | None) -> None:
+    """Keep some training rows and some honest rows; name suspected wrong labels among the held rows.
+
+    `tested`: predictions of all test rows, where judging has made them.
+    """
     seed, schema = prepared.options.recipe.seed, prepared.schema
     kept = [affordable(prepared.dev, most, room) for most, room in (BACKGROUND, HELD)]
     rows = prepared.train[draw_rows(len(prepared.train), kept[0], seed)]
     fitted.background = Sample.of(schema, prepared.dev, prepared.frame, rows)
     if prepared.test is not None and prepared.test_frame is not None:
-        fitted.held = Sample.draw(schema, prepared.test, prepared.test_frame, kept[1], seed)
-        fitted.held.predictions = fitted.predictions(fitted.held.encoded, threads=prepared.options.threads)
+        rows = draw_rows(prepared.test.rows, kept[1], seed)
+        fitted.held = Sample.of(schema, prepared.test, prepared.test_frame, rows)
+        fitted.held.predictions = (
+            fitted.predictions(fitted.held.encoded, threads=prepared.options.threads)
+            if tested is None
+            else {name: values[rows] for name, values in tested.items()}
+        )
     else:
         place = draw_rows(len(prepared.held), kept[1], seed)
         fitted.held = Sample.of(schema, prepared.dev, prepared.frame, prepared.held[place])

@@ -92,7 +92,7 @@ def find(fitted: Fitted, seconds: float = SECONDS) -> Findings:
     columns = top.head(TOP_COLUMNS)["column"].unique(maintain_order=True).to_list()
     if columns:
         found.dependence = partial_dependence(fitted, columns, _DEPENDENCE * seconds)
-    found.novelty = novelty_of(fitted, fitted.held.encoded)
+    found.novelty = novelty_of(fitted, fitted.held.encoded, fitted.held.predictions)
     _explain_examples(fitted, fitted.held, found, (_EXAMPLES if columns else _EXAMPLES + _DEPENDENCE) * seconds)
     if within and found.reasons is not None:
         found.maps = _look_inside(fitted, fitted.held, found, found.reasons, within)
