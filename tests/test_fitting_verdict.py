@@ -251,3 +251,12 @@ def test_infinite_cells_are_named():
     found = {(note.column, note.count, note.rows) for note in notes}
     assert found == {("x", 2, (3, 5)), ("t", 1, (4,)), ("z", 1, (7,))}
     assert "Column 'x' has 2 infinite cells, first in row 3: counted as missing." in {note.text for note in notes}
+
+
+def test_a_network_is_not_begun_where_hardly_any_time_is_left(monkeypatch, decisions):
+    monkeypatch.setattr(candidates, "FEWEST_SECONDS", 1_000.0)
+    model = fit(rows(300).select("x", "c", "y"), "y", time=60)
+    assert [name for name, left_out in decisions.items() if name.endswith("left out") and left_out] == [
+        "tabm: left out"
+    ]
+    assert any("tabm was not learned" in note.text for note in model.notes)

@@ -19,6 +19,7 @@ from mapsto.errors import OptionError
 from mapsto.fitting.learned import Learned, learn, work_of
 from mapsto.fitting.options import OWN, PREDICTORS
 from mapsto.fitting.pretrained import encoder_of
+from mapsto.members import CLASSICAL
 from mapsto.table import Note
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ FEW_ROWS = 10_000
 RESERVE = 0.03
 RESERVE_SECONDS = 5.0
 """What weighing, judging, report and saving take: this share of the time left, and at least so many seconds."""
+FEWEST_SECONDS = 4.0
+"""In less a network is not begun where there are other members: importing PyTorch alone may take as long."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
     for position, candidate in enumerate(wanted):
         rest = sum(one.share for one in wanted[position:])
         seconds = None if end is None else max(0.5, (end - clock.monotonic()) * candidate.share / rest)
-        if found and _ends_before(candidate.name, run):
+        if found and _ends_before(candidate, run, seconds):
             _note_left_out(prepared, wanted[position:])
             break
         run.event("stage", text=f"learning {candidate.name}", share=0.2 + 0.7 * position / len(wanted), left=run.left)
@@ -87,10 +90,13 @@ def _seconds_to_learn(left: float, prepared: Prepared) -> float:
     return max(1.0, rest / (1 + again))
 
 
-def _ends_before(name: str, run: Run) -> bool:
+def _ends_before(candidate: Candidate, run: Run, seconds: float | None) -> bool:
     """Whether no further member is begun; recorded, so that a resumed run leaves out the same ones."""
-    place = f"{name}: left out"
-    return bool(run.stopping or run.decided(place)) and bool(run.decide(place, lambda: True))
+    place = f"{candidate.name}: left out"
+    if seconds is None and not run.stopping and not run.decided(place):
+        return False
+    short = seconds is not None and seconds < FEWEST_SECONDS and candidate.kind not in CLASSICAL
+    return bool(run.decide(place, lambda: bool(run.stopping or short)))
 
 
 def candidates(prepared: Prepared) -> list[Candidate]:
@@ -217,7 +223,9 @@ def _choosing(prepared: Prepared) -> Encoded:
 
 def _note_left_out(prepared: Prepared, rest: list[Candidate]) -> None:
     names = ", ".join(candidate.name for candidate in rest)
-    prepared.notes.append(Note("info", f"Time was up or learning was interrupted: {names} was not learned."))
+    prepared.notes.append(
+        Note("info", f"Too little time was left, or learning was interrupted: {names} was not learned.")
+    )
 
 
 def _fill_in(recipe: Recipe, found: list[Learned]) -> None:

@@ -32,7 +32,8 @@ _WHERE = {
     "bagged": ("bagged", "Bagged"),
     "ensemble": ("ensemble", "Ensemble"),
 }
-_ALONE = ("dummy", "linear-model", "forest", "extra-trees", "boosting", "nearest")
+CLASSICAL = ("dummy", "linear-model", "forest", "extra-trees", "boosting", "nearest")
+"""Learners that need no PyTorch."""
 
 
 class _Members(Mapping[str, "type[Member]"]):
@@ -59,7 +60,7 @@ def make(name: str, module: nn.Module | None = None) -> Member:
 
     `module`: the user's own network, for the name that stands for it.
     """
-    if name in _ALONE:
+    if name in CLASSICAL:
         return MEMBERS[name]()
     from mapsto.members.network import Network
 

@@ -34,10 +34,7 @@ class Thumbnails:
         width = min(_MOST, len(small) - 1, small.shape[1] - 1)
         if width < 1:
             return cls(centre, np.zeros((len(centre), 0), np.float32))
-        from sklearn.utils.extmath import randomized_svd
-
-        _, _, directions = randomized_svd(small - centre, width, n_iter=3, random_state=0)
-        return cls(centre, np.ascontiguousarray(directions.T, dtype=np.float32))
+        return cls(centre, _principal(small - centre, width))
 
     def features(self, pictures: np.ndarray) -> tuple[np.ndarray, list[str]]:
         """float32 `(rows, n)`, NaN for missing pictures, and what each number is."""
@@ -71,6 +68,16 @@ class Thumbnails:
     def arrays(self) -> dict[str, np.ndarray]:
         """What `from_state` reads."""
         return {"centre": self.centre, "directions": self.directions}
+
+
+def _principal(rows: np.ndarray, width: int) -> np.ndarray:
+    """The directions in which centred rows differ most, float32 `(numbers, width)`; the largest entry is positive."""
+    if len(rows) <= rows.shape[1]:
+        directions = np.linalg.svd(rows, full_matrices=False)[2][:width].T
+    else:  # the products of the numbers with each other are fewer
+        directions = np.linalg.eigh((rows.T @ rows).astype(np.float64))[1][:, ::-1][:, :width]
+    largest = directions[np.abs(directions).argmax(axis=0), np.arange(width)]
+    return np.ascontiguousarray(directions * np.sign(largest), dtype=np.float32)
 
 
 def _small(pictures: np.ndarray) -> np.ndarray:
