@@ -30,6 +30,7 @@ _TRIED = 40
 """Cells that a claim opens."""
 _LEARN_ROWS, _SIZE_ROWS = 5_000, 1_000
 _SUMMARY_ROWS = 500
+_GREY_ROWS = 100
 _SMALLEST, _LARGEST = 8, 1024
 _CAP, _CAP_OF_MANY, _MANY_ROWS = 128, 64, 20_000
 """Longer sides are shrunk to this, and to this for many rows."""
@@ -294,7 +295,9 @@ def _usual(found: np.ndarray, rows: int) -> tuple[int, int]:
 
 
 def _is_grey(pictures: np.ndarray) -> bool:
-    return len(pictures) > 0 and bool((pictures == pictures[..., :1]).all())
+    """Whether the channels of all pictures are equal; the first that differ settle it."""
+    few = (pictures[start : start + _GREY_ROWS] for start in range(0, len(pictures), _GREY_ROWS))
+    return len(pictures) > 0 and all(bool((some == some[..., :1]).all()) for some in few)
 
 
 def _statistics(pictures: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from mapsto.errors import OptionError
 from mapsto.networks.base import Network
 from mapsto.training.muon import Muon
+from mapsto.training.uncompiled import uncompiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -101,34 +102,34 @@ def _fused(groups: Groups) -> bool:
 
 
 def _sgd(groups: Groups, rate: float, _momentum: float) -> list[Optimizer]:
-    return [torch.optim.SGD(groups, lr=rate, fused=_fused(groups))]
+    return [uncompiled(torch.optim.SGD)(groups, lr=rate, fused=_fused(groups))]
 
 
 def _momentum(groups: Groups, rate: float, momentum: float) -> list[Optimizer]:
-    return [torch.optim.SGD(groups, lr=rate, momentum=momentum, fused=_fused(groups))]
+    return [uncompiled(torch.optim.SGD)(groups, lr=rate, momentum=momentum, fused=_fused(groups))]
 
 
 def _nesterov(groups: Groups, rate: float, momentum: float) -> list[Optimizer]:
     if momentum == 0:
         message = "optimizer 'nesterov' needs momentum above 0; set learning.momentum, for example to 0.9"
         raise OptionError(message)
-    return [torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=True, fused=_fused(groups))]
+    return [uncompiled(torch.optim.SGD)(groups, lr=rate, momentum=momentum, nesterov=True, fused=_fused(groups))]
 
 
 def _adagrad(groups: Groups, rate: float, _momentum: float) -> list[Optimizer]:
-    return [torch.optim.Adagrad(groups, lr=rate, foreach=True)]
+    return [uncompiled(torch.optim.Adagrad)(groups, lr=rate, foreach=True)]
 
 
 def _rmsprop(groups: Groups, rate: float, _momentum: float) -> list[Optimizer]:
-    return [torch.optim.RMSprop(groups, lr=rate, foreach=True)]
+    return [uncompiled(torch.optim.RMSprop)(groups, lr=rate, foreach=True)]
 
 
 def _adam(groups: Groups, rate: float, momentum: float) -> list[Optimizer]:
-    return [torch.optim.Adam(groups, lr=rate, betas=(momentum, _SECOND_MOMENT), fused=_fused(groups))]
+    return [uncompiled(torch.optim.Adam)(groups, lr=rate, betas=(momentum, _SECOND_MOMENT), fused=_fused(groups))]
 
 
 def _adamw(groups: Groups, rate: float, momentum: float) -> list[Optimizer]:
-    return [torch.optim.AdamW(groups, lr=rate, betas=(momentum, _SECOND_MOMENT), fused=_fused(groups))]
+    return [uncompiled(torch.optim.AdamW)(groups, lr=rate, betas=(momentum, _SECOND_MOMENT), fused=_fused(groups))]
 
 
 def _muon(groups: Groups, rate: float, momentum: float) -> list[Optimizer]:
@@ -147,7 +148,7 @@ def _muon(groups: Groups, rate: float, momentum: float) -> list[Optimizer]:
                 into.append(group | {"params": own})
     found: list[Optimizer] = []
     if hidden:
-        found.append(Muon(hidden, lr=rate))
+        found.append(uncompiled(Muon)(hidden, lr=rate))
     return found + (_adamw(rest, rate, momentum) if rest else [])
 
 
