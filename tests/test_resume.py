@@ -19,7 +19,7 @@ from mapsto import modelfile
 from mapsto.demo import DATA
 from mapsto.errors import RunError
 
-RECIPE = {"learning": {"epochs": 12, "batch_size": 16}, "networks": {"perceptron": {"width": 64}}}
+RECIPE = {"learning": {"epochs": 6, "batch_size": 16}, "networks": {"perceptron": {"width": 64}}}
 CODE = f"""
 import sys, mapsto
 from mapsto.demo import DATA
