@@ -56,3 +56,12 @@ def test_several_threads_without_gradients_work_through_many_chunks() -> None:
         side_by_side(function, each[:3], CPU)
     here = threading.get_ident()
     assert [(span, threads, ident) for span, threads, _, ident in seen] == [(span, 2, here) for span in each[:3]]
+
+
+def test_few_rows_wait_for_no_second_thread() -> None:
+    seen: list[int] = []
+    with threads_within(2):
+        side_by_side(lambda _: seen.append(torch.get_num_threads()), [(0, 16)], CPU)
+        assert torch.get_num_threads() == 2
+        side_by_side(lambda _: seen.append(torch.get_num_threads()), [(0, 17)], CPU)
+    assert seen == [1, 2]

@@ -39,7 +39,8 @@ RESERVE = 0.03
 RESERVE_SECONDS = 5.0
 """What weighing, judging, report and saving take: this share of the time left, and at least so many seconds."""
 FEWEST_SECONDS = 4.0
-"""In less a network is not begun where there are other members: importing PyTorch alone may take as long."""
+"""If less is left for learning, a network is not begun where there are other members: importing PyTorch alone may take
+as long."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,13 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
     if any(candidate.kind == "boosting" for candidate in wanted) and "boosting" not in recipe.members:
         _tune(prepared, run, recipe, None if end is None else 0.25 * (end - clock.monotonic()))
     found: list[Learned] = []
+    left_out: list[str] = []
     for position, candidate in enumerate(wanted):
         rest = sum(one.share for one in wanted[position:])
         seconds = None if end is None else max(0.5, (end - clock.monotonic()) * candidate.share / rest)
-        if found and _ends_before(candidate, run, seconds):
-            _note_left_out(prepared, wanted[position:])
-            break
+        if found and _left_out(candidate, run, None if end is None else end - clock.monotonic()):
+            left_out.append(candidate.name)
+            continue
         run.event("stage", text=f"learning {candidate.name}", share=0.2 + 0.7 * position / len(wanted), left=run.left)
         own = recipe
         if candidate.settings:
@@ -79,6 +81,9 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
         bag = prepared.out_of_fold or (candidate.bag and not prepared.timed)
         found.append(learn(candidate, prepared, run, own, seconds=seconds, part=candidate.share / rest, bag=bag))
         prepared.notes += getattr(found[-1].member, "notes", [])
+    if left_out:
+        text = f"Too little time was left, or learning was interrupted: {', '.join(left_out)} was not learned."
+        prepared.notes.append(Note("info", text))
     _fill_in(recipe, found)
     return found, recipe
 
@@ -90,13 +95,13 @@ def _seconds_to_learn(left: float, prepared: Prepared) -> float:
     return max(1.0, rest / (1 + again))
 
 
-def _ends_before(candidate: Candidate, run: Run, seconds: float | None) -> bool:
-    """Whether no further member is begun; recorded, so that a resumed run leaves out the same ones."""
+def _left_out(candidate: Candidate, run: Run, left: float | None) -> bool:
+    """Whether a member is not begun; recorded, so that a resumed run leaves out the same ones."""
     place = f"{candidate.name}: left out"
-    if seconds is None and not run.stopping and not run.decided(place):
+    if left is None and not run.stopping and not run.decided(place):
         return False
-    short = seconds is not None and seconds < FEWEST_SECONDS and candidate.kind not in CLASSICAL
-    return bool(run.decide(place, lambda: bool(run.stopping or short)))
+    short = left is not None and left < FEWEST_SECONDS and candidate.kind not in CLASSICAL
+    return bool(run.decide(place, lambda: bool(run.stopping or short))) or run.interrupted
 
 
 def candidates(prepared: Prepared) -> list[Candidate]:
@@ -219,13 +224,6 @@ def _choosing(prepared: Prepared) -> Encoded:
     if prepared.out_of_fold:
         return prepared.dev
     return prepared.dev.take(np.setdiff1d(np.arange(prepared.dev.rows), prepared.calibrate))
-
-
-def _note_left_out(prepared: Prepared, rest: list[Candidate]) -> None:
-    names = ", ".join(candidate.name for candidate in rest)
-    prepared.notes.append(
-        Note("info", f"Too little time was left, or learning was interrupted: {names} was not learned.")
-    )
 
 
 def _fill_in(recipe: Recipe, found: list[Learned]) -> None:

@@ -61,6 +61,6 @@ def curves(prepared: Prepared, run: Run) -> dict[str, Any]:
 
 
 def _rounds(prepared: Prepared) -> int:
-    """Fewer where a round is a tree for each of many classes; the end of the curve matters less than its slope."""
-    classes = max(len(target.classes) for target in prepared.schema.targets)
+    """Fewer where a round is a tree for each of many classes, which makes the curve a little too flat."""
+    classes = min(len(target.classes) for target in prepared.schema.targets)
     return max(FEWEST_ROUNDS, ROUNDS // max(1, classes // 2))

@@ -24,7 +24,7 @@ TIMED_ROWS = 4096
 LONG = 0.25
 """Seconds of a prediction that are long enough to tell how long a row takes."""
 REPORT_ROWS = 500
-"""Rows that the shortest report asks the model about, or about so many."""
+"""About as many rows as the shortest report asks the model about."""
 SLOW, SLOW_ROWS = 1000.0, 64
 """Microseconds a row from which so few rows are enough."""
 

@@ -1,7 +1,7 @@
 """PyTorch's optimizers without its compiler.
 
 They import the compiler when they are built and when they step, over a second in a fresh process, only to tell it to
-keep out of them. Here networks are compiled, optimizers never, so their methods are called as they are written.
+keep out of them. The loop compiles networks, never optimizers, so their methods are called as they are written.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-_WRAPPED = ("add_param_group", "state_dict", "load_state_dict")
+_WRAPPED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 
 
 @cache

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _SIDE = 16
 _MOST = 32
 _CHUNK = 1024
+_NOTHING = 1e-6
+"""A direction of less than this share of the largest spread is rounding noise, and so is less than its square a number:
+it is left at 0."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,14 @@ class Thumbnails:
 def _principal(rows: np.ndarray, width: int) -> np.ndarray:
     """The directions in which centred rows differ most, float32 `(numbers, width)`; the largest entry is positive."""
     if len(rows) <= rows.shape[1]:
-        directions = np.linalg.svd(rows, full_matrices=False)[2][:width].T
+        _, lengths, across = np.linalg.svd(rows, full_matrices=False)
+        spread, directions = lengths[:width] ** 2, across[:width].T
     else:  # the products of the numbers with each other are fewer
-        directions = np.linalg.eigh((rows.T @ rows).astype(np.float64))[1][:, ::-1][:, :width]
+        rising, across = np.linalg.eigh((rows.T @ rows).astype(np.float64))
+        spread, directions = rising[::-1][:width], across[:, ::-1][:, :width]
     largest = directions[np.abs(directions).argmax(axis=0), np.arange(width)]
-    return np.ascontiguousarray(directions * np.sign(largest), dtype=np.float32)
+    there = spread > np.maximum(_NOTHING * spread[0], _NOTHING**2 * rows.size)
+    return np.ascontiguousarray(directions * np.sign(largest) * there, dtype=np.float32)
 
 
 def _small(pictures: np.ndarray) -> np.ndarray:

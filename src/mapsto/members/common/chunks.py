@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ROWS = 2**16
+_FEWEST_ROWS, _ROWS = 2**13, 2**16
 """Rows a chunk: enough that threads seldom wait for each other between two calls into compiled code."""
 FEW = 1000
 """Rows below which starting a second thread costs more than it gives."""
@@ -27,8 +27,10 @@ def by_chunks(
     """
     if len(values) < FEW:
         return function(values)
-    pieces = [values[at : at + _ROWS] for at in range(0, len(values), _ROWS)]
-    workers = min(threads or os.cpu_count() or 1, len(pieces))
+    workers = threads or os.cpu_count() or 1
+    step = min(_ROWS, max(_FEWEST_ROWS, -(-len(values) // workers)))
+    pieces = [values[at : at + step] for at in range(0, len(values), step)]
+    workers = min(workers, len(pieces))
     if workers == 1:
         found = [function(piece) for piece in pieces]
     else:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from mapsto.members.common.trees import Trees
 
 _MAX_ENTRIES = 2**24
-_ROWS = 2**16
-"""Rows a turn, many because every lookup is a call of numpy and takes its lock; words of a column stay in the cache."""
+_FEWEST_ROWS, _ROWS = 2**13, 2**16
+"""Rows a turn: many, because every lookup is a call of numpy and takes its lock, but see `_PLACES`."""
+_PLACES = 2**20
+"""Places looked up in a turn, of all columns together: they are 8 bytes each."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,10 @@ class Tables:
     def totals(self, x_RF: np.ndarray, start_O: np.ndarray) -> np.ndarray:
         """As `Trees.totals`; equal to walking bit for bit, since both add in float64 in the order of the trees."""
         found = np.empty((len(x_RF), len(start_O)))
-        for at in range(0, len(x_RF), _ROWS):
-            found[at : at + _ROWS] = self._totals(x_RF[at : at + _ROWS], start_O)
+        columns = len(np.unique(np.concatenate(self.reads)))
+        rows = min(_ROWS, max(_FEWEST_ROWS, _PLACES // max(1, columns)))
+        for at in range(0, len(x_RF), rows):
+            found[at : at + rows] = self._totals(x_RF[at : at + rows], start_O)
         return found
 
     def _totals(self, x_RF: np.ndarray, start_O: np.ndarray) -> np.ndarray:
