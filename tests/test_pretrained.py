@@ -311,7 +311,7 @@ def test_the_time_says_how_many_rows_are_read_and_whether_it_is_tuned(
 def test_it_learns_within_a_time(folder: Path) -> None:
     rows = reviews(1_300)
     made = mapsto.fit(
-        rows, target="likes", types={"text": "text"}, network=f"pretrained:{folder}", time=15, progress=False
+        rows, target="likes", types={"text": "text"}, network=f"pretrained:{folder}", time=25, progress=False
     )  # fmt: skip
     assert made.evaluate(rows)["likes"]["accuracy"] > 0.7
 
