@@ -148,19 +148,6 @@ def test_killed_and_resumed_ends_with_the_same_weights(tmp_path, monkeypatch):
         np.testing.assert_array_equal(array, resumed.composition.arrays()[name])
 
 
-def test_learning_imports_no_compiler():
-    code = """
-import sys, mapsto
-rows = {"x": list(range(80)), "y": ["a", "b"] * 40}
-for optimizer in ("adamw", "muon", "nesterov", "adagrad", "rmsprop"):
-    recipe = {"learning": {"epochs": 1, "optimizer": optimizer}}
-    mapsto.fit(rows, "y", network="perceptron", folds=2, recipe=recipe, progress=False)
-sys.exit("torch._dynamo" in sys.modules)
-"""
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()
-
-
 def test_predicting_imports_no_training_code():
     code = """
 import sys, numpy as np

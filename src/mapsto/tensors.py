@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _CHUNK_ROWS = 1024
 _CHUNK_BYTES = 2**18
 _FEW_ROWS = 16
+"""Up to so many rows are computed on one thread: waking a second for every operation takes longer than they do."""
 
 
 def to_tensors(encoded: Encoded) -> dict[str, TensorBlock]:
@@ -107,7 +108,6 @@ def side_by_side(function: Callable[[Span], None], each: list[Span], device: tor
 
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1 or len(each) < 2 * threads:
-        # Waking a second thread for every operation takes longer than a few rows do.
         few = device.type == "cpu" and sum(stop - start for start, stop in each) <= _FEW_ROWS
         with threads_within(1 if few else None):
             for span in each:
