@@ -2,8 +2,8 @@
 
 PNG files of 64 x 64 pixels in colour, made from Fashion-MNIST and CIFAR-10, lie in a folder for each class. A child
 process learns from them without baselines, through the same pipeline as `mapsto.fit`, twice: first with an empty cache
-of decoded pictures, then with what the first left there. Timed is from the start of the process to the end of the first
-step of training; anonymous memory is sampled from outside every 50 ms until the child ends.
+of decoded pictures, then with what the first left there. Timed is from the start of the process to the beginning and to
+the end of the first step of training; anonymous memory is sampled from outside every 50 ms until the child ends.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def make(path: Path, count: int) -> None:
 
 
 def watch(path: Path, seconds: float, cache: Path) -> tuple[dict[str, float], float]:
-    """Seconds by stage until the end of the first step, with two sums, and the peak in MiB, of a child."""
+    """Seconds by stage until the end of the first step, with three sums, and the peak in MiB, of a child."""
     command = [sys.executable, "-m", "benchmarks", "folder", "--child", str(path), "--time", str(seconds)]
     began = before = time.time()
     environment = os.environ | {"MAPSTO_CACHE": str(cache.resolve())}
@@ -99,7 +99,7 @@ def watch(path: Path, seconds: float, cache: Path) -> tuple[dict[str, float], fl
     sampler = Watch(child.pid)
     sampler.start()
     stages: dict[str, float] = {}
-    first = cpu = None
+    begun = first = cpu = None
     assert child.stdout is not None
     for line in child.stdout:
         if not line.startswith('{"stage"'):
@@ -107,15 +107,18 @@ def watch(path: Path, seconds: float, cache: Path) -> tuple[dict[str, float], fl
         found = json.loads(line)
         if first is None:
             stages[sampler.stage] = stages.get(sampler.stage, 0.0) + found["clock"] - before
+        if found["stage"] == _STEP and begun is None:
+            begun = found["clock"] - began
         if sampler.stage == _STEP and first is None:
             first, cpu = found["clock"] - began, found["cpu"]
         sampler.stage, before = found["stage"], found["clock"]
     status = child.wait()
     peak = sampler.end()
-    if status or first is None or cpu is None:
+    if status or begun is None or first is None or cpu is None:
         raise SystemExit(f"the child ended with status {status} while it was in stage {sampler.stage!r}")
     print(json.dumps({name: round(value) for name, value in sampler.peaks.items()}), file=sys.stderr)
-    stages |= {"**from the command to the end of the first step**": first, "of these, computing": cpu}
+    stages |= {"**from the command to the first batch**": begun, "to the end of the first step": first,
+               "of these, computing": cpu}  # fmt: skip
     return stages, peak
 
 

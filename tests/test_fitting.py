@@ -56,6 +56,14 @@ def test_costs_of_three_classes_decide():
     assert model.evaluate(frame)["k"]["cost"] < 90
 
 
+def test_pictures_are_not_suspected_of_giving_the_target_away_and_numbers_beside_them_are():
+    label = np.arange(240) % 2
+    light = np.random.default_rng(0).integers(1, 40, (240, 8, 8)) + 200 * label[:, None, None]
+    frame = pl.DataFrame({"picture": light.astype(np.uint8), "copy": 3.0 * label, "y": label.astype(str)})
+    found = [note.column for note in fit(frame, "y").notes if "away" in note.text]
+    assert found == ["copy"]
+
+
 def test_costs_and_positive_of_one_target_among_several():
     frame = rows().select("x", "c", "y", "k", "z")
     model = fit(frame, ["y", "k", "z"], costs={"y": {"p": {"q": 4}}}, positive="p")

@@ -131,5 +131,5 @@ def test_a_table_of_identifiers_only_is_warned_about() -> None:
     assert "only 'customer_id' (identifier) stands beside the target" in note.text
     number = SimpleNamespace(name="x", features=lambda arrays: Features(arrays[:, None], ["x"]))
     assert check_inputs(FakeSchema([number], [identifier])) == []
-    found = column_features(FakeSchema([number]), {"x": np.arange(3, dtype=np.float32)})
+    found = column_features(FakeSchema([number]), {"x": np.arange(3, dtype=np.float32)}, [number])
     assert found["x"].values[:, 0].tolist() == [0, 1, 2]

@@ -85,6 +85,8 @@ class Column(ABC):
     """What a cell falls into, in the plural, where it has an inner structure that `inside` gives: "words"."""
     keeps_text: ClassVar[bool] = False
     """Whether `inside` needs the cell's own text, which the rows that a model keeps then hold."""
+    suspect: ClassVar[bool] = True
+    """Whether it is warned about if it predicts a target nearly perfectly alone; pictures are there to do so."""
 
     name: str = field(default="", kw_only=True)
     reason: str = field(default="given", kw_only=True)

@@ -30,7 +30,7 @@ _TRIED = 40
 """Cells that a claim opens."""
 _LEARN_ROWS, _SIZE_ROWS = 5_000, 1_000
 _SUMMARY_ROWS = 500
-_GREY_ROWS = 100
+_SOME_ROWS = 100
 _SMALLEST, _LARGEST = 8, 1024
 _CAP, _CAP_OF_MANY, _MANY_ROWS = 128, 64, 20_000
 """Longer sides are shrunk to this, and to this for many rows."""
@@ -57,6 +57,7 @@ class Image(Column):
 
     type: ClassVar[str] = "image"
     inner: ClassVar[str] = "fields"
+    suspect: ClassVar[bool] = False
 
     size: int | tuple[int, int] | None = None
     """Height and width that networks see, or the side of a square; None: the median of the training pictures, at most
@@ -296,21 +297,24 @@ def _usual(found: np.ndarray, rows: int) -> tuple[int, int]:
 
 def _is_grey(pictures: np.ndarray) -> bool:
     """Whether the channels of all pictures are equal; the first that differ settle it."""
-    few = (pictures[start : start + _GREY_ROWS] for start in range(0, len(pictures), _GREY_ROWS))
+    few = (pictures[start : start + _SOME_ROWS] for start in range(0, len(pictures), _SOME_ROWS))
     return len(pictures) > 0 and all(bool((some == some[..., :1]).all()) for some in few)
 
 
 def _statistics(pictures: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel, exactly, from how often each level occurs."""
+    """Mean and standard deviation of each channel; sums of whole numbers in float64 are exact in any order."""
     channels = pictures.shape[-1]
     if not len(pictures):
         return (127.5,) * channels, (64.0,) * channels
-    levels = np.arange(256.0)
-    counts = np.stack([np.bincount(pictures[..., c].ravel(), minlength=256) for c in range(channels)])
-    share = counts / counts.sum(axis=1, keepdims=True)
-    mean = share @ levels
-    deviation = np.sqrt((share * (levels - mean[:, None]) ** 2).sum(axis=1))
-    return tuple(mean.tolist()), tuple(np.maximum(deviation, 1.0).tolist())
+    total, squares = np.zeros(channels), np.zeros(channels)
+    for start in range(0, len(pictures), _SOME_ROWS):
+        levels = pictures[start : start + _SOME_ROWS].reshape(-1, channels).astype(np.float64)
+        total += np.ones(len(levels)) @ levels
+        squares += np.diagonal(levels.T @ levels)
+    pixels = pictures.size // channels
+    mean = total / pixels
+    deviation = np.sqrt(np.maximum(squares / pixels - mean**2, 1.0))
+    return tuple(mean.tolist()), tuple(deviation.tolist())
 
 
 def _colours(state: State, entry: str, channels: int, low: float) -> tuple[float, ...]:

@@ -122,20 +122,24 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
 
 
 def checks(prepared: Prepared) -> list[Note]:
-    """Checks that need learning: targets, leaks, and shift between given train and test rows."""
+    """Checks that need learning: targets, leaks, and shift between given train and test rows.
+
+    Pictures, sounds and clips are not suspected of giving the target away: to be read is what they are there for.
+    """
     schema, dev = prepared.schema, prepared.dev
     notes: list[Note] = []
     for target in schema.targets:
         notes += check_target(target.name, target.task or "regression", dev.truth[target.name], target.classes)
     rows = draw_rows(dev.rows, 5000, prepared.options.recipe.seed)
     sample = dev.take(rows)
-    columns = column_features(schema, sample)
+    columns = column_features(schema, sample, [column for column in schema.inputs if column.suspect])
     for target in schema.targets:
         notes += leaks(columns, target.task or "regression", sample.truth[target.name], target=target.name,
                        seed=prepared.options.recipe.seed)  # fmt: skip
     if prepared.test is not None and prepared.how != "random":
         test = prepared.test.take(draw_rows(prepared.test.rows, 5000, 1))
-        notes += shift(columns, column_features(schema, test), seed=prepared.options.recipe.seed)
+        both = [column_features(schema, rows, schema.inputs) for rows in (sample, test)]
+        notes += shift(*both, seed=prepared.options.recipe.seed)
     return notes
 
 

@@ -19,7 +19,7 @@ from mapsto.metrics import get, present
 from mapsto.table.notes import Note, examples
 
 if TYPE_CHECKING:
-    from mapsto.columns.base import Features
+    from mapsto.columns.base import Column, Features
     from mapsto.metrics import Task
     from mapsto.schema import Encoded, Schema
 
@@ -34,9 +34,9 @@ _SHIFTED = 0.6
 """AUC of telling training from test rows, from which on a shift is worth a word."""
 
 
-def column_features(schema: Schema, encoded: Encoded) -> dict[str, Features]:
-    """The flat numbers of each input column, by name."""
-    return {column.name: column.features(schema.arrays(encoded, column)) for column in schema.inputs}
+def column_features(schema: Schema, encoded: Encoded, columns: Sequence[Column]) -> dict[str, Features]:
+    """The flat numbers of each of these input columns, by name."""
+    return {column.name: column.features(schema.arrays(encoded, column)) for column in columns}
 
 
 def leaks(columns: Mapping[str, Features], task: Task, truth: np.ndarray, *, target: str, seed: int = 0) -> list[Note]:
