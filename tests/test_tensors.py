@@ -51,17 +51,16 @@ def test_several_threads_without_gradients_work_through_many_chunks() -> None:
     assert sorted(span for span, *_ in seen) == each
     assert all(threads == 1 and quiet for _, threads, quiet, _ in seen)
     assert threading.get_ident() not in {ident for *_, ident in seen}
-    seen.clear()
-    with threads_within(2):
-        side_by_side(function, each[:3], CPU)
-    here = threading.get_ident()
-    assert [(span, threads, ident) for span, threads, _, ident in seen] == [(span, 2, here) for span in each[:3]]
 
 
 def test_few_rows_wait_for_no_second_thread() -> None:
-    seen: list[int] = []
+    seen: list[tuple[int, int]] = []
     with threads_within(2):
-        side_by_side(lambda _: seen.append(torch.get_num_threads()), [(0, 16)], CPU)
+        for rows in (1, 100, 300):
+            found = spans(ROWS.take(np.arange(rows)), CPU)
+            assert len(found) == (1 if rows <= 128 else 2)
+            side_by_side(lambda _: seen.append((torch.get_num_threads(), threading.get_ident())), found, CPU)
         assert torch.get_num_threads() == 2
-        side_by_side(lambda _: seen.append(torch.get_num_threads()), [(0, 17)], CPU)
-    assert seen == [1, 2]
+    assert {threads for threads, _ in seen} == {1}
+    here = threading.get_ident()
+    assert [ident == here for _, ident in seen] == [True, True, False, False]

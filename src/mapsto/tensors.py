@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 _CHUNK_ROWS = 1024
 _CHUNK_BYTES = 2**18
-_FEW_ROWS = 16
-"""Up to so many rows are computed on one thread: waking a second for every operation takes longer than they do."""
+_QUANTUM = 16
+"""The rows computed together are a multiple of this."""
+_FEWEST_ROWS = 128
+"""Rows that are worth a thread."""
 
 
 def to_tensors(encoded: Encoded) -> dict[str, TensorBlock]:
@@ -65,15 +67,17 @@ Span = tuple[int, int]
 
 def spans(encoded: Encoded, device: torch.device, rows_per_chunk: int | None = None) -> list[Span]:
     """All rows, a few at a time; fewer where a row is a picture or a clip, so that what a network makes of them stays
-    in the processor's cache. `rows_per_chunk`: so many, about.
+    in the processor's cache, and where several threads share them out. `rows_per_chunk`: so many, about.
     """
     if rows_per_chunk is None:
         arrays = [b.values if isinstance(b, Ragged) else b for b in encoded.blocks.values()]
         heavy = [array for array in arrays if array.ndim > 2]
         room = _CHUNK_BYTES if device.type == "cpu" else 64 * _CHUNK_BYTES
         rows_per_chunk = min(_CHUNK_ROWS, room * max(1, encoded.rows) // max(1, sum(b.nbytes for b in heavy)))
-    quantum = _quantum()
-    step = max(quantum, rows_per_chunk // quantum * quantum)
+    if device.type == "cpu":
+        share = -(-encoded.rows // (_QUANTUM * torch.get_num_threads())) * _QUANTUM
+        rows_per_chunk = min(rows_per_chunk, max(_FEWEST_ROWS, share))
+    step = max(_QUANTUM, rows_per_chunk // _QUANTUM * _QUANTUM)
     return [(start, min(start + step, encoded.rows)) for start in range(0, encoded.rows, step)]
 
 
@@ -85,15 +89,11 @@ def chunk(encoded: Encoded, span: Span, device: torch.device) -> dict[str, Tenso
     """
     start, stop = span
     rows = stop - start
-    padded = torch.arange(rows + -rows % _quantum()).clamp_max(rows - 1)
+    padded = torch.arange(rows + -rows % _QUANTUM).clamp_max(rows - 1)
     blocks = {key: _tensor_block(block, start, stop) for key, block in encoded.blocks.items()}
     if len(padded) > rows:
         blocks = {key: take(block, padded) for key, block in blocks.items()}
     return {key: block.to(device) for key, block in blocks.items()}
-
-
-def _quantum() -> int:
-    return max(16, 8 * torch.get_num_threads())
 
 
 def side_by_side(function: Callable[[Span], None], each: list[Span], device: torch.device) -> None:
@@ -106,16 +106,19 @@ def side_by_side(function: Callable[[Span], None], each: list[Span], device: tor
         with torch.inference_mode():
             function(span)
 
-    threads = torch.get_num_threads()
-    if device.type != "cpu" or threads == 1 or len(each) < 2 * threads:
-        few = device.type == "cpu" and sum(stop - start for start, stop in each) <= _FEW_ROWS
-        with threads_within(1 if few else None):
+    if device.type != "cpu":
+        for span in each:
+            called(span)
+        return
+    threads = min(torch.get_num_threads(), len(each))
+    with threads_within(1):
+        if threads <= 1:
             for span in each:
                 called(span)
-        return
-    with threads_within(1), ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(called, each):
-            pass
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(called, each):
+                pass
 
 
 @contextmanager

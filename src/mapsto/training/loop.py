@@ -15,6 +15,7 @@ import copy
 import math
 import statistics
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,8 @@ import torch
 
 from mapsto.errors import RunError
 from mapsto.table.notes import Note
-from mapsto.training import compiling, devices, measuring, precision, schedules
+from mapsto.tensors import threads_within
+from mapsto.training import compiling, devices, measuring, precision, schedules, threads
 from mapsto.training.averaging import Average
 from mapsto.training.diagnosis import diagnose
 from mapsto.training.losses import Losses
@@ -31,7 +33,7 @@ from mapsto.training.randomness import get_state, isolated, set_state
 from mapsto.training.update import Updater
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mapsto.objectives.base import Objective
     from mapsto.recipe import Learning
@@ -125,6 +127,7 @@ class Training:
         self.updater = Updater(objective, learning)
         self.average = Average(self.modules, learning.averaging) if learning.averaging else None
         self.autocast = precision.autocast(self.device, "float32")
+        self.threads: int | None = None
         self.losses = Losses()
         self.most = (learning.epochs or 1) * self.source.steps_per_epoch
         self.plan = Plan(self.most)
@@ -148,6 +151,7 @@ class Training:
     def begin(self) -> None:
         """Take or replay the decisions, and go on from the newest checkpoint if there is one."""
         self.modules.train()
+        self.threads = self._measured("threads", threads.worth_waiting_for)
         if self.seconds is None:
             self._hurry()
         if self.seconds is not None:
@@ -213,7 +217,7 @@ class Training:
         progress = self.plan.progress(self.step + 0.5)
         self.updater.scale(self.factor * self.schedule(progress, self.learning.warmup))
         batch = self.source.batch(self.epoch, self.at)
-        with self.autocast:
+        with threads_within(self.threads), self.autocast:
             losses = self.objective.step(batch, self.updater)
         self.step += 1
         self.at += 1
@@ -225,16 +229,22 @@ class Training:
 
     def trial(self, steps: int, seconds: float = math.inf) -> tuple[float, float]:
         """Make steps that leave no trace: `(seconds a step, mean loss)`. At least 3, then no longer than `seconds`."""
-        before = copy.deepcopy(self.state_dict())
         times: list[float] = []
-        while len(times) < steps and (len(times) < 3 or sum(times) < seconds):
-            start = time.monotonic()
-            self.advance()
-            devices.synchronize(self.device)
-            times.append(time.monotonic() - start)
-        loss = sum(self.losses.read().values())
-        self.load_state_dict(before)
+        with self.undone():
+            while len(times) < steps and (len(times) < 3 or sum(times) < seconds):
+                start = time.monotonic()
+                self.advance()
+                devices.synchronize(self.device)
+                times.append(time.monotonic() - start)
+            loss = sum(self.losses.read().values())
         return statistics.median(times[len(times) // 3 :]), loss
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """What is done inside the block leaves no trace."""
+        before = copy.deepcopy(self.state_dict())
+        yield
+        self.load_state_dict(before)
 
     # -- decisions
 

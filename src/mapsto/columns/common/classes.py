@@ -74,10 +74,8 @@ class ClassTarget(Column):
             chosen = (prediction[:, 1] >= threshold).astype(np.int64)
         else:
             chosen = np.argmax(prediction, axis=1)
-        codes = pl.Series(chosen, dtype=pl.UInt32)
-        if unknown.any():
-            codes = codes.set(pl.Series(unknown), None)
-        return self.class_values.gather(codes).alias(self.name)
+        found = self.class_values[chosen].alias(self.name)
+        return found.set(pl.Series(unknown), None) if unknown.any() else found
 
     def naive(self, truth: np.ndarray, rows: int) -> np.ndarray:
         """Class frequencies among rows with known truth."""
