@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -215,6 +215,7 @@ def test_neighbours_of_few_rows() -> None:
     assert np.isfinite(made.apply(np.full((2, 1), np.nan, np.float32))).all()
 
 
+@example(np.array([[1e-45, 0, 0], [0, 0, 0]], np.float32))
 @settings(max_examples=60, deadline=None)
 @given(hnp.arrays(np.float32, st.tuples(st.integers(1, 30), st.just(3)), elements=st.floats(width=32)))
 def test_made_columns_are_finite_or_missing_and_survive_saving(values: np.ndarray) -> None:

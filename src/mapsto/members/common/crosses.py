@@ -359,7 +359,7 @@ def _standard(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     count = np.maximum(here.sum(axis=0), 1)
     mean = np.where(here, values, 0).sum(axis=0, dtype=np.float64) / count
     spread = np.sqrt(np.where(here, (values - mean) ** 2, 0).sum(axis=0) / count)
-    return mean.astype(np.float32), np.where(spread > 0, spread, 1).astype(np.float32)
+    return mean.astype(np.float32), np.where(spread >= np.finfo(np.float32).tiny, spread, 1).astype(np.float32)
 
 
 def _saved_standard(arrays: Mapping[str, np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
