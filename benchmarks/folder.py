@@ -3,7 +3,8 @@
 PNG files of 64 x 64 pixels in colour, made from Fashion-MNIST and CIFAR-10, lie in a folder for each class. A child
 process learns from them without baselines, through the same pipeline as `mapsto.fit`, twice: first with an empty cache
 of decoded pictures, then with what the first left there. Timed is from the start of the process to the beginning and to
-the end of the first step of training; anonymous memory is sampled from outside every 50 ms until the child ends.
+the end of the first step of training (one that is undone afterwards); anonymous memory is sampled from outside every 50
+ms until the child ends.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def test_same_seed_same_weights_whatever_the_global_state():
 def test_without_a_time_no_clock_is_decided_on():
     run = Run()
     train(Fit(), LEARNING, run, "net")
-    assert set(run.decisions) == {"net/threads", "net/end"}
+    assert set(run.decisions) == {"net/end"}
 
 
 def test_patience_ends_it():
@@ -224,7 +224,7 @@ def test_what_the_limit_of_a_run_would_cut_short_is_planned_to_end_within_it():
 
 
 def test_what_fits_the_limit_or_ends_by_itself_is_left_alone():
-    for patience, decided in ((None, {"net/threads", "net/hurry", "net/end"}), (3, {"net/threads", "net/end"})):
+    for patience, decided in ((None, {"net/hurry", "net/end"}), (3, {"net/end"})):
         run = Run()
         run.most = 600
         train(Fit(), learning(epochs=5, patience=patience), run, "net")

@@ -26,8 +26,6 @@ _CHUNK_ROWS = 1024
 _CHUNK_BYTES = 2**18
 _QUANTUM = 16
 """The rows computed together are a multiple of this."""
-_FEWEST_ROWS = 128
-"""Rows that are worth a thread."""
 
 
 def to_tensors(encoded: Encoded) -> dict[str, TensorBlock]:
@@ -76,7 +74,7 @@ def spans(encoded: Encoded, device: torch.device, rows_per_chunk: int | None = N
         rows_per_chunk = min(_CHUNK_ROWS, room * max(1, encoded.rows) // max(1, sum(b.nbytes for b in heavy)))
     if device.type == "cpu":
         share = -(-encoded.rows // (_QUANTUM * torch.get_num_threads())) * _QUANTUM
-        rows_per_chunk = min(rows_per_chunk, max(_FEWEST_ROWS, share))
+        rows_per_chunk = min(rows_per_chunk, share)
     step = max(_QUANTUM, rows_per_chunk // _QUANTUM * _QUANTUM)
     return [(start, min(start + step, encoded.rows)) for start in range(0, encoded.rows, step)]
 
@@ -116,7 +114,7 @@ def side_by_side(function: Callable[[Span], None], each: list[Span], device: tor
             for span in each:
                 called(span)
             return
-        with ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             for _ in pool.map(called, each):
                 pass
 
@@ -125,7 +123,8 @@ def side_by_side(function: Callable[[Span], None], each: list[Span], device: tor
 def threads_within(count: int | None) -> Iterator[None]:
     """Let PyTorch's operations use `count` threads inside the block; None: as many as it does anyway.
 
-    Sums are split differently for another count, so equal weights need equal threads.
+    Sums are split differently for another count, so equal weights need equal threads. A thread of Python that computes
+    for the first time while another is inside the block keeps the block's count.
     """
     before = torch.get_num_threads()
     if count is None or count == before:

@@ -62,7 +62,6 @@ class Audio(Column):
 
     type: ClassVar[str] = "audio"
     inner: ClassVar[str] = "fields"
-    suspect: ClassVar[bool] = False
 
     rate: int | None = None
     """Samples a second to which all recordings are brought, and which lists of samples have; None: the commonest of the

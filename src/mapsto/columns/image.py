@@ -30,7 +30,8 @@ _TRIED = 40
 """Cells that a claim opens."""
 _LEARN_ROWS, _SIZE_ROWS = 5_000, 1_000
 _SUMMARY_ROWS = 500
-_SOME_ROWS = 100
+_GREY_ROWS = 100
+_LEVELS_TOGETHER = 2**20
 _SMALLEST, _LARGEST = 8, 1024
 _CAP, _CAP_OF_MANY, _MANY_ROWS = 128, 64, 20_000
 """Longer sides are shrunk to this, and to this for many rows."""
@@ -297,7 +298,7 @@ def _usual(found: np.ndarray, rows: int) -> tuple[int, int]:
 
 def _is_grey(pictures: np.ndarray) -> bool:
     """Whether the channels of all pictures are equal; the first that differ settle it."""
-    few = (pictures[start : start + _SOME_ROWS] for start in range(0, len(pictures), _SOME_ROWS))
+    few = (pictures[start : start + _GREY_ROWS] for start in range(0, len(pictures), _GREY_ROWS))
     return len(pictures) > 0 and all(bool((some == some[..., :1]).all()) for some in few)
 
 
@@ -307,8 +308,9 @@ def _statistics(pictures: np.ndarray) -> tuple[tuple[float, ...], tuple[float, .
     if not len(pictures):
         return (127.5,) * channels, (64.0,) * channels
     total, squares = np.zeros(channels), np.zeros(channels)
-    for start in range(0, len(pictures), _SOME_ROWS):
-        levels = pictures[start : start + _SOME_ROWS].reshape(-1, channels).astype(np.float64)
+    rows = -(-_LEVELS_TOGETHER // pictures[0].size)
+    for start in range(0, len(pictures), rows):
+        levels = pictures[start : start + rows].reshape(-1, channels).astype(np.float64)
         total += np.ones(len(levels)) @ levels
         squares += np.diagonal(levels.T @ levels)
     pixels = pictures.size // channels

@@ -60,7 +60,6 @@ class Video(Column):
 
     type: ClassVar[str] = "video"
     inner: ClassVar[str] = "frames"
-    suspect: ClassVar[bool] = False
 
     size: int | None = None
     """The side to which frames are brought; None: their own, at most 64 pixels."""

@@ -124,7 +124,7 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
 def checks(prepared: Prepared) -> list[Note]:
     """Checks that need learning: targets, leaks, and shift between given train and test rows.
 
-    Pictures, sounds and clips are not suspected of giving the target away: to be read is what they are there for.
+    Pictures are not suspected of giving the target away: to be read is what they are there for.
     """
     schema, dev = prepared.schema, prepared.dev
     notes: list[Note] = []

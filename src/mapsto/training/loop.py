@@ -5,8 +5,9 @@ ends when the plan is done, validation stops improving, time is up or the user s
 the device: losses are gathered as tensors and read a few times a second.
 
 Whatever looks at a clock is a recorded decision (`Run.decide`): precision, compilation, planned steps, replans and the
-step at which it ended. Everything else follows from the seed, so a run that was killed and resumed ends with the
-weights of one that was not, bit for bit; checkpoints are written by the clock, but change nothing.
+step at which it ended; and so are threads, of which another machine has others. Everything else follows from the seed,
+so a run that was killed and resumed ends with the weights of one that was not, bit for bit; checkpoints are written by
+the clock, but change nothing.
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ class Training:
         self.updater = Updater(objective, learning)
         self.average = Average(self.modules, learning.averaging) if learning.averaging else None
         self.autocast = precision.autocast(self.device, "float32")
-        self.threads: int | None = None
+        self.threads = self.all_threads = torch.get_num_threads()
         self.losses = Losses()
         self.most = (learning.epochs or 1) * self.source.steps_per_epoch
         self.plan = Plan(self.most)
@@ -151,7 +152,8 @@ class Training:
     def begin(self) -> None:
         """Take or replay the decisions, and go on from the newest checkpoint if there is one."""
         self.modules.train()
-        self.threads = self._measured("threads", threads.worth_waiting_for)
+        if threads.to_be_chosen(self):
+            self.threads = self._measured("threads", threads.worth_waiting_for)["threads"]
         if self.seconds is None:
             self._hurry()
         if self.seconds is not None:
@@ -170,6 +172,10 @@ class Training:
 
     def work(self) -> str:
         """Step until something ends it; returns what."""
+        with threads_within(self.threads):
+            return self._work()
+
+    def _work(self) -> str:
         known = self.run.decided(f"{self.name}/end")
         while True:
             if known is not None and self.step >= known["step"]:
@@ -217,7 +223,7 @@ class Training:
         progress = self.plan.progress(self.step + 0.5)
         self.updater.scale(self.factor * self.schedule(progress, self.learning.warmup))
         batch = self.source.batch(self.epoch, self.at)
-        with threads_within(self.threads), self.autocast:
+        with self.autocast:
             losses = self.objective.step(batch, self.updater)
         self.step += 1
         self.at += 1
@@ -230,7 +236,7 @@ class Training:
     def trial(self, steps: int, seconds: float = math.inf) -> tuple[float, float]:
         """Make steps that leave no trace: `(seconds a step, mean loss)`. At least 3, then no longer than `seconds`."""
         times: list[float] = []
-        with self.undone():
+        with self.undone(), threads_within(self.threads):
             while len(times) < steps and (len(times) < 3 or sum(times) < seconds):
                 start = time.monotonic()
                 self.advance()
@@ -300,7 +306,7 @@ class Training:
     def _vary(self) -> None:
         """Ask, or remember, which variations of the inputs do no harm; the steps that follow use them."""
         self.modules.eval()
-        with torch.no_grad():
+        with torch.no_grad(), threads_within(self.all_threads):
             self.objective.vary(self.run.decide(f"{self.name}/variations", self.objective.variations))
         self.modules.train()
         self.asking = False
@@ -332,7 +338,7 @@ class Training:
     def figure(self) -> float | None:
         """The validation figure of the weights as they are now (averaged, where they are averaged)."""
         self.modules.eval()
-        with torch.no_grad():
+        with torch.no_grad(), threads_within(self.all_threads):
             if self.average is None:
                 figure = self.objective.validate()
             else:

@@ -74,8 +74,10 @@ class ClassTarget(Column):
             chosen = (prediction[:, 1] >= threshold).astype(np.int64)
         else:
             chosen = np.argmax(prediction, axis=1)
-        found = self.class_values[chosen].alias(self.name)
-        return found.set(pl.Series(unknown), None) if unknown.any() else found
+        if unknown.any():
+            codes = pl.Series(chosen, dtype=pl.UInt32).set(pl.Series(unknown), None)
+            return self.class_values.gather(codes).alias(self.name)
+        return self.class_values[chosen].alias(self.name)  # of one row, which most calls ask for, quicker than `gather`
 
     def naive(self, truth: np.ndarray, rows: int) -> np.ndarray:
         """Class frequencies among rows with known truth."""
