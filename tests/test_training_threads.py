@@ -100,12 +100,13 @@ def test_counting_leaves_no_trace() -> None:
         train(objectives[0], LEARNING, run, "copies", seed=1)
         assert run.decisions["copies/threads"]["threads"] == 1
         train(objectives[1], LEARNING, Run(decisions=run.decisions), "copies", seed=1)
-    assert [len(each.threads) for each in objectives] == [5, 4]
+    assert len(objectives[0].threads) == len(objectives[1].threads) + 1
     counted, told = (each.modules.state_dict() for each in objectives)
     for name, value in counted.items():
         assert torch.equal(value, told[name]), name
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_what_is_compiled_is_not_looked_into() -> None:
     with threads_within(2):
         found = training(16, 8)
