@@ -78,7 +78,7 @@ def fit(
         costs: what wrong classes cost: `{truth: {predicted: cost}}`; the threshold follows from it.
         folds: number of folds whose out-of-fold predictions choose and calibrate; default: five below 1,000 rows.
         keep: columns that are carried over into predictions and not learned from.
-        threads: processor threads (default: all this process may use).
+        threads: processor threads at most (default: all this process may use). Small networks learn on one.
         progress: "auto" (a live line on a terminal), True, False, or a function called with each event.
         recipe: a `Recipe`, a mapping or a YAML file to start from; arguments override its entries.
         refit: after judging, retrain the same recipe on all rows and return that model.

@@ -106,7 +106,7 @@ def fit(
     folds: Annotated[int | None, typer.Option(help="Folds for out-of-fold predictions.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same model.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, mps, xpu.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Processor threads.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Processor threads at most.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe.yaml to start from; flags win.")] = None,
     refit: Annotated[bool, typer.Option("--refit", help="Retrain on all rows after judging.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder; default runs/NAME-N.")] = None,
