@@ -18,7 +18,6 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).with_name("results")
 WORK = Path("runs/benchmarks")
 """Tables and models made on the way; safe to delete."""
-MATRIX_UNITS = ("amx_bf16", "avx512_bf16")
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd", "sve", "bf16")
 _SPIN = """
 import threading

@@ -23,6 +23,8 @@ from benchmarks.contenders import CONTENDERS, OURS
 from benchmarks.datasets import DATASETS, Dataset, score, truth_of
 
 RESULTS = Path(__file__).with_name("results")
+NETWORK = "mapsto-tabm-60s"
+THEIR_NETWORKS = ("autogluon-tabm", "autogluon-realmlp", "autogluon-nn-torch")
 
 
 def main(arguments: list[str]) -> None:
@@ -90,7 +92,7 @@ def write(work: Path) -> str:
     ]
     for dataset in DATASETS:
         lines += _section(dataset, found[dataset.name], [name for name in names if name in found[dataset.name]])
-    return "\n".join([*lines, *_ranks(found, names), ""])
+    return "\n".join([*lines, *_ranks(found, names), *_networks(found), ""])
 
 
 def _collect(work: Path, dataset: Dataset) -> dict[str, list[dict[str, object]]]:
@@ -180,3 +182,26 @@ def _ranks(found: dict[str, dict[str, list[dict[str, object]]]], names: list[str
     lines = ["## Mean rank", "", "| contender | mean rank | ranks |", "|---|---|---|"]
     order = sorted(everywhere, key=lambda n: float(np.mean(ranks[n])))
     return [*lines, *(f"| {n} | {np.mean(ranks[n]):.2f} | {' '.join(map(str, ranks[n]))} |" for n in order)]
+
+
+def _networks(found: dict[str, dict[str, list[dict[str, object]]]]) -> list[str]:
+    """Our network alone against those of AutoGluon, on the splits that all of them have."""
+    rows = []
+    for dataset in DATASETS:
+        every = [{e["folder"]: e for e in found[dataset.name].get(name, [])} for name in (NETWORK, *THEIR_NETWORKS)]
+        shared = sorted(set.intersection(*map(set, every)))  # type: ignore[arg-type]
+        if not shared:
+            continue
+        better, form = (1, "{:.4f}") if dataset.metric == "auc" else (-1, "{:,.0f}")
+        scores = [form.format(np.mean([one[at]["score"] for at in shared])) for one in every]
+        seconds = [float(np.median([one[at]["fit"] for at in shared])) for one in every]
+        figures = [f"{score} ({taken:.0f} s)" for score, taken in zip(scores, seconds, strict=True)]
+        ours = [every[0][at] for at in shared]
+        aheads = [_ahead(dataset, ours, [one[at] for at in shared], better) for one in every[1:]]
+        cells = [figures[0], *(f"{figure}: {ahead}" for figure, ahead in zip(figures[1:], aheads, strict=True))]
+        rows.append(f"| {dataset.name} | {len(shared)} | " + " | ".join(cells) + " |")
+    if not rows:
+        return []
+    header = "| set | splits | " + " | ".join((NETWORK, *THEIR_NETWORKS)) + " |"
+    about = f"Score, median fit seconds, and by how much `{NETWORK}` is ahead, on the splits that all of these have."
+    return ["", "## Networks alone", "", about, "", header, "|---|---|---|---|---|---|", *rows]

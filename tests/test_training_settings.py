@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from contract_objectives import Growing
+from mapsto import processors
 from mapsto.columns import Category, Number
 from mapsto.errors import OptionError
 from mapsto.recipe import Learning
-from mapsto.training import compiling, devices, loop, precision
+from mapsto.training import compiling, counting, devices, loop, measuring, precision
 from mapsto.training.averaging import Average
 from mapsto.training.defaults import derive
 from mapsto.training.plan import Plan, affordable, revised
@@ -74,16 +75,34 @@ def test_bfloat16_is_asked_for_and_computed_in():
         assert layer(torch.zeros(2, 8)).dtype == torch.float32
 
 
-def test_matrix_units_decide(monkeypatch):
-    monkeypatch.setattr(precision, "_processor_flags", lambda: frozenset({"avx2", "amx_bf16"}))
+@pytest.mark.parametrize("units", ["amx_bf16", "avx512_bf16"])
+def test_matrix_units_decide(monkeypatch, units):
+    monkeypatch.setattr(processors, "flags", lambda: frozenset({"avx2", units}))
     assert precision.has_matrix_units(CPU)
     run = Run()
     loop.train(Growing(), Learning(learning_rate=1e-3, epochs=2), run, "net")
     assert run.decisions["net/precision"]["precision"] in ("float32", "bfloat16")
-    monkeypatch.setattr(precision, "_processor_flags", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr(processors, "flags", lambda: frozenset({"avx2"}))
     run = Run()
     loop.train(Growing(), Learning(learning_rate=1e-3, epochs=2), run, "net")
     assert "net/precision" not in run.decisions
+
+
+@pytest.mark.parametrize(("each", "chosen"), [(100_000.0, "float32"), (5_000_000.0, "bfloat16")])
+def test_without_a_time_precision_is_a_matter_of_counting(monkeypatch, each, chosen):
+    monkeypatch.setattr(counting, "per_operation", lambda training: each)
+    training = loop.Training(Growing(), Learning(learning_rate=1e-3), Run(), "net")
+    trials = iter([(1.0, 0.5), (2.0, 0.5)])  # by the clock, float32 would win
+    monkeypatch.setattr(training, "trial", lambda steps: next(trials))
+    assert measuring.which_precision(training)["precision"] == chosen
+
+
+@pytest.mark.parametrize(("half", "chosen"), [(0.9, "bfloat16"), (0.99, "float32")])
+def test_under_a_time_bfloat16_must_be_faster(monkeypatch, half, chosen):
+    trials = iter([(1.0, 0.5), (half, 0.5)])
+    training = loop.Training(Growing(), Learning(learning_rate=1e-3), Run(), "net", seconds=5.0)
+    monkeypatch.setattr(training, "trial", lambda steps: next(trials))
+    assert measuring.which_precision(training)["precision"] == chosen
 
 
 def test_training_in_bfloat16_learns_with_float32_weights():

@@ -85,7 +85,7 @@ def test_small_operations_are_left_to_one_thread(rows: int, width: int, few: boo
 
 def test_more_to_do_is_worth_more_threads_but_no_more_than_there_are() -> None:
     with threads_within(16):
-        some, more = (worth_waiting_for(training(rows, 512))["threads"] for rows in (256, 512))
+        some, more = (worth_waiting_for(training(rows, 512))["threads"] for rows in (128, 256))
         assert 1 < some < more < 16
     with threads_within(2):
         assert worth_waiting_for(training(256, 512))["threads"] == 2

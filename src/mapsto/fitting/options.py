@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mapsto import processors
 from mapsto.errors import OptionError
 from mapsto.recipe import Recipe
 from mapsto.table import MARK, absolute, label_patterns
@@ -184,7 +185,7 @@ def make_options(**given: Any) -> Options:
         module=module,
         metric=metric if callable(metric) else None,
         keep=keep,
-        threads=threads or available_threads(),
+        threads=threads or processors.available(),
         **{
             key: given[key]
             for key in ("valid", "test", "split", "device", "weight", "positive", "costs", "refit", "output", "judge")
@@ -237,11 +238,6 @@ def _check_name(name: str, known: list[str], what: str) -> None:
         hint = f" Did you mean {near[0]!r}?" if near else ""
         message = f"{what}{name!r} is not known.{hint} Known: {', '.join(known)}."
         raise OptionError(message)
-
-
-def available_threads() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _recipe(given: dict[str, Any]) -> Recipe:

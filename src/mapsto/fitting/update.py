@@ -11,10 +11,11 @@ import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mapsto import processors
 from mapsto.errors import DataError, OptionError
 from mapsto.explaining.importance import deciding_metric
 from mapsto.fitted import Fitted
-from mapsto.fitting.options import OWN, available_threads, parse_time
+from mapsto.fitting.options import OWN, parse_time
 from mapsto.judging.calibration import fit_temperature
 from mapsto.judging.conformal import Conformal
 from mapsto.judging.doubt import reach
@@ -48,7 +49,7 @@ def update(old: Fitted, table: Table, *, time: str | float | None, progress: Any
     metrics = {target.name: deciding_metric(old, target) for target in schema.targets}
     choose, calibrate = rows.take(cut.choose), rows.take(cut.calibrate)
     work = Work(schema, rows.take(cut.train), choose, metrics, old.recipe, run, seed=old.recipe.seed,
-                threads=available_threads())  # fmt: skip
+                threads=processors.available())  # fmt: skip
     members, names = list(old.ensemble.members), list(old.ensemble.names)
     kinds = list(dict.fromkeys(old.facts["kinds"][name] for name in names))
     for position, kind in enumerate(kinds):

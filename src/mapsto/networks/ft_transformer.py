@@ -16,11 +16,11 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mapsto.errors import OptionError
 from mapsto.networks.base import DataSize, Layout, Network, NetworkConfig, option
 from mapsto.networks.blocks.activations import Gated
+from mapsto.networks.blocks.attention import attend
 
 
 class Attention(nn.Module):
@@ -43,7 +43,7 @@ class Attention(nn.Module):
             x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (self.query(asking), key_BTD, value_BTD)
         )
         dropout = self.dropout if self.training else 0.0
-        mixed_BNAH = F.scaled_dot_product_attention(q_BNAH, k_BNTH, v_BNTH, dropout_p=dropout)
+        mixed_BNAH = attend(q_BNAH, k_BNTH, v_BNTH, dropout=dropout)
         y_BAD: Tensor = self.out(mixed_BNAH.transpose(1, 2).flatten(2))
         return y_BAD
 

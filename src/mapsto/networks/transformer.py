@@ -17,10 +17,10 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mapsto.errors import OptionError
 from mapsto.networks.base import DataSize, NetworkConfig, option
+from mapsto.networks.blocks.attention import attend
 from mapsto.networks.blocks.sequences import POOLS, SequenceNetwork, cut, learning, present
 
 
@@ -45,7 +45,7 @@ class Attention(nn.Module):
         query_key_value = self.query_key_value(x_BLD).chunk(3, dim=-1)
         q_BNLH, k_BNLH, v_BNLH = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in query_key_value)
         dropout = self.dropout if self.training else 0.0
-        mixed_BNLH = F.scaled_dot_product_attention(q_BNLH, k_BNLH, v_BNLH, attn_mask=seen_B11L, dropout_p=dropout)
+        mixed_BNLH = attend(q_BNLH, k_BNLH, v_BNLH, seen_B11L=seen_B11L, dropout=dropout)
         y_BLD: Tensor = self.out(mixed_BNLH.transpose(1, 2).flatten(2))
         return y_BLD
 

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from mapsto.errors import OptionError
 from mapsto.networks.base import DataSize, Network, NetworkConfig, Sense, option
+from mapsto.networks.blocks.attention import attend
 from mapsto.networks.blocks.passes import passes
 
 _PATCHES = 7
@@ -42,7 +43,7 @@ class Attention(nn.Module):
             each.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for each in self.query_key_value(x_BTD).chunk(3, dim=-1)
         )
-        mixed_BNTE = F.scaled_dot_product_attention(q_BNTE, k_BNTE, v_BNTE)
+        mixed_BNTE = attend(q_BNTE, k_BNTE, v_BNTE)
         y_BTD: Tensor = self.out(mixed_BNTE.transpose(1, 2).flatten(2))
         return y_BTD
 

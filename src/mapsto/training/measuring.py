@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from mapsto.training import compiling, devices, precision
+from mapsto.training import compiling, counting, devices, precision
 from mapsto.training.plan import affordable, revised
 
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _TRIAL_STEPS = 30
 _FEW_STEPS = 3
+_WORTH_CONVERTING = 800_000
+"""Multiplications and additions of an operation that are worth converting to bfloat16 (dev/LOG.md)."""
+_FASTER = 0.95
+"""Share of the time of a step in float32 that one in bfloat16 may take at most, to be worth its rounding."""
 _WITHIN_LIMIT = 0.85
 """Share of what is left of a run's limit that a slow training is planned for: validation and judging take the rest."""
 _FOR_TRIAL = 0.02
@@ -32,11 +36,18 @@ def when_to_end(training: Training) -> float | None:
 
 
 def which_precision(training: Training) -> dict[str, Any]:
-    """bfloat16 where the loss falls as it does in float32 and, if time is limited, steps are faster."""
+    """bfloat16 where the loss falls as it does in float32 and steps are faster.
+
+    If time is not limited, no clock is looked at; operations of a processor must then compute enough.
+    """
+    if training.seconds is None and counting.can_be_counted(training):
+        each = counting.per_operation(training)
+        if each < _WORTH_CONVERTING:
+            return {"precision": "float32", "why": counting.said(each)}
     plain_seconds, plain = training.trial(_TRIAL_STEPS)
     training.autocast = precision.autocast(training.device, "bfloat16")
     half_seconds, half = training.trial(_TRIAL_STEPS)
-    good = precision.harmless(plain, half) and (training.seconds is None or half_seconds < plain_seconds)
+    good = precision.harmless(plain, half) and (training.seconds is None or half_seconds < _FASTER * plain_seconds)
     why = f"loss {plain:.4g} in float32 and {half:.4g} in bfloat16 after {_TRIAL_STEPS} steps"
     if training.seconds is not None:
         why += f", {1e3 * plain_seconds:.3g} and {1e3 * half_seconds:.3g} ms a step"

@@ -7,20 +7,20 @@ twice as fast; the weights stay float32 and only the operations that gain are ca
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
-from pathlib import Path
 
 import torch
+
+from mapsto import processors
 
 _TOLERANCE = 0.02
 """Relative rise of the loss over the same trial steps from which bfloat16 counts as harmful."""
 
 
 def has_matrix_units(device: torch.device) -> bool:
-    """Whether this device multiplies bfloat16 matrices in hardware: AMX, or CUDA from capability 8 on."""
+    """Whether this device multiplies bfloat16 matrices in hardware: AMX, AVX-512 BF16, or CUDA from capability 8 on."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device)[0] >= 8
-    return device.type == "cpu" and "amx_bf16" in _processor_flags()
+    return device.type == "cpu" and not processors.flags().isdisjoint(("amx_bf16", "avx512_bf16"))
 
 
 def harmless(loss_float32: float, loss_bfloat16: float) -> bool:
@@ -35,13 +35,3 @@ def harmless(loss_float32: float, loss_bfloat16: float) -> bool:
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """The context in which a step computes; for float32 one that does nothing."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
-
-
-@cache
-def _processor_flags() -> frozenset[str]:
-    """Flags of the first processor as Linux lists them; empty where there is no such list."""
-    path = Path("/proc/cpuinfo")
-    if not path.exists():
-        return frozenset()
-    lines = path.read_text(encoding="ascii", errors="replace").splitlines()
-    return frozenset(next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), []))

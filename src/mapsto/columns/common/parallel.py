@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from mapsto import processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,9 +34,5 @@ def in_parallel(
     def chunk(start: int) -> list[Any]:
         return [tried(source) for source in sources[start : start + _CHUNK]]
 
-    with ThreadPoolExecutor(_threads()) as pool:
+    with ThreadPoolExecutor(processors.available()) as pool:
         yield from chain.from_iterable(pool.map(chunk, range(0, len(sources), _CHUNK)))
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from mapsto import processors
 from mapsto.columns.common.lines import lines
 from mapsto.columns.common.parts import Block, Ragged, Sense, SensePart
 from mapsto.columns.common.picture_cache import Kept
@@ -84,7 +85,7 @@ def sizes(found: Sources) -> np.ndarray:
         except UNREADABLE:
             return None
 
-    with quiet(), ThreadPoolExecutor(_threads()) as pool:
+    with quiet(), ThreadPoolExecutor(processors.available()) as pool:
         known = [each for each in pool.map(size, [s for s in found if s is not None]) if each is not None]
     return np.array(known, dtype=np.int64).reshape(-1, 2)
 
@@ -123,7 +124,7 @@ def _decode(found: Sources, into: np.ndarray, read: np.ndarray) -> None:
                 continue
             read[row] = True
 
-    with quiet(), ThreadPoolExecutor(_threads()) as pool:
+    with quiet(), ThreadPoolExecutor(processors.available()) as pool:
         for _ in pool.map(fill, range(0, len(found), _CHUNK)):
             pass
 
@@ -163,7 +164,3 @@ def _room(shape: tuple[int, ...]) -> np.ndarray:
                 f"{tempfile.gettempdir()!r}: {error}. Make room, set TMPDIR, or give a smaller size."
             )
             raise DataError(message) from error
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from mapsto import processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,7 @@ def by_chunks(
     """
     if len(values) < FEW:
         return function(values)
-    workers = threads or os.cpu_count() or 1
+    workers = threads or processors.available()
     step = min(_ROWS, max(_FEWEST_ROWS, -(-len(values) // workers)))
     pieces = [values[at : at + step] for at in range(0, len(values), step)]
     workers = min(workers, len(pieces))
