@@ -78,7 +78,7 @@ def test_bfloat16_is_asked_for_and_computed_in():
 @pytest.mark.parametrize("units", ["amx_bf16", "avx512_bf16"])
 def test_matrix_units_decide(monkeypatch, units):
     monkeypatch.setattr(processors, "flags", lambda: frozenset({"avx2", units}))
-    assert precision.has_matrix_units(CPU)
+    assert precision.multiplies_bfloat16(CPU)
     run = Run()
     loop.train(Growing(), Learning(learning_rate=1e-3, epochs=2), run, "net")
     assert run.decisions["net/precision"]["precision"] in ("float32", "bfloat16")

@@ -275,7 +275,7 @@ class Training:
         chosen = self.learning.precision
         if chosen == "auto":
             chosen = "float32"
-            if precision.has_matrix_units(self.device):
+            if precision.multiplies_bfloat16(self.device):
                 chosen = self._measured("precision", measuring.which_precision)["precision"]
         self.autocast = precision.autocast(self.device, chosen)
 

@@ -5,7 +5,7 @@ are learned as fast as common ones; a kernel `(out, in, height, width)` is the m
 Jordan et al. 2024 (kellerjordan.github.io/posts/muon); the scale that lets it use AdamW's learning rates is from Liu
 et al. 2025 (arXiv 2502.16982).
 
-PyTorch's own (`torch.optim.Muon`) orthogonalises in bfloat16 whatever the device; on processors without matrix units
+PyTorch's own (`torch.optim.Muon`) orthogonalises in bfloat16 whatever the device; on processors that only convert it
 that took 20 times as long as float32 here, so this one computes in the precision that the device is fast in.
 """
 
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from mapsto.training.precision import has_matrix_units
+from mapsto.training.precision import multiplies_bfloat16
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ class Muon(Optimizer):
             state["momentum"] = torch.zeros_like(parameter)
         average = state["momentum"].lerp_(gradient, 1.0 - momentum)
         ahead = gradient.lerp(average, momentum).flatten(1)
-        if has_matrix_units(parameter.device):
+        if multiplies_bfloat16(parameter.device):
             ahead = ahead.bfloat16()
         size = 0.2 * math.sqrt(max(ahead.shape))  # the root mean square of an AdamW update
         parameter.mul_(1.0 - group["lr"] * group["weight_decay"])

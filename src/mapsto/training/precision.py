@@ -1,6 +1,6 @@
-"""bfloat16 where the processor multiplies matrices in it, float32 elsewhere.
+"""bfloat16 where the device multiplies matrices in it, float32 elsewhere.
 
-Without matrix units bfloat16 is emulated or merely converted, and slower than float32. With them a step is about
+Where it does not, bfloat16 is emulated or merely converted, and slower than float32. Where it does, a step is up to
 twice as fast; the weights stay float32 and only the operations that gain are cast (autocast).
 """
 
@@ -16,7 +16,7 @@ _TOLERANCE = 0.02
 """Relative rise of the loss over the same trial steps from which bfloat16 counts as harmful."""
 
 
-def has_matrix_units(device: torch.device) -> bool:
+def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether this device multiplies bfloat16 matrices in hardware: AMX, AVX-512 BF16, or CUDA from capability 8 on."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device)[0] >= 8
