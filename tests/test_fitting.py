@@ -257,3 +257,43 @@ def test_options_are_checked_before_torch_is_imported():
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+TWO = {
+    "network": ["linear-model", "perceptron"],
+    "recipe": {"learning": {"epochs": 2}},
+    "progress": False,
+    "threads": 1,
+}
+
+
+def test_where_a_given_time_allows_it_a_network_is_learned_from_two_seeds(tmp_path):
+    frame = rows(1_500).select("x", "c", "y")
+    frame.write_csv(tmp_path / "rows.csv")
+    model = mapsto.fit(tmp_path / "rows.csv", "y", time=90, output=tmp_path / "run", refit=True, **TWO)
+    names = [one["name"] for one in model._fitted.facts["members"]]
+    assert names == ["linear-model", "perceptron", "perceptron-2"]
+    assert any("twice, from two seeds" in note.text for note in model.notes)
+    (tmp_path / "run" / "model.mapsto").unlink()
+    again = mapsto.resume(tmp_path / "run", progress=False)
+    assert again.predict_proba(frame).equals(model.predict_proba(frame))
+
+
+def test_two_seeds_give_two_networks():
+    frame = rows(1_500).select("x", "c", "y")
+    options = make_options(target="y", time=90, **TWO)
+    prepared, run = prepare(*read_rows(frame, options)), Run(time=90.0)
+    _, first, second = candidates.learn_candidates(prepared, run)[0]
+    assert (first.kind, second.kind) == ("perceptron", "perceptron")
+    assert not np.array_equal(first.held["y"], second.held["y"])
+    assert run.decisions["learned once more"] == "perceptron"
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"time": 20, "network": "perceptron"}, {"time": 20, "network": ["forest", "linear-model"]}]
+)
+def test_nothing_is_learned_twice_without_a_time_nor_a_network_that_was_asked_for_alone(options):
+    model = mapsto.fit(rows(1_500).select("x", "c", "y"), "y", **{**TWO, **options})
+    names = [one["name"] for one in model._fitted.facts["members"]]
+    wanted = {**TWO, **options}["network"]
+    assert names == ([wanted] if isinstance(wanted, str) else wanted)

@@ -20,6 +20,7 @@ from mapsto.fitting.learned import Learned, learn, work_of
 from mapsto.fitting.options import OWN, PREDICTORS
 from mapsto.fitting.pretrained import encoder_of
 from mapsto.members import CLASSICAL
+from mapsto.members.bagged import Bagged
 from mapsto.table import Note
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ RESERVE_SECONDS = 5.0
 FEWEST_SECONDS = 4.0
 """If less is left for learning, a network is not begun where there are other members: importing PyTorch alone may take
 as long."""
+ONCE_MORE = 1.1
+"""A network is learned once more where this many times as long is left as it took."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,38 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
         bag = prepared.out_of_fold or (candidate.bag and not prepared.timed)
         found.append(learn(candidate, prepared, run, own, seconds=seconds, part=candidate.share / rest, bag=bag))
         prepared.notes += getattr(found[-1].member, "notes", [])
+    if recipe.time is not None and len(wanted) > 1 and end is not None:
+        found += _once_more(found, prepared, run, recipe, end)
     if left_out:
         text = f"Too little time was left, or learning was interrupted: {', '.join(left_out)} was not learned."
         prepared.notes.append(Note("info", text))
     _fill_in(recipe, found)
     return found, recipe
+
+
+def _once_more(found: list[Learned], prepared: Prepared, run: Run, recipe: Recipe, end: float) -> list[Learned]:
+    """Of the networks that can be learned once more in the time left, the one that took longest, from another seed.
+
+    Networks that differ by chance err less together than one (Lakshminarayanan, Pritzel & Blundell, "Simple and
+    scalable predictive uncertainty estimation using deep ensembles", NeurIPS 2017); the ensemble keeps what gains.
+    """
+    left = end - clock.monotonic()
+    fits = [one for one in found if _is_network(one) and ONCE_MORE * one.fit_seconds < left and not run.stopping]
+    chosen = run.decide("learned once more", lambda: max(fits, key=lambda one: one.fit_seconds).name if fits else None)
+    first = next((one for one in found if one.name == chosen), None)
+    if first is None or run.interrupted:
+        return []
+    candidate = Candidate(f"{first.name}-2", first.kind, 1.0)
+    run.event("stage", text=f"learning {candidate.name}, from another seed", share=0.9, left=run.left)
+    own = first.recipe.model_copy(update={"seed": recipe.seed + 1})
+    again = learn(candidate, prepared, run, own, seconds=max(0.5, end - clock.monotonic()), part=1.0, bag=False)
+    prepared.notes.append(Note("info", f"There was time to learn {first.name} twice, from two seeds."))
+    prepared.notes += getattr(again.member, "notes", [])
+    return [again]
+
+
+def _is_network(one: Learned) -> bool:
+    return one.kind not in PREDICTORS and not isinstance(one.member, Bagged)
 
 
 def _seconds_to_learn(left: float, prepared: Prepared) -> float:
