@@ -19,10 +19,13 @@ SEEN = torch.arange(7) < torch.tensor([7, 4, 1])[:, None, None, None]
 
 @pytest.mark.parametrize("seen", [None, SEEN])
 @pytest.mark.parametrize("queries", [1, 7])
-def test_bfloat16_is_close_and_float32_is_pytorchs(queries: int, seen: torch.Tensor | None) -> None:
+def test_bfloat16_is_written_out_and_close_and_float32_is_pytorchs(
+    queries: int, seen: torch.Tensor | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parts = asked(queries, 7)
     expected = F.scaled_dot_product_attention(*parts, attn_mask=seen)
     assert torch.equal(attend(*parts, seen_B11L=seen), expected)
+    monkeypatch.delattr(F, "scaled_dot_product_attention")
     rough = attend(*(part.bfloat16() for part in parts), seen_B11L=seen)
     assert rough.dtype == torch.bfloat16
     assert (rough.float() - expected).abs().max() < 0.03

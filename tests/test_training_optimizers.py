@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from mapsto.errors import OptionError
+from mapsto.training import muon
 from mapsto.training.muon import Muon, orthogonalized
 from mapsto.training.optimizers import OPTIMIZERS, build, decay_groups
 
@@ -121,3 +122,26 @@ def test_wrong_settings_are_named():
         build("nesterov", module, module.parameters(), rate=0.1, weight_decay=0.0, momentum=0.0)
     with pytest.raises(OptionError, match="nothing to train"):
         build("sgd", module, [], rate=0.1, weight_decay=0.0, momentum=0.9)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_only_matrices_decay_whatever_the_optimizer(name):
+    module = network()
+    found = build(name, module, module.parameters(), rate=0.1, weight_decay=0.3, momentum=0.9)
+    decay = {id(p): group["weight_decay"] for one in found for group in one.param_groups for p in group["params"]}
+    names = {name: decay[id(p)] for name, p in module.named_parameters()}
+    linear = [f"{at}.weight" for at, layer in enumerate(module) if isinstance(layer, nn.Linear)]
+    assert names == {name: 0.3 if name in linear else 0.0 for name in names}
+
+
+@pytest.mark.parametrize(("side", "kind"), [(32, torch.float32), (128, torch.bfloat16)])
+def test_wide_matrices_are_orthogonalised_in_bfloat16_where_that_is_fast(monkeypatch, side, kind):
+    seen = []
+    monkeypatch.setattr(muon, "multiplies_bfloat16", lambda device: True)
+    monkeypatch.setattr(muon, "orthogonalized", lambda matrix: seen.append(matrix.dtype) or matrix)
+    layer = nn.Linear(side, side, bias=False)
+    (optimizer,) = build("muon", layer, layer.parameters(), rate=0.1, weight_decay=0.0, momentum=0.9)
+    layer(torch.ones(2, side)).sum().backward()
+    optimizer.step()
+    assert seen == [kind]
+    assert layer.weight.dtype == torch.float32

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given
@@ -12,6 +15,7 @@ from contract_objectives import Growing
 from mapsto import processors
 from mapsto.columns import Category, Number
 from mapsto.errors import OptionError
+from mapsto.networks.blocks.attention import attend
 from mapsto.recipe import Learning
 from mapsto.training import compiling, counting, devices, loop, measuring, precision
 from mapsto.training.averaging import Average
@@ -19,6 +23,7 @@ from mapsto.training.defaults import derive
 from mapsto.training.plan import Plan, affordable, revised
 from mapsto.training.range_test import range_test
 from mapsto.training.run import Run
+from mapsto.training.update import Updater
 
 CPU = torch.device("cpu")
 
@@ -76,7 +81,7 @@ def test_bfloat16_is_asked_for_and_computed_in():
 
 
 @pytest.mark.parametrize("units", ["amx_bf16", "avx512_bf16"])
-def test_matrix_units_decide(monkeypatch, units):
+def test_processors_that_multiply_in_bfloat16_decide(monkeypatch, units):
     monkeypatch.setattr(processors, "flags", lambda: frozenset({"avx2", units}))
     assert precision.multiplies_bfloat16(CPU)
     run = Run()
@@ -88,21 +93,107 @@ def test_matrix_units_decide(monkeypatch, units):
     assert "net/precision" not in run.decisions
 
 
-@pytest.mark.parametrize(("each", "chosen"), [(100_000.0, "float32"), (5_000_000.0, "bfloat16")])
-def test_without_a_time_precision_is_a_matter_of_counting(monkeypatch, each, chosen):
-    monkeypatch.setattr(counting, "per_operation", lambda training: each)
-    training = loop.Training(Growing(), Learning(learning_rate=1e-3), Run(), "net")
-    trials = iter([(1.0, 0.5), (2.0, 0.5)])  # by the clock, float32 would win
-    monkeypatch.setattr(training, "trial", lambda steps: next(trials))
+def a_training(monkeypatch, trials=(), each=5e6, attends=False, seconds=None, run=None):
+    """One whose steps compute `each` and whose trials, in float32 and bfloat16, end like this."""
+    counted = SimpleNamespace(each=each, attends=attends, said="counted")
+    monkeypatch.setattr(counting, "step_of", lambda training: counted)
+    monkeypatch.setattr(processors, "flags", lambda: frozenset({"avx512_bf16"}))
+    training = loop.Training(Growing(), Learning(learning_rate=1e-3), run or Run(), "net", seconds=seconds)
+    ends = iter(trials)
+    monkeypatch.setattr(training, "trial", lambda steps, seconds=0.0: loop.Trial(*next(ends), steps=steps))
+    return training
+
+
+@pytest.mark.parametrize(
+    ("each", "attends", "chosen"), [(1e5, False, "float32"), (5e6, False, "bfloat16"), (5e6, True, "float32")]
+)
+def test_without_a_time_precision_is_a_matter_of_counting(monkeypatch, each, attends, chosen):
+    slower = [(1.0, 0.5), (2.0, 0.5)]  # by the clock, float32 would win
+    assert measuring.which_precision(a_training(monkeypatch, slower, each, attends))["precision"] == chosen
+
+
+def test_without_a_time_what_cannot_be_counted_stays_in_float32(monkeypatch):
+    training = a_training(monkeypatch, [(1.0, 0.5), (0.1, 0.5)])
+    monkeypatch.setattr(counting, "can_be_counted", lambda training: False)
+    assert measuring.which_precision(training)["precision"] == "float32"
+
+
+@pytest.mark.parametrize(
+    ("half", "loss", "chosen"), [(0.9, 0.5, "bfloat16"), (0.99, 0.5, "float32"), (0.5, 0.6, "float32")]
+)
+def test_under_a_time_bfloat16_must_be_faster_and_do_no_harm(monkeypatch, half, loss, chosen):
+    training = a_training(monkeypatch, [(1e-3, 0.5), (half * 1e-3, loss)], seconds=60.0)
+    training.deadline = 60.0
     assert measuring.which_precision(training)["precision"] == chosen
 
 
-@pytest.mark.parametrize(("half", "chosen"), [(0.9, "bfloat16"), (0.99, "float32")])
-def test_under_a_time_bfloat16_must_be_faster(monkeypatch, half, chosen):
-    trials = iter([(1.0, 0.5), (half, 0.5)])
-    training = loop.Training(Growing(), Learning(learning_rate=1e-3), Run(), "net", seconds=5.0)
-    monkeypatch.setattr(training, "trial", lambda steps: next(trials))
-    assert measuring.which_precision(training)["precision"] == chosen
+def test_trying_precisions_leaves_most_of_a_short_time_to_learning(monkeypatch):
+    monkeypatch.setattr(processors, "flags", lambda: frozenset({"avx512_bf16"}))
+    monkeypatch.setattr(counting, "step_of", lambda training: SimpleNamespace(each=5e6, attends=False, said=""))
+
+    class Slow(Growing):
+        def step(self, batch, update):
+            time.sleep(0.05)
+            return super().step(batch, update)
+
+    run = Run()
+    history = loop.train(Slow(), Learning(learning_rate=1e-3, epochs=10_000), run, "net", seconds=2.0)
+    assert run.decisions["net/precision"]["precision"] == "float32"
+    assert "too many" in run.decisions["net/precision"]["why"]
+    assert history.steps > 15
+    assert history.seconds < 3.0
+
+
+def test_a_recorded_precision_counts_whatever_the_processor_is_and_an_old_run_goes_on_in_float32(monkeypatch):
+    seen = []
+
+    class Watched(Growing):
+        def step(self, batch, update):
+            seen.append(torch.is_autocast_enabled("cpu"))
+            return super().step(batch, update)
+
+    monkeypatch.setattr(processors, "flags", lambda: frozenset({"avx2"}))
+    decided = {"net/precision": {"precision": "bfloat16", "why": "told"}}
+    loop.train(Watched(), Learning(learning_rate=1e-3, epochs=2), Run(decisions=decided), "net")
+    assert seen[:2] == [True, True]  # what follows is the diagnosis
+    training = a_training(monkeypatch)
+    training._choose_precision(training.state_dict())  # a checkpoint, and no decision beside it
+    assert "net/precision" not in training.run.decisions
+    assert not training._open("threads", training.state_dict())
+
+
+def test_pytorchs_own_attention_is_seen_and_ours_is_written_out():
+    class Own(nn.Module):
+        def forward(self, x):
+            return nn.functional.scaled_dot_product_attention(x, x, x)
+
+    class Ours(nn.Module):
+        def forward(self, x):
+            return attend(x, x, x)
+
+    for module, seen in ((Own(), True), (Ours(), False)):
+        count = counting.Counted()
+        with count:
+            module(torch.zeros(2, 2, 4, 8, dtype=torch.bfloat16, requires_grad=True))
+        assert count.attends == seen
+
+
+def test_the_way_back_is_computed_as_the_way_forth_was_and_weights_are_cast_anew():
+    layer = nn.Linear(4, 4)
+    objective = SimpleNamespace(modules=layer, parameter_groups=lambda: {"main": list(layer.parameters())})
+    updater = Updater(objective, Learning(learning_rate=0.1, optimizer="sgd"))
+    backward = []
+    x = torch.ones(2, 4, requires_grad=True)
+    x.register_hook(lambda gradient: backward.append(torch.is_autocast_enabled("cpu")))
+    with precision.autocast(CPU, "bfloat16"):
+        before = layer(x)
+        updater(before.float().square().sum())
+        assert backward == [False]
+        assert torch.is_autocast_enabled("cpu")
+        after = layer(x)
+    assert not torch.is_autocast_enabled("cpu")
+    assert torch.allclose(after.float(), layer(x), atol=0.1)
+    assert not torch.allclose(after, before, atol=0.1)
 
 
 def test_training_in_bfloat16_learns_with_float32_weights():

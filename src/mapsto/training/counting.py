@@ -25,6 +25,7 @@ _PRODUCTS = {
     )
 }  # fmt: skip
 """What computes most, and how many multiplications and additions that is. Other operations count as none."""
+_ATTENTION = _ATEN._scaled_dot_product_flash_attention_for_cpu
 
 
 def can_be_counted(training: Training) -> bool:
@@ -32,32 +33,35 @@ def can_be_counted(training: Training) -> bool:
     return training.device.type == "cpu" and not any(map(_is_compiled, training.modules.modules()))
 
 
-def per_operation(training: Training) -> float:
-    """Multiplications and additions that an operation of a step computes, on average; the step leaves no trace."""
-    step = _Counted()  # type: ignore[no-untyped-call]
+def step_of(training: Training) -> Counted:
+    """What a step computes; it leaves no trace."""
+    step = Counted()  # type: ignore[no-untyped-call]
     with training.undone(), step:
         training.advance()
-    return step.computed / max(1, step.operations)
-
-
-def said(each: float) -> str:
-    """The count as the reason of a decision.
-
-    >>> said(1_680_000.0)
-    '1.68 million multiplications and additions an operation'
-    """
-    return f"{each / 1e6:.3g} million multiplications and additions an operation"
+    return step
 
 
 def _is_compiled(module: nn.Module) -> bool:
     return module._compiled_call_impl is not None or hasattr(module, "_orig_mod")
 
 
-class _Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts operations, and what matrix products and convolutions compute."""
 
     operations = computed = 0
+    attends = False
+    """Whether PyTorch's own attention was among them."""
     supports_higher_order_operators = True
+
+    @property
+    def each(self) -> float:
+        """Multiplications and additions of an operation, on average."""
+        return self.computed / max(1, self.operations)
+
+    @property
+    def said(self) -> str:
+        """That, as the reason of a decision."""
+        return f"{self.each / 1e6:.3g} million multiplications and additions an operation"
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -67,7 +71,9 @@ class _Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         found = func(*args, **(kwargs or {}))
         self.operations += 1
-        product = _PRODUCTS.get(getattr(func, "overloadpacket", func))
+        packet = getattr(func, "overloadpacket", func)
+        self.attends = self.attends or packet is _ATTENTION
+        product = _PRODUCTS.get(packet)
         if product is not None:
             self.computed += product(*args, **(kwargs or {}), out_val=found)
         return found

@@ -18,7 +18,7 @@ import statistics
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -108,6 +108,17 @@ def train(
         return training.finish(training.work())
 
 
+class Trial(NamedTuple):
+    """What steps on trial told."""
+
+    seconds: float
+    """A step."""
+    loss: float
+    """The mean."""
+    steps: int
+    """How many were made."""
+
+
 class Training:
     """A training under way: everything that moves, and the steps that move it."""
 
@@ -152,16 +163,16 @@ class Training:
     def begin(self) -> None:
         """Take or replay the decisions, and go on from the newest checkpoint if there is one."""
         self.modules.train()
-        if threads.to_be_chosen(self):
+        state = None if self.checkpoints is None else self.checkpoints.load()
+        if self._open("threads", state) and threads.to_be_chosen(self):
             self.threads = self._measured("threads", threads.worth_waiting_for)["threads"]
         if self.seconds is None:
             self._hurry()
         if self.seconds is not None:
             self.deadline = self.started + self.seconds
-        self._choose_precision()
+        self._choose_precision(state)
         self._choose_steps()
         self._choose_compilation()
-        state = None if self.checkpoints is None else self.checkpoints.load()
         if state is not None:
             self.load_state_dict(state)
             if self.objective.asks and not self.asking:
@@ -233,8 +244,8 @@ class Training:
         if self.at >= self.source.steps_per_epoch:
             self.epoch, self.at = self.epoch + 1, 0
 
-    def trial(self, steps: int, seconds: float = math.inf) -> tuple[float, float]:
-        """Make steps that leave no trace: `(seconds a step, mean loss)`. At least 3, then no longer than `seconds`."""
+    def trial(self, steps: int, seconds: float = math.inf) -> Trial:
+        """Make steps that leave no trace: at least 3, then no longer than `seconds`."""
         times: list[float] = []
         with self.undone(), threads_within(self.threads):
             while len(times) < steps and (len(times) < 3 or sum(times) < seconds):
@@ -243,7 +254,7 @@ class Training:
                 devices.synchronize(self.device)
                 times.append(time.monotonic() - start)
             loss = sum(self.losses.read().values())
-        return statistics.median(times[len(times) // 3 :]), loss
+        return Trial(statistics.median(times[len(times) // 3 :]), loss, len(times))
 
     @contextmanager
     def undone(self) -> Iterator[None]:
@@ -271,12 +282,17 @@ class Training:
         if end is not None:
             self.seconds, self.hurried = max(1.0, end - self.run.elapsed), True
 
-    def _choose_precision(self) -> None:
+    def _open(self, what: str, state: dict[str, Any] | None) -> bool:
+        """Whether a decision was taken or may be: a training that began without one goes on without."""
+        return state is None or self.run.decided(f"{self.name}/{what}") is not None
+
+    def _choose_precision(self, state: dict[str, Any] | None) -> None:
         chosen = self.learning.precision
         if chosen == "auto":
-            chosen = "float32"
-            if precision.multiplies_bfloat16(self.device):
-                chosen = self._measured("precision", measuring.which_precision)["precision"]
+            known = self.run.decided(f"{self.name}/precision")
+            if known is None and state is None and precision.multiplies_bfloat16(self.device):
+                known = self._measured("precision", measuring.which_precision)
+            chosen = "float32" if known is None else known["precision"]
         self.autocast = precision.autocast(self.device, chosen)
 
     def _choose_compilation(self) -> None:

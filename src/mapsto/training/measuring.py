@@ -25,11 +25,13 @@ _WITHIN_LIMIT = 0.85
 """Share of what is left of a run's limit that a slow training is planned for: validation and judging take the rest."""
 _FOR_TRIAL = 0.02
 """Share of the time that finding out how long a step takes may take."""
+_MOST_FOR_TRIAL = 0.05
+"""Share of it from which even the fewest steps are too many to be made in another precision as well."""
 
 
 def when_to_end(training: Training) -> float | None:
     """On the run's clock, if a training without a time would take longer than the run may; None: it would not."""
-    step, _ = training.trial(_FEW_STEPS)
+    step = training.trial(_FEW_STEPS).seconds
     now = training.run.elapsed
     room = max(1.0, _WITHIN_LIMIT * training.part * ((training.run.most or 0.0) - now))
     return now + room if step * training.most > room else None
@@ -38,28 +40,48 @@ def when_to_end(training: Training) -> float | None:
 def which_precision(training: Training) -> dict[str, Any]:
     """bfloat16 where the loss falls as it does in float32 and steps are faster.
 
-    If time is not limited, no clock is looked at; operations of a processor must then compute enough.
+    On a processor operations must compute enough to be worth converting, as far as can be told without a clock. Where
+    time is limited steps are timed as well, unless a few of them would take too much of it.
     """
-    if training.seconds is None and counting.can_be_counted(training):
-        each = counting.per_operation(training)
-        if each < _WORTH_CONVERTING:
-            return {"precision": "float32", "why": counting.said(each)}
-    plain_seconds, plain = training.trial(_TRIAL_STEPS)
+    if training.device.type == "cpu":
+        refused = _not_worth_converting(training)
+        if refused:
+            return {"precision": "float32", "why": refused}
+    timed = training.seconds is not None
+    left = training.deadline - training.run.elapsed
+    plain = training.trial(_TRIAL_STEPS, seconds=_FOR_TRIAL * left)
+    if plain.steps * plain.seconds > _MOST_FOR_TRIAL * left:
+        why = f"{1e3 * plain.seconds:.3g} ms a step are too many to try another precision in {left:.3g} s"
+        return {"precision": "float32", "why": why}
     training.autocast = precision.autocast(training.device, "bfloat16")
-    half_seconds, half = training.trial(_TRIAL_STEPS)
-    good = precision.harmless(plain, half) and (training.seconds is None or half_seconds < _FASTER * plain_seconds)
-    why = f"loss {plain:.4g} in float32 and {half:.4g} in bfloat16 after {_TRIAL_STEPS} steps"
-    if training.seconds is not None:
-        why += f", {1e3 * plain_seconds:.3g} and {1e3 * half_seconds:.3g} ms a step"
+    half = training.trial(plain.steps)
+    good = precision.harmless(plain.loss, half.loss) and (not timed or half.seconds < _FASTER * plain.seconds)
+    why = f"loss {plain.loss:.4g} in float32 and {half.loss:.4g} in bfloat16 after {plain.steps} steps"
+    if timed:
+        why += f", {1e3 * plain.seconds:.3g} and {1e3 * half.seconds:.3g} ms a step"
     return {"precision": "bfloat16" if good else "float32", "why": why}
+
+
+def _not_worth_converting(training: Training) -> str:
+    """Why bfloat16 is not even tried on a processor; empty: it is."""
+    if not counting.can_be_counted(training):
+        return "" if training.seconds is not None else "what is compiled cannot be counted"
+    before, training.autocast = training.autocast, precision.autocast(training.device, "bfloat16")
+    counted = counting.step_of(training)
+    training.autocast = before
+    if counted.each < _WORTH_CONVERTING:
+        return counted.said
+    if counted.attends and training.seconds is None:
+        return "PyTorch's attention is slow in bfloat16 on processors"
+    return ""
 
 
 def whether_compiled(training: Training) -> dict[str, Any]:
     """Compiled where the steps to come save more than compiling takes."""
-    plain, _ = training.trial(_TRIAL_STEPS)
+    plain = training.trial(_TRIAL_STEPS).seconds
     compiling.switch_on(training.modules)
     start = time.monotonic()
-    compiled, _ = training.trial(_TRIAL_STEPS)
+    compiled = training.trial(_TRIAL_STEPS).seconds
     cost = time.monotonic() - start - _TRIAL_STEPS * compiled
     compiling.switch_off(training.modules)
     pays = compiling.pays(plain, compiled, cost, training.plan.steps)
@@ -69,7 +91,7 @@ def whether_compiled(training: Training) -> dict[str, Any]:
 
 def how_many_steps(training: Training) -> dict[str, Any]:
     """As many as the time allows for, validations included, and no more than `epochs` says."""
-    step, _ = training.trial(_TRIAL_STEPS, seconds=_FOR_TRIAL * (training.deadline - training.started))
+    step = training.trial(_TRIAL_STEPS, seconds=_FOR_TRIAL * (training.deadline - training.started)).seconds
     start = time.monotonic()
     training.figure()
     validation = time.monotonic() - start

@@ -6,7 +6,7 @@ Jordan et al. 2024 (kellerjordan.github.io/posts/muon); the scale that lets it u
 et al. 2025 (arXiv 2502.16982).
 
 PyTorch's own (`torch.optim.Muon`) orthogonalises in bfloat16 whatever the device; on processors that only convert it
-that took 20 times as long as float32 here, so this one computes in the precision that the device is fast in.
+that took 20 times as long as float32 here, so this one computes in the precision that is fastest.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the quintic that pulls singular values in (0, 1] towards 1 fastest; it ends within about 0.7 to 1.2."""
 _ITERATIONS = 5
+_WIDE = 96
+"""Shorter side from which a matrix is orthogonalised in bfloat16, whatever the rest of a step is computed in. To
+convert narrower ones takes longer than it saves."""
 
 
 def orthogonalized(matrix: Tensor) -> Tensor:
@@ -65,7 +68,7 @@ class Muon(Optimizer):
             state["momentum"] = torch.zeros_like(parameter)
         average = state["momentum"].lerp_(gradient, 1.0 - momentum)
         ahead = gradient.lerp(average, momentum).flatten(1)
-        if multiplies_bfloat16(parameter.device):
+        if min(ahead.shape) >= _WIDE and multiplies_bfloat16(parameter.device):
             ahead = ahead.bfloat16()
         size = 0.2 * math.sqrt(max(ahead.shape))  # the root mean square of an AdamW update
         parameter.mul_(1.0 - group["lr"] * group["weight_decay"])

@@ -60,7 +60,7 @@ def build(
     if not groups:
         message = "there is nothing to train: no parameter requires a gradient"
         raise OptionError(message)
-    return OPTIMIZERS[name](groups if name == "muon" else _joined(groups), rate, momentum)
+    return OPTIMIZERS[name](groups, rate, momentum)
 
 
 def decay_groups(modules: nn.Module, parameters: Iterable[nn.Parameter], weight_decay: float) -> Groups:
@@ -81,15 +81,6 @@ def decay_groups(modules: nn.Module, parameters: Iterable[nn.Parameter], weight_
             {"params": others, "weight_decay": 0.0, "matrices": False, "factor": factor},
         ]
     return [group for group in groups if group["params"]]
-
-
-def _joined(groups: Groups) -> Groups:
-    """Groups that learn alike as one: an optimizer calls its kernel once a group."""
-    found: dict[tuple[float, float], dict[str, Any]] = {}
-    for group in groups:
-        alike = found.setdefault((group["peak"], group["weight_decay"]), group | {"params": []})
-        alike["params"] += group["params"]
-    return list(found.values())
 
 
 def _factors(owner: nn.Module) -> list[tuple[nn.Parameter, float]]:

@@ -47,6 +47,8 @@ class Updater:
         self.clip(parameters)
         for optimizer in self.optimizers[group]:
             optimizer.step()
+        if cast:  # the weights changed, and with them what they are in bfloat16
+            torch.clear_autocast_cache()
         for parameter in parameters:  # what zero_grad does, without its hooks and checks
             parameter.grad = None
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 _SHORT = 256
-"""Steps up to which the weights of all pairs may be held at once."""
+"""Steps up to which the weights of all pairs are held at once where that can be avoided."""
 
 
 def attend(
@@ -27,8 +27,9 @@ def attend(
 ) -> Tensor:
     """Each step that asks takes a weighted mean of what others offer: `-> mixed_BNQH`.
 
-    PyTorch's own function, except for bfloat16 on a processor: its kernel for that takes two to ten times as long as
-    the products written out (dev/LOG.md, "bfloat16 without matrix units").
+    PyTorch's own function, except for bfloat16 on a processor, where its kernel takes two to ten times as long as the
+    products written out (dev/LOG.md, "bfloat16 without matrix units"). Long rows are left to it all the same, since it
+    holds no weights of all pairs; with dropout it does, so nothing is lost by writing them out.
 
     Args:
         query_BNQH: what each step asks for.
@@ -46,5 +47,4 @@ def attend(
     weight_BNQL = (query_BNQH / math.sqrt(query_BNQH.shape[-1])) @ key_BNLH.transpose(-1, -2)
     if seen_B11L is not None:  # not minus infinity: where nothing is there, the mean is of no use, but it is a number
         weight_BNQL = weight_BNQL.masked_fill(~seen_B11L, torch.finfo(weight_BNQL.dtype).min)
-    weight_BNQL = F.dropout(weight_BNQL.softmax(-1), dropout).to(value_BNLH.dtype)
-    return weight_BNQL @ value_BNLH
+    return F.dropout(weight_BNQL.softmax(-1), dropout) @ value_BNLH
