@@ -69,7 +69,8 @@ def fit(
         test: test rows, which choose and calibrate nothing: likewise, else 0.2; 0 for none.
         split: "random" (default), "time:COLUMN" (the latest rows are tested) or "group:COLUMN" (no group straddles).
         time: wall time from call to return, in seconds or "10m"; default: until validation stops improving. Members for
-            which too little is left are not learned, and `model.notes` says which.
+            which too little is left are not learned; where enough is left, the longest of several is learned once more,
+            from another seed. `model.notes` says which.
         seed: same seed, same recipe, same model (default 0).
         device: "auto" (default), "cpu", "cuda", "mps" or "xpu".
         metric: the figure that decides: a name, `{target: name}`, or a function of (truth, prediction).
