@@ -125,6 +125,56 @@ class _Nothing:
     member = None
 
 
+def households(count=3_000):
+    """`y` follows from `x`, and from the household; `house` tells households apart as a number without an order."""
+    rng = np.random.default_rng(0)
+    code = rng.integers(0, 60, count)
+    x = rng.normal(size=count)
+    return pl.DataFrame({
+        "household": [f"h{each}" for each in code],
+        "house": rng.permutation(60).astype(float)[code],
+        "day": rng.integers(0, 40, count),
+        "x": x,
+        "y": x + 3 * rng.normal(size=60)[code] + rng.normal(size=count),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["group:household", "time:day"])
+def test_settings_are_tried_on_folds_that_keep_to_the_split(monkeypatch, how):
+    frame = households()
+    prepared = prepare(read(frame), make_options(target="y", network="boosting", split=how))
+    seen = []
+    monkeypatch.setattr("mapsto.members.tuning.tune", lambda work: seen.append(work.folds) or {})
+    monkeypatch.setattr(candidates, "learn", lambda *_, **__: _Nothing())
+    candidates.learn_candidates(prepared, Run())
+    rows_ = prepared.rows[np.setdiff1d(np.arange(prepared.dev.rows), prepared.calibrate)]
+    column = frame[how.partition(":")[2]].to_numpy()[rows_]
+    assert len(seen[0]) == 3
+    for inside, outside in seen[0]:
+        if how.startswith("time"):
+            assert column[inside].max() < column[outside].min()
+        else:
+            assert not set(column[inside]) & set(column[outside])
+
+
+def test_settings_that_remember_households_are_not_chosen_where_households_are_held_out():
+    frame = households()
+    leaves = {}
+    for how in ("random", "group:household"):
+        options = make_options(target="y", network="boosting", split=how, inputs=["house", "x"])
+        recipe = candidates.learn_candidates(prepare(read(frame), options), Run())[1]
+        leaves[how] = recipe.members["boosting"]["max_leaf_nodes"], len(recipe.members["boosting"]["crosses"])
+    assert leaves["group:household"] < leaves["random"]
+
+
+def test_rows_of_three_groups_can_be_learned_from():
+    """One of them is left to learn from: trials have no two to keep apart."""
+    groups = [f"h{part}" for part in np.repeat([1, 2, 3], [1_200, 200, 300])]
+    frame = households(1_700).with_columns(household=pl.Series(groups))
+    model = mapsto.fit(frame, "y", network="boosting", split="group:household", progress=False)
+    assert np.isfinite(model.predict(frame.head(3))["y"].to_numpy()).all()
+
+
 @pytest.mark.parametrize("last", [-1.0, np.nan, np.inf])
 def test_impossible_weights_name_the_row_of_the_table(last):
     frame = rows(100).with_columns(w=pl.Series(np.append(np.ones(99), last)))

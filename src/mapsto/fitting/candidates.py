@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from mapsto.columns.common.parts import SensePart
-from mapsto.errors import OptionError
+from mapsto.errors import DataError, OptionError
 from mapsto.fitting.learned import Learned, learn, work_of
 from mapsto.fitting.options import OWN, PREDICTORS
 from mapsto.fitting.pretrained import encoder_of
@@ -25,10 +25,11 @@ from mapsto.table import Note
 
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
+    from mapsto.fitting.folds import Folds
     from mapsto.fitting.options import Options
     from mapsto.fitting.prepare import Prepared
     from mapsto.recipe import Recipe
-    from mapsto.schema import Encoded, Schema
+    from mapsto.schema import Schema
     from mapsto.training.run import Run
 
 TEXT_NETWORK = "textcnn"
@@ -237,23 +238,35 @@ def _skewed(target: Column, truth: np.ndarray) -> bool:
 
 def _tune(prepared: Prepared, run: Run, recipe: Recipe, seconds: float | None) -> None:
     """Settings and crosses of boosted trees, tried out of fold, on rows that do not calibrate; kept over a kill."""
-    from mapsto.members.tuning import tune
+    from mapsto.members.tuning import FOLDS, tune
 
     kept = run.kept("tuning/boosting")
     if kept is None:
         run.event("stage", text="trying settings of boosted trees", share=0.12, left=run.left)
         work = work_of(prepared, run, recipe, seconds, label="tuning: ")
-        work.train, work.valid = _choosing(prepared), None
+        rows = _choosing(prepared)
+        work.train, work.valid = prepared.dev if len(rows) == prepared.dev.rows else prepared.dev.take(rows), None
+        work.folds = _trial_folds(prepared, rows, FOLDS)
         kept = (tune(work), {})
         run.keep("tuning/boosting", *kept)
     recipe.members["boosting"] = kept[0]
 
 
-def _choosing(prepared: Prepared) -> Encoded:
-    """Development rows without those that only calibrate."""
-    if prepared.out_of_fold:
-        return prepared.dev
-    return prepared.dev.take(np.setdiff1d(np.arange(prepared.dev.rows), prepared.calibrate))
+def _trial_folds(prepared: Prepared, rows: np.ndarray, count: int) -> Folds | None:
+    """Folds of these rows of `dev` that keep to the split, as positions in `rows`; None where any folds will do."""
+    if prepared.options.split == "random":
+        return None
+    try:
+        cut = prepared.cut(rows, count)
+    except DataError:  # all of one group, or of one time: there is nothing to keep to
+        return None
+    return [(np.searchsorted(rows, inside), np.searchsorted(rows, outside)) for inside, outside in cut]
+
+
+def _choosing(prepared: Prepared) -> np.ndarray:
+    """Development rows without those that only calibrate, rising."""
+    every = np.arange(prepared.dev.rows)
+    return every if prepared.out_of_fold else np.setdiff1d(every, prepared.calibrate)
 
 
 def _fill_in(recipe: Recipe, found: list[Learned]) -> None:

@@ -46,6 +46,8 @@ class Work:
     """Rows that it will be asked to predict once it is learned, within `seconds`."""
     device: str = "auto"
     """Where a network computes: a name of PyTorch, or "auto"."""
+    folds: list[tuple[np.ndarray, np.ndarray]] | None = None
+    """Ways to try settings, where rows are split by group or time: rows of `train` to learn from, and to judge on."""
     label: str = ""
     """Put before the names of recorded decisions, so that they stay unique when a member is learned several times."""
 

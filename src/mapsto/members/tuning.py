@@ -1,6 +1,7 @@
 """Which settings of boosting, and which columns made of others, suit the data: found by trial on training rows.
 
-A trial is a three-fold fit on at most 20,000 rows (two folds of the three where rows are many). Two trials are compared
+A trial is a three-fold fit on at most 20,000 rows (two folds of the three where rows are many), on folds that keep to
+the split: settings that remember a group, or the future, do well on folds that mix them. Two trials are compared
 row by row: a change is kept when the mean difference of the rows' losses is more than twice its standard error and
 matters (0.2 %). What to try comes from quick looks at what an additive model leaves unexplained: which pair of columns,
 or which single values, explain it. Where such a look was sure by itself, half a standard error is enough.
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mapsto.members.common.boosted import BoostingSettings, learn, something_everywhere, threads
-from mapsto.members.common.lessons import Lesson, lessons
+from mapsto.members.common.lessons import Lesson, lessons, rows_with_truth
 from mapsto.members.common.preparation import MAX_CODES, Preparation
 from mapsto.training.run import Run
 
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
     from mapsto.members.common.crosses import Spec
 
 Entries = dict[str, Any]
+Folds = list[tuple[np.ndarray, np.ndarray]]
+"""Pairs of rows of a lesson: to learn from, to judge on."""
 
 _ROWS = 20_000
 _FEW = 2000
 """Rows below which no columns are made: trials could not tell."""
 _MANY = 6000
 """Rows from which two folds of the three tell enough; one did not (`dev/LOG.md`)."""
-_FOLDS = 3
+FOLDS = 3
 _PAIRED, _PAIRS = 30, 2
 """Columns of which every two are looked at, and how many pairs are tried."""
 _TRIAL: Entries = {"learning_rate": 0.2, "max_iter": 250, "n_iter_no_change": 10}
@@ -68,7 +71,10 @@ def _tune(work: Work) -> Entries:
     with threads(work, _ROWS):
         for lesson in lessons(quiet, preparation):
             target = lesson.problem.target.name
-            trials = _Trials(_some_rows(lesson), names, quiet, sorted(preparation.ranks), end)
+            chosen, folds = _some_rows(lesson), None
+            if work.folds is not None:
+                folds = _folds_of(work.folds, rows_with_truth(lesson.problem, quiet)[0][chosen], work.train.rows)
+            trials = _Trials(_only(lesson, chosen), names, quiet, sorted(preparation.ranks), end, folds)
             if shape is None:
                 shape = trials.best_shape()
             trials.settings |= shape
@@ -78,10 +84,21 @@ def _tune(work: Work) -> Entries:
     return {**_FINAL, **(shape or {}), "crosses": made}
 
 
-def _some_rows(lesson: Lesson) -> Lesson:
+def _some_rows(lesson: Lesson) -> np.ndarray:
     rows = np.arange(len(lesson.truth))
-    if len(rows) > 1.5 * _ROWS:
-        rows = np.sort(np.random.default_rng(0).choice(rows, _ROWS, replace=False))
+    return np.sort(np.random.default_rng(0).choice(rows, _ROWS, replace=False)) if len(rows) > 1.5 * _ROWS else rows
+
+
+def _folds_of(folds: Folds, rows: np.ndarray, count: int) -> Folds:
+    """Folds of a table of `count` rows as folds of some of them; those that keep no rows on a side are left out."""
+    place = np.full(count, -1)
+    place[rows] = np.arange(len(rows))
+    found = [(place[inside], place[outside]) for inside, outside in folds]
+    found = [(inside[inside >= 0], outside[outside >= 0]) for inside, outside in found]
+    return [(inside, outside) for inside, outside in found if len(inside) and len(outside)]
+
+
+def _only(lesson: Lesson, rows: np.ndarray) -> Lesson:
     weight = None if lesson.weight is None else lesson.weight[rows]
     return replace(lesson, values=lesson.values[rows], truth=lesson.truth[rows], weight=weight)
 
@@ -95,6 +112,8 @@ class _Trials:
     work: Work
     coded: list[int]
     end: float | None
+    given: Folds | None = None
+    """Folds that keep to the split; None: any will do."""
 
     def __post_init__(self) -> None:
         self.settings: Entries = dict(_TRIAL)
@@ -110,7 +129,7 @@ class _Trials:
         """Whether made columns may be tried: enough rows, and a truth that one number tells."""
         lesson = self.lesson
         two = lesson.problem.classes == 0 or len(lesson.present) == 2
-        return two and lesson.problem.label is None and len(lesson.truth) >= _FEW
+        return two and lesson.problem.label is None and len(lesson.truth) >= _FEW and self.given != []
 
     @property
     def skewed(self) -> bool:
@@ -126,20 +145,26 @@ class _Trials:
         """
         settings = BoostingSettings.parse(self.settings | entries, "members.boosting")
         lesson, rows = self.lesson, len(self.lesson.truth)
-        losses, repeats, folds = np.full(rows, np.nan), 3 if rows < _FEW else 1, 2 if rows >= _MANY else _FOLDS
+        losses, repeats = np.full(rows, np.nan), 3 if rows < _FEW and self.given is None else 1
         for repeat in range(repeats):
-            part = np.random.default_rng(repeat).permutation(rows) % _FOLDS
-            for number in range(folds):
-                inside, outside = np.flatnonzero(part != number), np.flatnonzero(part == number)
+            # By time the last folds are the longest, and nearest to what will be predicted.
+            for inside, outside in self._folds(repeat)[-2 if rows >= _MANY else -FOLDS :]:
                 model = learn(_fold(lesson, inside, outside), settings, self.names, self.work, None)
                 predicted = model.predict(lesson.values[outside])
                 losses[outside] = np.nan_to_num(losses[outside]) + _losses(lesson, outside, predicted) / repeats
         return np.asarray(losses[~np.isnan(losses)])
 
+    def _folds(self, repeat: int) -> Folds:
+        """Those given, or random ones, others at each repeat."""
+        if self.given is not None:
+            return self.given
+        part = np.random.default_rng(repeat).permutation(len(self.lesson.truth)) % FOLDS
+        return [(np.flatnonzero(part != number), np.flatnonzero(part == number)) for number in range(FOLDS)][::-1]
+
     def best_shape(self) -> Entries:
         """The shape with the lowest loss."""
         shapes = _SHAPES if len(self.lesson.truth) >= _FEW else _SMALL_SHAPES
-        if self.lesson.problem.classes and len(self.lesson.present) < 2:
+        if self.given == [] or (self.lesson.problem.classes and len(self.lesson.present) < 2):
             return shapes[0]
         best, least = shapes[0], np.inf
         for shape in shapes:
