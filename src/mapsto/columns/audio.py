@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import polars as pl
 
-from mapsto.columns.base import Column, Features, Guide
+from mapsto.columns.base import Features, Guide
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
-from mapsto.columns.common.dataurls import from_url, to_url
+from mapsto.columns.common.file_column import FileColumn
 from mapsto.columns.common.insides import SoundInside
 from mapsto.columns.common.mel import FRAMES_A_SECOND, borders
 from mapsto.columns.common.parts import Ragged
@@ -44,7 +44,7 @@ _EDGES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 
 @dataclass
-class Audio(Column):
+class Audio(FileColumn):
     """A recording. It cannot be a target.
 
     Cells are paths, the bytes of a file (wav, flac, ogg, mp3, aiff, au), or, where `rate` says how many there are a
@@ -187,16 +187,6 @@ class Audio(Column):
         found = self._sources(pl.Series([value], strict=False))
         (about,) = decoded(found, lambda source: header(source, self._rate))
         return "unreadable recording" if about is None else f"recording of {about[1]:.2f} s"
-
-    def to_json(self, value: Any) -> Any:
-        """Bytes as a data URL (RFC 2397) in base64; paths and samples as they are."""
-        if isinstance(value, bytes):
-            return to_url(value)
-        return super().to_json(value)
-
-    def from_json(self, value: Any) -> Any:
-        """Back to bytes; a data URL of any type is taken."""
-        return from_url(value)
 
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells, and how long a sample of the recordings says it is."""

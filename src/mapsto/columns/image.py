@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import polars as pl
 
-from mapsto.columns.base import Column, Features, Guide
+from mapsto.columns.base import Features, Guide
 from mapsto.columns.common.cells import BLANKS, as_text, is_text, missing, sample
-from mapsto.columns.common.dataurls import from_url, to_url
+from mapsto.columns.common.file_column import FileColumn
 from mapsto.columns.common.insides import PictureInside
 from mapsto.columns.common.parts import Ragged
 from mapsto.columns.common.picture_cells import is_array, scale_of, share_of_paths, sources, surely_pixels
@@ -41,7 +41,7 @@ _LEVELS = tuple(range(0, 257, 16))
 
 
 @dataclass
-class Image(Column):
+class Image(FileColumn):
     """A picture. It cannot be a target.
 
     Cells are paths, the bytes of a file (png, jpg, gif, bmp, webp, tiff, ppm), or numbers in two or three dimensions.
@@ -202,16 +202,6 @@ class Image(Column):
         except (*UNREADABLE, TypeError, IndexError):  # neither a picture's bytes nor lines of pixels
             height = 0
         return f"picture, {width} x {height}" if height else "unreadable picture"
-
-    def to_json(self, value: Any) -> Any:
-        """Bytes as a data URL (RFC 2397) in base64; paths and pixels as they are."""
-        if isinstance(value, bytes):
-            return to_url(value)
-        return super().to_json(value)
-
-    def from_json(self, value: Any) -> Any:
-        """Back to bytes; a data URL of any type is taken."""
-        return from_url(value)
 
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells, the size that networks see, and how bright a sample of the pictures is."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import polars as pl
 
-from mapsto.columns.base import Column, Features, Guide
+from mapsto.columns.base import Features, Guide
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
 from mapsto.columns.common.clips import ClipPart, files, frames_of, is_album, is_clip, packed_clips, scale, size_of
-from mapsto.columns.common.dataurls import from_url, to_url
+from mapsto.columns.common.file_column import FileColumn
 from mapsto.columns.common.insides import FramesInside
 from mapsto.columns.common.parallel import in_parallel
 from mapsto.columns.common.parts import Ragged
@@ -42,7 +42,7 @@ _PATH = rf"(?i)\.({'|'.join(MEDIA['video'])})$"
 
 
 @dataclass
-class Video(Column):
+class Video(FileColumn):
     """A clip, or several pictures of one thing. It cannot be a target.
 
     Cells are stacks of frames (numbers in three dimensions for grey, four for colour), lists of pictures (paths, or
@@ -173,16 +173,6 @@ class Video(Column):
         if isinstance(value, list | tuple | np.ndarray):
             return f"clip of {len(value):,} frames" if self._in_order else f"{len(value):,} pictures"
         return "clip" if isinstance(value, bytes) else super().show(value)
-
-    def to_json(self, value: Any) -> Any:
-        """Bytes as a data URL (RFC 2397) in base64; paths and frames as they are."""
-        if isinstance(value, bytes):
-            return to_url(value)
-        return super().to_json(value)
-
-    def from_json(self, value: Any) -> Any:
-        """Back to bytes; a data URL of any type is taken."""
-        return from_url(value)
 
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells, the size of frames, and how many a sample of the clips has."""

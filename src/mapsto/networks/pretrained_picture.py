@@ -12,16 +12,16 @@ Shape legend: B batch, C channels, H height, W width, T patches, D width out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from mapsto.errors import OptionError
-from mapsto.networks.base import DataSize, NetworkConfig, Sense, option
+from mapsto.networks.base import Sense, option
 from mapsto.networks.blocks import encoders
-from mapsto.networks.blocks.pretrained import PretrainedNetwork, rates
+from mapsto.networks.blocks.pretrained import PretrainedConfig, PretrainedNetwork
 from mapsto.networks.folders import PICTURES, find
 
 _SIDE = 224
@@ -42,29 +42,32 @@ class PretrainedPicture(PretrainedNetwork):
     deviation: Tensor
 
     @dataclass(frozen=True, kw_only=True)
-    class Config(NetworkConfig):
+    class Config(PretrainedConfig):
         """Which encoder, what it wants pictures to be like, and how fast its layers learn."""
 
-        source: str = option("", doc="folder, package or cached name that the weights begin from")
-        model: str = option("", doc="the encoder's description as JSON, read from the source")
         height: int = option(_SIDE, low=1, high=1024, doc="of the pictures it reads; ours are scaled")
         width: int = option(_SIDE, low=1, high=1024, doc="of the pictures it reads")
         mean: str = option(" ".join(map(str, _MEAN)), doc="of each colour, 0 to 1, taken away")
         deviation: str = option(" ".join(map(str, _DEVIATION)), doc="of each colour, by which it is divided then")
-        pooling: str = option("mean", among=("mean", "first"), doc="what becomes the vector of a picture")
-        rate: float = option(0.05, low=0.0, high=1.0, doc="rate of the uppermost layer, as a share of the head's")
-        decay: float = option(0.85, low=0.0, high=1.0, doc="rate of a layer, as a share of the one above")
 
         @classmethod
-        def for_data(cls, size: DataSize, **given: Any) -> Self:
-            """Description, size and colours come from the source where one is named."""
-            source = given.get("source")
-            return cls.of((_read(source) if source and "model" not in given else {}) | given)
-
-        @classmethod
-        def learning(cls, size: DataSize) -> dict[str, Any]:
-            """AdamW, small batches, a few passes."""
-            return rates(size, rate=1e-3)
+        def described(cls, source: str) -> dict[str, Any]:
+            """Description, size and colours."""
+            folder = find(source)
+            own, prepared = folder.config, folder.json("preprocessor_config.json")
+            size = prepared.get("crop_size") or prepared.get("size") or {}
+            if own["model_type"] in _FIXED:
+                height, width = _pair(own.get("image_size", _SIDE))
+            elif isinstance(size, int):
+                height, width = _pair(size)
+            else:
+                side = size.get("shortest_edge") or own.get("image_size") or _SIDE
+                height, width = size.get("height", side), size.get("width", side)
+            colours = {"mean": prepared.get("image_mean", _MEAN), "deviation": prepared.get("image_std", _DEVIATION)}
+            first = own["model_type"] in ("deit", "dinov2", "vit")
+            found = {"height": height, "width": width, "pooling": "first" if first else "mean"}
+            found |= {name: " ".join(map(str, each)) for name, each in colours.items()}
+            return found | {"model": encoders.described(folder)}
 
     def __init__(self, in_features: int, config: Config) -> None:
         """`in_features`: channels, 1 or 3.
@@ -121,22 +124,3 @@ def _colours(name: str, text: str) -> list[float]:
         message = f"pretrained-picture: {name} must be three numbers, for red, green and blue; got {text[:100]!r}"
         raise OptionError(message)
     return found
-
-
-def _read(source: str) -> dict[str, Any]:
-    """Description, size and colours of a source."""
-    folder = find(source)
-    prepared = folder.json("preprocessor_config.json")
-    size = prepared.get("crop_size") or prepared.get("size") or {}
-    side = size if isinstance(size, int) else size.get("shortest_edge") or folder.config.get("image_size") or _SIDE
-    height, width = _pair(side) if isinstance(size, int) else (size.get("height", side), size.get("width", side))
-    if folder.config["model_type"] in _FIXED:
-        height, width = _pair(folder.config.get("image_size", _SIDE))
-    colours = {"mean": prepared.get("image_mean", _MEAN), "deviation": prepared.get("image_std", _DEVIATION)}
-    first = folder.config["model_type"] in ("deit", "dinov2", "vit")
-    found = {"height": height, "width": width, "pooling": "first" if first else "mean"}
-    return (
-        found
-        | {name: " ".join(map(str, each)) for name, each in colours.items()}
-        | {"model": encoders.described(folder)}
-    )

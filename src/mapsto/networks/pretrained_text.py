@@ -13,17 +13,16 @@ Shape legend: B batch, L length, D width.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from mapsto.errors import OptionError
-from mapsto.networks.base import DataSize, NetworkConfig, Sense, option
+from mapsto.networks.base import Sense
 from mapsto.networks.blocks import encoders
-from mapsto.networks.blocks.pretrained import PretrainedNetwork, rates
+from mapsto.networks.blocks.pretrained import PretrainedConfig, PretrainedNetwork
 from mapsto.networks.blocks.sequences import mean, present
 from mapsto.networks.folders import TEXTS, find
 
@@ -37,26 +36,16 @@ class PretrainedText(PretrainedNetwork):
     name: ClassVar[str] = "pretrained-text"
     layout: ClassVar[Sense] = "subwords"
 
-    @dataclass(frozen=True, kw_only=True)
-    class Config(NetworkConfig):
-        """Which encoder, how a text becomes one vector, and how fast the encoder's layers learn."""
-
-        source: str = option("", doc="folder, package or cached name that the weights begin from")
-        model: str = option("", doc="the encoder's description as JSON, read from the source")
-        pooling: str = option("mean", among=("mean", "first"), doc="what becomes the vector of a text")
-        rate: float = option(0.05, low=0.0, high=1.0, doc="rate of the uppermost layer, as a share of the head's")
-        decay: float = option(0.85, low=0.0, high=1.0, doc="rate of a layer, as a share of the one above")
+    class Config(PretrainedConfig):
+        """Which encoder, what becomes the vector of a text, and how fast its layers learn."""
 
         @classmethod
-        def for_data(cls, size: DataSize, **given: Any) -> Self:
-            """The description and the pooling come from the source where one is named."""
-            source = given.get("source")
-            return cls.of((_read(source) if source and "model" not in given else {}) | given)
-
-        @classmethod
-        def learning(cls, size: DataSize) -> dict[str, Any]:
-            """AdamW, small batches, two or three passes; more over few rows."""
-            return rates(size, rate=1e-3)
+        def described(cls, source: str) -> dict[str, Any]:
+            """Description and pooling, as sentence-transformers writes the latter beside it."""
+            folder = find(source)
+            pooling = folder.optional("1_Pooling/config.json")
+            first = pooling.get("pooling_mode_cls_token") is True
+            return {"model": encoders.described(folder), "pooling": "first" if first else "mean"}
 
     def __init__(self, in_features: int, config: Config) -> None:
         """`in_features`: ids of the tokenizer.
@@ -112,11 +101,3 @@ class PretrainedText(PretrainedNetwork):
 
 _SHIFTED = ("camembert", "mpnet", "roberta", "xlm-roberta")
 """Families whose places begin at 2."""
-
-
-def _read(source: str) -> dict[str, Any]:
-    """Description and pooling of a source, as sentence-transformers writes the latter beside it."""
-    folder = find(source)
-    pooling = folder.optional("1_Pooling/config.json")
-    first = pooling.get("pooling_mode_cls_token") is True
-    return {"model": encoders.described(folder), "pooling": "first" if first else "mean"}

@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch import nn
 
-from mapsto.networks.base import DataSize, Network
+from mapsto.networks.base import DataSize, Network, NetworkConfig, option
 from mapsto.networks.blocks import encoders
 from mapsto.networks.folders import find
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedConfig(NetworkConfig):
+    """Which encoder, what of it becomes the vector of a cell, and how fast its layers learn."""
+
+    source: str = option("", doc="folder, package or cached name that the weights begin from")
+    model: str = option("", doc="the encoder's description as JSON, read from the source")
+    pooling: str = option("mean", among=("mean", "first"), doc="what becomes the vector of a cell")
+    rate: float = option(0.05, low=0.0, high=1.0, doc="rate of the uppermost layer, as a share of the head's")
+    decay: float = option(0.85, low=0.0, high=1.0, doc="rate of a layer, as a share of the one above")
+
+    @classmethod
+    @abstractmethod
+    def described(cls, source: str) -> dict[str, Any]:
+        """The options that a source says: the encoder's description and whatever else."""
+
+    @classmethod
+    def for_data(cls, size: DataSize, **given: Any) -> Self:
+        """What the source says where one is named, and what is given."""
+        source = given.get("source")
+        return cls.of((cls.described(source) if source and "model" not in given else {}) | given)
+
+    @classmethod
+    def learning(cls, size: DataSize) -> dict[str, Any]:
+        """AdamW, small batches, two or three passes; more over few rows."""
+        epochs = 2 if size.rows >= 10_000 else 3 if size.rows >= 2_000 else 6
+        settings = {"optimizer": "adamw", "learning_rate": 1e-3, "weight_decay": 0.01, "batch_size": 32}
+        return settings | {"epochs": epochs, "warmup": 0.1, "clip_norm": 1.0}
 
 
 class PretrainedNetwork(Network):
@@ -52,10 +83,3 @@ class PretrainedNetwork(Network):
         return [
             (p, self.rate * self.decay ** max(0, depth - 1)) for depth, layer in enumerate(from_above) for p in layer
         ]
-
-
-def rates(size: DataSize, rate: float) -> dict[str, Any]:
-    """Settings of learning for tuning: AdamW, small batches, few passes."""
-    epochs = 2 if size.rows >= 10_000 else 3 if size.rows >= 2_000 else 6
-    settings = {"optimizer": "adamw", "learning_rate": rate, "weight_decay": 0.01, "batch_size": 32}
-    return settings | {"epochs": epochs, "warmup": 0.1, "clip_norm": 1.0}
