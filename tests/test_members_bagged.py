@@ -14,6 +14,7 @@ from mapsto.members.bagged import Bagged
 from mapsto.members.base import Member, Predictions, Work
 from mapsto.members.dummy import Dummy
 from mapsto.schema import Encoded
+from mapsto.table.notes import Note
 from mapsto.training.run import Run
 from members_world import World, german, titanic
 
@@ -135,3 +136,20 @@ def test_many_targets_of_mixed_forms() -> None:
     assert {name: values.dtype for name, values in bag.predict(world.test).items()} == dict.fromkeys(
         ("survived", "fare", "class"), np.float32
     )
+
+
+def test_what_folds_have_to_tell_is_told_once(world: World) -> None:
+    class Teller(Dummy):
+        def fit(self, work: Work) -> Teller:
+            super().fit(work)
+            number = work.label.split("fold ")[1][0]
+            self.notes = [Note("warning", f"Fold {number} did {0.5 * int(number)}.")]
+            self.notes += [Note("info", "Only the second.")] * (number == "2")
+            return self
+
+    work = world.work()
+    bag = Bagged(Teller(), folds(work.train.rows)).fit(work)
+    assert [(note.kind, note.text) for note in bag.notes] == [
+        ("warning", "Fold 1 did 0.5. So it is with 2 other folds."),
+        ("info", "Only the second."),
+    ]

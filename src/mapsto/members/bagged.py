@@ -18,9 +18,10 @@ import numpy as np
 
 from mapsto.members.base import Member, Predictions
 from mapsto.members.common import nested, states
+from mapsto.table.notes import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from mapsto.members.base import Work
     from mapsto.schema import Encoded, Schema
@@ -46,6 +47,8 @@ class Bagged(Member):
     """One fitted model a fold."""
     out_of_fold: Predictions
     """Predictions of the training rows by the model that did not see them; NaN for rows in no fold. Not saved."""
+    notes: list[Note]
+    """What the training of folds had to tell, each thing once; not saved."""
 
     def __init__(self, member: Member, folds: Folds, stop_rows: np.ndarray | None = None) -> None:
         self.member, self.folds, self.stop_rows = member, folds, stop_rows
@@ -54,7 +57,7 @@ class Bagged(Member):
     def of(cls, members: Sequence[Member]) -> Self:
         """From members fitted elsewhere."""
         bag = cls.__new__(cls)
-        bag.members, bag.out_of_fold = list(members), {}
+        bag.members, bag.out_of_fold, bag.notes = list(members), {}, []
         return bag
 
     def fit(self, work: Work) -> Self:
@@ -70,6 +73,7 @@ class Bagged(Member):
             member = self._fold(work, number, inside, outside, seconds)
             self._fill(member.predict(work.train.take(outside), threads=work.threads), outside, work.train.rows)
             self.members.append(member)
+        self.notes = _once(note for member in self.members for note in getattr(member, "notes", []))
         return self
 
     def _fold(self, work: Work, number: int, inside: np.ndarray, outside: np.ndarray, seconds: float | None) -> Member:
@@ -115,6 +119,22 @@ class Bagged(Member):
         """The inverse, without `out_of_fold`."""
         saved = states.entry(json, "members", list)
         return cls.of(nested.load(saved, arrays, schema, most=100, without=("bagged", "ensemble")))
+
+
+def _once(notes: Iterable[Note]) -> list[Note]:
+    """Notes that differ in nothing but numbers as one.
+
+    >>> [note.text for note in _once(Note("info", f"fold {k} of 2 went on for {7 * k} steps.") for k in (1, 2))]
+    ['fold 1 of 2 went on for 7 steps. So it is with 1 other fold.']
+    """
+    alike: dict[str, list[Note]] = {}
+    for note in notes:
+        alike.setdefault(re.sub(r"\d[\d.,e+-]*", "#", note.text), []).append(note)
+    found = []
+    for first, *others in alike.values():
+        more = f" So it is with {len(others)} other fold{'s' * (len(others) > 1)}." if others else ""
+        found.append(replace(first, text=first.text + more))
+    return found
 
 
 def _slug(text: str) -> str:
