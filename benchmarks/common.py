@@ -47,6 +47,11 @@ def instructions() -> list[str]:
     return [name for name in _INSTRUCTIONS if name in flags]
 
 
+def processor() -> str:
+    """Cores and the widest instruction set, short enough for a cell of a table."""
+    return f"{cores()} core{'s' * (cores() > 1)}, {(instructions() or ['unknown'])[-1]}"
+
+
 def machine() -> str:
     """The machine in generic words."""
     sets = ", ".join(instructions()) or "instruction sets unknown"

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.common import RESULTS, publish, table
+from benchmarks.common import RESULTS, processor, publish, table
 from benchmarks.datasets import DATA
 
 Frame = pl.DataFrame | dict[str, Any]
@@ -329,22 +329,22 @@ def main(name: str, arguments: Sequence[str], tasks: Sequence[Task], peers: Sequ
     kept = _kept(name)
     header = ["task", "figure", "goal", "seconds", "us a row", "peak MB", "options", "contenders on the same rows"]
     order = [task.name for task in tasks]
-    sections = [table([*header, "date"], [[n, *kept["tasks"][n]] for n in order if n in kept["tasks"]])]
+    sections = [table([*header, "measured"], [[n, *kept["tasks"][n]] for n in order if n in kept["tasks"]])]
     if kept["peers"]:
         rows = [[n, *line] for n, line in kept["peers"].items()]
-        sections += ["## Without mapsto", table(["peer", "accuracy", "seconds", "date"], rows)]
+        sections += ["## Without mapsto", table(["peer", "accuracy", "seconds", "measured"], rows)]
     publish(name, [], "Each row is one call of `mapsto.fit`; the figure is measured on the test rows.", sections)
 
 
 def _kept(name: str) -> dict[str, dict[str, list[str]]]:
-    """What was measured so far, by task or peer, the date last."""
+    """What was measured so far, by task or peer; last, when, and on what kind of processor."""
     path = RESULTS / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"tasks": {}, "peers": {}}
 
 
 def _keep(name: str, kind: str, key: str, line: list[str]) -> None:
     kept = _kept(name)
-    kept[kind][key] = [*line, str(datetime.date.today())]
+    kept[kind][key] = [*line, f"{datetime.date.today()}, {processor()}"]
     lines = json.dumps(kept, ensure_ascii=False, indent=1)
     (RESULTS / f"{name}.json").write_text(lines + "\n", encoding="utf-8")
 
