@@ -18,6 +18,7 @@ from mapsto.fitting import candidates
 from mapsto.fitting.options import make_options
 from mapsto.fitting.prepare import prepare
 from mapsto.fitting.reading import read_rows
+from mapsto.members.dummy import Dummy
 from mapsto.table import read
 from mapsto.training.run import Run
 
@@ -122,7 +123,7 @@ def test_settings_are_not_tried_on_rows_that_calibrate(monkeypatch):
 
 
 class _Nothing:
-    member = None
+    name, kind, member = "boosting", "boosting", Dummy()
 
 
 def households(count=3_000):
@@ -165,6 +166,33 @@ def test_settings_that_remember_households_are_not_chosen_where_households_are_h
         recipe = candidates.learn_candidates(prepare(read(frame), options), Run())[1]
         leaves[how] = recipe.members["boosting"]["max_leaf_nodes"], len(recipe.members["boosting"]["crosses"])
     assert leaves["group:household"] < leaves["random"]
+
+
+@pytest.mark.parametrize(("how", "light"), [("time:day", pl.col("day") < 20), ("group:house", pl.col("house") < 45)])
+def test_most_times_or_groups_may_weigh_nothing(how, light):
+    frame = households().with_columns(w=pl.when(light).then(0.0).otherwise(1.0))
+    model = mapsto.fit(frame, "y", network="boosting", split=how, weight="w", keep=["household"], progress=False)
+    assert np.isfinite(model.predict(frame.head(3))["y"].to_numpy()).all()
+
+
+def test_rows_to_learn_from_that_all_weigh_nothing_are_refused():
+    frame = households().with_columns(w=pl.when(pl.col("day") < 30).then(0.0).otherwise(1.0))
+    with pytest.raises(DataError, match="'w' is 0 in all the rows that split='time:day' leaves to learn from"):
+        mapsto.fit(frame, "y", network="boosting", split="time:day", weight="w", progress=False)
+
+
+def test_without_a_fold_to_try_them_on_settings_are_the_smallest(monkeypatch):
+    """The first target is known on the last days only: no window has it on both sides. The second may still choose."""
+    monkeypatch.setattr(candidates, "learn", lambda *_, **__: _Nothing())
+    frame = households().with_columns(late=pl.when(pl.col("day") >= 35).then(pl.col("y")))
+    found = {}
+    for targets in ("late", "late y", "y"):
+        asked = {"target": targets.split(), "network": "boosting", "split": "time:day", "inputs": ["house", "x"]}
+        prepared = prepare(read(frame), make_options(**asked, test=0, valid=0.1))
+        found[targets] = candidates.learn_candidates(prepared, Run())[1].members["boosting"]
+    assert found["late"]["max_leaf_nodes"] == 8
+    assert found["late"]["crosses"] == {}
+    assert found["late y"]["max_leaf_nodes"] == found["y"]["max_leaf_nodes"] > 8
 
 
 def test_rows_of_three_groups_can_be_learned_from():

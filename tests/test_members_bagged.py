@@ -138,7 +138,7 @@ def test_many_targets_of_mixed_forms() -> None:
     )
 
 
-def test_what_folds_have_to_tell_is_told_once(world: World) -> None:
+def test_what_folds_have_to_tell_is_told_once_also_after_a_kill(world: World, tmp_path: Path) -> None:
     class Teller(Dummy):
         def fit(self, work: Work) -> Teller:
             super().fit(work)
@@ -149,7 +149,9 @@ def test_what_folds_have_to_tell_is_told_once(world: World) -> None:
 
     work = world.work()
     bag = Bagged(Teller(), folds(work.train.rows)).fit(work)
-    assert [(note.kind, note.text) for note in bag.notes] == [
-        ("warning", "Fold 1 did 0.5. So it is with 2 other folds."),
-        ("info", "Only the second."),
-    ]
+    told = [("warning", "Fold 1 did 0.5. So it is with 2 other folds."), ("info", "Only the second.")]
+    assert [(note.kind, note.text) for note in bag.notes] == told
+    run = Run(tmp_path / "run")
+    Bagged(Teller(), folds(work.train.rows)).fit(replace(work, run=run))
+    again = Bagged(Teller(), folds(work.train.rows)).fit(replace(work, run=Run(tmp_path / "run", resume=True)))
+    assert [(note.kind, note.text) for note in again.notes] == told

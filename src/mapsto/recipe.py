@@ -42,6 +42,7 @@ class Learning(_Section):
     """Decay a step of the averaged weights; 0 keeps none."""
     initialization: Initialization = "default"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of what a step computes; weights are float32. Muon makes wide updates orthogonal in whatever is fastest."""
     compile: Literal["auto", "always", "never"] = "auto"
     loss: str | dict[str, str] | None = None
     """A loss by name, or one for each target."""

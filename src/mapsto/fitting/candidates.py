@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time as clock
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -84,7 +85,7 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
         # By time, models of older windows would only dilute the newest one.
         bag = prepared.out_of_fold or (candidate.bag and not prepared.timed)
         found.append(learn(candidate, prepared, run, own, seconds=seconds, part=candidate.share / rest, bag=bag))
-        prepared.notes += getattr(found[-1].member, "notes", [])
+        prepared.notes += found[-1].member.notes
     if recipe.time is not None and len(wanted) > 1 and end is not None:
         found += _once_more(found, prepared, run, recipe, end)
     if left_out:
@@ -106,12 +107,16 @@ def _once_more(found: list[Learned], prepared: Prepared, run: Run, recipe: Recip
     first = next((one for one in found if one.name == chosen), None)
     if first is None or run.interrupted:
         return []
-    candidate = Candidate(f"{first.name}-2", first.kind, 1.0)
+    taken = [one.name for one in found]
+    name = next(name for number in count(2) if (name := f"{first.name}-{number}") not in taken)
+    candidate = Candidate(name, first.kind, 1.0)
     run.event("stage", text=f"learning {candidate.name}, from another seed", share=0.9, left=run.left)
     own = first.recipe.model_copy(update={"seed": recipe.seed + 1})
     again = learn(candidate, prepared, run, own, seconds=max(0.5, end - clock.monotonic()), part=1.0, bag=False)
-    prepared.notes.append(Note("info", f"There was time to learn {first.name} twice, from two seeds."))
-    prepared.notes += getattr(again.member, "notes", [])
+    if not run.interrupted:
+        text = f"There was time to learn {first.name} twice, from two seeds: {name} is the second."
+        prepared.notes.append(Note("info", text))
+    prepared.notes += again.member.notes
     return [again]
 
 

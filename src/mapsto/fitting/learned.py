@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time as clock
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mapsto.fitting.options import PREDICTORS
 from mapsto.members import from_state, make
 from mapsto.members.bagged import Bagged
 from mapsto.members.base import Work
+from mapsto.members.common.nested import hear, told
 
 if TYPE_CHECKING:
     from mapsto.fitting.candidates import Candidate
@@ -55,10 +58,13 @@ def learn(
     kept = run.kept(place)
     if kept is not None:
         return _taken_up(candidate, recipe, kept, prepared)
-    start, took = clock.perf_counter(), 0.0
+    begun, took = clock.perf_counter(), 0.0
     member = make(candidate.kind, prepared.options.module)
+    if candidate.kind not in PREDICTORS:
+        import_module("mapsto.members.common.teaching")  # and with it PyTorch, for the first network of a process
+    start = clock.perf_counter()
     work = work_of(prepared, run, recipe, seconds, label=f"{name}: ")
-    work.seconds = None if seconds is None else max(0.5, seconds - (clock.perf_counter() - start))
+    work.seconds = None if seconds is None else max(0.5, seconds - (clock.perf_counter() - begun))
     work.part = part
     held: Predictions
     if bag:
@@ -80,7 +86,7 @@ def learn(
         lambda: took / len(prepared.held) * 1e6 if took >= LONG else microseconds_a_row(fitted, prepared),
     )
     json, arrays = fitted.to_state()
-    json = {"state": json, "kind": fitted.name, "fit_seconds": seconds_used, "predict_us": cost}
+    json = {"state": json, "kind": fitted.name, "fit_seconds": seconds_used, "predict_us": cost, "notes": told(fitted)}
     own = {f"held.{target}": values for target, values in held.items()}
     run.keep(place, json, own | {f"member.{key}": array for key, array in arrays.items()})
     return Learned(name, candidate.kind, fitted, recipe, held, seconds_used, cost)
@@ -93,6 +99,7 @@ def _taken_up(
     held = {key.removeprefix("held."): array for key, array in arrays.items() if key.startswith("held.")}
     own = {key.removeprefix("member."): array for key, array in arrays.items() if key.startswith("member.")}
     member = from_state(json["kind"], json["state"], own, prepared.schema)
+    hear(member, json)
     seconds, cost = float(json["fit_seconds"]), float(json["predict_us"])
     return Learned(candidate.name, candidate.kind, member, recipe, held, seconds, cost)
 

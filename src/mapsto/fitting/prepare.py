@@ -140,6 +140,14 @@ def prepare(table: Table, options: Options) -> Prepared:
     count = options.recipe.folds or (MANY_FOLDS if len(dev_rows) > MANY else SMALL_FOLDS)
     fold_rows = cut_folds(dev_frame, None if strata is None else strata[dev_rows], options, count)
     everything = np.arange(len(dev_rows))
+    taught = [] if small else [train]
+    taught += [inside for inside, _ in fold_rows] if small or not options.split.startswith("time:") else []
+    if dev.weight is not None and not all(dev.weight[rows].any() for rows in taught):
+        message = (
+            f"weight column {options.weight!r} is 0 in all the rows that split={options.split!r} leaves to learn from, "
+            "or that one of its folds does; expected some above 0. Leave rows of weight 0 out, or split otherwise"
+        )
+        raise DataError(message)
     predicted = np.sort(np.concatenate([outside for _, outside in fold_rows]))
     if len(cut.test):
         notes += duplicates_across(frame, cut, options.targets)

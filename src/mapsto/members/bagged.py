@@ -47,11 +47,10 @@ class Bagged(Member):
     """One fitted model a fold."""
     out_of_fold: Predictions
     """Predictions of the training rows by the model that did not see them; NaN for rows in no fold. Not saved."""
-    notes: list[Note]
-    """What the training of folds had to tell, each thing once; not saved."""
 
     def __init__(self, member: Member, folds: Folds, stop_rows: np.ndarray | None = None) -> None:
         self.member, self.folds, self.stop_rows = member, folds, stop_rows
+        self.notes = []
 
     @classmethod
     def of(cls, members: Sequence[Member]) -> Self:
@@ -73,7 +72,7 @@ class Bagged(Member):
             member = self._fold(work, number, inside, outside, seconds)
             self._fill(member.predict(work.train.take(outside), threads=work.threads), outside, work.train.rows)
             self.members.append(member)
-        self.notes = _once(note for member in self.members for note in getattr(member, "notes", []))
+        self.notes = _once(note for member in self.members for note in member.notes)
         return self
 
     def _fold(self, work: Work, number: int, inside: np.ndarray, outside: np.ndarray, seconds: float | None) -> Member:
@@ -82,7 +81,7 @@ class Bagged(Member):
         kept = None if work.run.folder is None else work.run.kept(place)
         if kept is not None:
             json, arrays = kept
-            return type(self.member).from_state(json["state"], arrays, work.schema)
+            return nested.hear(type(self.member).from_state(json["state"], arrays, work.schema), json)
         stop = outside if self.stop_rows is None else outside[np.isin(outside, self.stop_rows)]
         own = replace(
             work,
@@ -96,7 +95,7 @@ class Bagged(Member):
         member = copy.deepcopy(self.member).fit(own)
         if work.run.folder is not None:
             json, arrays = member.to_state()
-            work.run.keep(place, {"state": json}, arrays)
+            work.run.keep(place, {"state": json, "notes": nested.told(member)}, arrays)
         return member
 
     def _fill(self, predictions: Predictions, outside: np.ndarray, rows: int) -> None:

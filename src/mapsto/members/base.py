@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from mapsto.metrics import Metric
     from mapsto.recipe import Recipe
     from mapsto.schema import Encoded, Schema
+    from mapsto.table.notes import Note
     from mapsto.training.run import Run
 
 Predictions = dict[str, "np.ndarray"]
@@ -56,6 +59,8 @@ class Member(ABC):
     """A network, a forest, boosted trees, a linear model, a dummy: one protocol."""
 
     name: ClassVar[str]
+    notes: Sequence[Note] = ()
+    """What learning had to tell; not saved in models, but kept for a run that is resumed."""
 
     @abstractmethod
     def fit(self, work: Work) -> Self:

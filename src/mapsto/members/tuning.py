@@ -67,6 +67,8 @@ def _tune(work: Work) -> Entries:
     names = [features.names[j] for j in preparation.order]
     quiet = replace(work, run=Run(), seconds=None, valid=None)
     shape: Entries | None = None
+    first: Entries = {}
+    """The smallest shape, for where no trial can be made."""
     made: dict[str, list[Spec]] = {}
     with threads(work, _ROWS):
         for lesson in lessons(quiet, preparation):
@@ -75,13 +77,14 @@ def _tune(work: Work) -> Entries:
             if work.folds is not None:
                 folds = _folds_of(work.folds, rows_with_truth(lesson.problem, quiet)[0][chosen], work.train.rows)
             trials = _Trials(_only(lesson, chosen), names, quiet, sorted(preparation.ranks), end, folds)
-            if shape is None:
+            if shape is None and trials.possible:
                 shape = trials.best_shape()
-            trials.settings |= shape
+            trials.settings |= shape or trials.shapes[0]
+            first = first or trials.shapes[0]
             crosses = trials.crosses() if trials.useful else []
             if crosses:
                 made[target] = crosses
-    return {**_FINAL, **(shape or {}), "crosses": made}
+    return {**_FINAL, **(shape or first), "crosses": made}
 
 
 def _some_rows(lesson: Lesson) -> np.ndarray:
@@ -118,6 +121,10 @@ class _Trials:
     def __post_init__(self) -> None:
         self.settings: Entries = dict(_TRIAL)
         self.losses: np.ndarray | None = None
+        self.shapes = _SHAPES if len(self.lesson.truth) >= _FEW else _SMALL_SHAPES
+        if self.given is not None and self.lesson.weight is not None:
+            weighs = self.lesson.weight > 0
+            self.given = [(a, b) for a, b in self.given if weighs[a].any() and weighs[b].any()]
 
     @property
     def over(self) -> bool:
@@ -125,11 +132,16 @@ class _Trials:
         return self.work.run.stopping or (self.end is not None and time.monotonic() > self.end)
 
     @property
+    def possible(self) -> bool:
+        """Whether there is a fold to learn from and another to judge on."""
+        return self.given is None or len(self.given) > 0
+
+    @property
     def useful(self) -> bool:
         """Whether made columns may be tried: enough rows, and a truth that one number tells."""
         lesson = self.lesson
         two = lesson.problem.classes == 0 or len(lesson.present) == 2
-        return two and lesson.problem.label is None and len(lesson.truth) >= _FEW and self.given != []
+        return two and lesson.problem.label is None and len(lesson.truth) >= _FEW and self.possible
 
     @property
     def skewed(self) -> bool:
@@ -163,11 +175,10 @@ class _Trials:
 
     def best_shape(self) -> Entries:
         """The shape with the lowest loss."""
-        shapes = _SHAPES if len(self.lesson.truth) >= _FEW else _SMALL_SHAPES
-        if self.given == [] or (self.lesson.problem.classes and len(self.lesson.present) < 2):
-            return shapes[0]
-        best, least = shapes[0], np.inf
-        for shape in shapes:
+        best, least = self.shapes[0], np.inf
+        if self.lesson.problem.classes and len(self.lesson.present) < 2:
+            return best
+        for shape in self.shapes:
             if self.over:
                 break
             losses = self.trial(**shape)
@@ -200,8 +211,10 @@ class _Trials:
         ratios, rotations of the pair of numbers that interacts most, neighbours.
         """
         look = _Look(self.lesson, self.coded)
+        # The looks draw rows at random, so where these must be kept apart none of them is sure by itself.
+        sure = 0.5 if self.given is None else 2.0
         named = [[self.names[j] for j in pair] for pair in look.cells()]
-        found: list[tuple[list[Spec], float]] = [([{"kind": "cells", "columns": names}], 0.5) for names in named]
+        found: list[tuple[list[Spec], float]] = [([{"kind": "cells", "columns": names}], sure) for names in named]
         spiky = look.spiky()
         if spiky:
             found.append(([{"kind": "spikes", "columns": [self.names[j]]} for j in spiky], 2.0))

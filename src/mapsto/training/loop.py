@@ -260,8 +260,10 @@ class Training:
     def undone(self) -> Iterator[None]:
         """What is done inside the block leaves no trace."""
         before = copy.deepcopy(self.state_dict())
-        yield
-        self.load_state_dict(before)
+        try:
+            yield
+        finally:
+            self.load_state_dict(before)
 
     # -- decisions
 

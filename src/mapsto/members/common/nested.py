@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mapsto.members.common import states
+from mapsto.table.notes import Note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,6 +41,17 @@ def load(
         own = states.unprefixed(str(position), arrays)
         found.append(from_state(kind, states.entry(entry, "state", dict), own, schema))
     return found
+
+
+def told(member: Member) -> list[dict[str, Any]]:
+    """What its learning had to tell, as JSON to be kept beside its state."""
+    return [note.to_dict() for note in member.notes]
+
+
+def hear(member: Member, kept: Mapping[str, Any]) -> Member:
+    """The member, with what was kept of that."""
+    member.notes = [Note.from_dict(note) for note in kept.get("notes", [])]
+    return member
 
 
 def weighted(predictions: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
