@@ -294,6 +294,11 @@ print(json.dumps({"figure": figure, "seconds": taken, "us": 1e6 * asked / rows, 
                   "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 """
 
+ABOUT = (
+    "Each row is one call of `mapsto.fit`; the figure is measured on the test rows. The last column says when, and on "
+    "what kind of processor."
+)
+
 
 def run(task: Task, module: str) -> dict[str, Any]:
     """One task in a process of its own.
@@ -333,7 +338,7 @@ def main(name: str, arguments: Sequence[str], tasks: Sequence[Task], peers: Sequ
     if kept["peers"]:
         rows = [[n, *line] for n, line in kept["peers"].items()]
         sections += ["## Without mapsto", table(["peer", "accuracy", "seconds", "measured"], rows)]
-    publish(name, [], "Each row is one call of `mapsto.fit`; the figure is measured on the test rows.", sections)
+    publish(name, [], ABOUT, sections)
 
 
 def _kept(name: str) -> dict[str, dict[str, list[str]]]:
