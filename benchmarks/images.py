@@ -14,6 +14,7 @@ FACES = {"encoding": {"picture_flip": "yes"}}
 TASKS = [
     Task("fashion", inputs.fashion, "label", ">= .935 in 360 s", {"time": 360}),
     Task("fashion-60s", inputs.fashion, "label", ">= .90 in 60 s", {"time": 60}),
+    Task("fashion-gpu", inputs.fashion, "label", ">= .945 in 60 s on a GPU", {"time": 60}, gpu=True),
     Task("cifar10-10k", inputs.cifar, "label", ">= .72 in 600 s", {"time": 600}),
     Task("faces", inputs.faces, "person", ">= .97", {"time": 120}),
     *(

@@ -41,6 +41,8 @@ class Task:
     metric: str = "accuracy"
     figure: Callable[[Any, Frame], float] | None = None
     """Of the model on the test rows, where it is not a metric of theirs."""
+    gpu: bool = False
+    """Whether it is about a machine with a GPU."""
 
 
 @dataclass(frozen=True)
@@ -294,6 +296,7 @@ print(json.dumps({"figure": figure, "seconds": taken, "us": 1e6 * asked / rows, 
                   "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 """
 
+NOT_MEASURED = "not measured: no GPU"
 ABOUT = (
     "Each row is one call of `mapsto.fit`; the figure is measured on the test rows. The last column says when, and on "
     "what kind of processor."
@@ -320,6 +323,9 @@ def main(name: str, arguments: Sequence[str], tasks: Sequence[Task], peers: Sequ
     given = parser.parse_args(list(arguments))
     chosen = [task for task in tasks if not given.only or task.name in given.only.split(",")]
     for task in chosen:
+        if task.gpu and not gpu():
+            print(f"{task.name}: {NOT_MEASURED}", flush=True)
+            continue
         found = run(task, f"benchmarks.{name}")
         others = ", ".join(f"{n} {v:.3f}" for n, v in found["contenders"].items())
         options = ", ".join(f"{key}={value!r}" for key, value in task.options.items())
@@ -333,12 +339,24 @@ def main(name: str, arguments: Sequence[str], tasks: Sequence[Task], peers: Sequ
         _keep(name, "peers", peer.name, [f"{figure:.4f}", f"{time.perf_counter() - start:.0f}"])
     kept = _kept(name)
     header = ["task", "figure", "goal", "seconds", "us a row", "peak MB", "options", "contenders on the same rows"]
-    order = [task.name for task in tasks]
-    sections = [table([*header, "measured"], [[n, *kept["tasks"][n]] for n in order if n in kept["tasks"]])]
+    rows = [[task.name, *kept["tasks"].get(task.name, _empty(task))] for task in tasks]
+    sections = [table([*header, "measured"], [row for row in rows if len(row) > 1])]
     if kept["peers"]:
         rows = [[n, *line] for n, line in kept["peers"].items()]
         sections += ["## Without mapsto", table(["peer", "accuracy", "seconds", "measured"], rows)]
     publish(name, [], ABOUT, sections)
+
+
+def gpu() -> bool:
+    """Whether there is one."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _empty(task: Task) -> list[str]:
+    """The row of a task of which nothing is known: none, unless it waits for a GPU."""
+    return [NOT_MEASURED, task.goal, *[""] * 6] if task.gpu else []
 
 
 def _kept(name: str) -> dict[str, dict[str, list[str]]]:
