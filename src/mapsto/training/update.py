@@ -39,11 +39,13 @@ class Updater:
         parameters = self.parameters[group]
         inputs = parameters if len(self.parameters) > 1 else None
         cast = torch.is_autocast_enabled(self.device.type)
-        torch.set_autocast_enabled(self.device.type, False)  # a context for this alone takes longer than a small layer
+        if cast:  # switched by hand: a context for this alone takes longer than a small layer
+            torch.set_autocast_enabled(self.device.type, False)
         try:
             loss.backward(inputs=inputs)  # type: ignore[no-untyped-call]
         finally:
-            torch.set_autocast_enabled(self.device.type, cast)
+            if cast:
+                torch.set_autocast_enabled(self.device.type, True)
         self.clip(parameters)
         for optimizer in self.optimizers[group]:
             optimizer.step()
