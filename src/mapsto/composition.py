@@ -75,6 +75,8 @@ class Composition(nn.Module):
             for part, count in encoder.spans
             for _ in range(count)
         ]
+        if not self.feature_columns:
+            raise OptionError("nothing of its columns is read")
         self.in_features = encoding.token_width if layout == "tokens" else len(self.feature_columns)
         position = {column: place for place, column in enumerate(dict.fromkeys(self.feature_columns))}
         columns = [position[column] for column in self.feature_columns]
@@ -304,7 +306,7 @@ class Composition(nn.Module):
         blocks = dict(encoded.blocks)
         for key in self.pictures:
             blocks[key] = np.ascontiguousarray(np.asarray(blocks[key])[:, :, ::-1])
-        return replace(encoded, blocks=blocks, features=None)
+        return replace(encoded, blocks=blocks, features=None, seen={})
 
     @property
     def pictures(self) -> dict[str, PictureFront]:

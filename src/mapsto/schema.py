@@ -17,7 +17,7 @@ from mapsto.columns.common.parts import Block, Part, Ragged, taken
 from mapsto.errors import ColumnRefused, DataError, ModelFileError, OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     import polars as pl
 
@@ -39,6 +39,10 @@ class Encoded:
     weight: np.ndarray | None = None
     features: tuple[Schema, Features] | None = field(default=None, repr=False, compare=False)
     """What `Schema.features` made of few rows, kept because every member of an ensemble asks for it."""
+    seen: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    """What pretrained encoders, as they came, see in these rows: kept because reading takes long, and several members
+    ask for it. Who changes a block must not keep it.
+    """
 
     def take(self, rows: np.ndarray) -> Encoded:
         """The rows of these indices, in this order."""
@@ -47,6 +51,7 @@ class Encoded:
             {key: taken(block, rows) for key, block in self.blocks.items()},
             {name: truth[rows] for name, truth in self.truth.items()},
             None if self.weight is None else self.weight[rows],
+            seen={key: seen[rows] for key, seen in self.seen.items()},
         )
 
 
@@ -100,6 +105,10 @@ class Schema:
             column.reason += "; an identifier, but there is nothing else to learn from"
         rest = [column for column in self.left_out if column not in aside]
         return Schema([*self.inputs, *(c for c in taken if c.is_input)], self.targets, rest)
+
+    def without(self, names: Container[str]) -> Schema:
+        """The schema that does not read the inputs of these names."""
+        return Schema([column for column in self.inputs if column.name not in names], self.targets, self.left_out)
 
     @property
     def columns(self) -> list[Column]:
@@ -193,7 +202,7 @@ class Schema:
                     blocks[key] = blocks[key].copy()  # type: ignore[union-attr]
                     copied.add(key)
                 blocks[key][:, position] = array  # type: ignore[index]
-        return replace(encoded, blocks=blocks, features=None)
+        return replace(encoded, blocks=blocks, features=None, seen={})
 
     def features(self, encoded: Encoded) -> Features:
         """All inputs as flat numbers for classical learners."""

@@ -22,13 +22,14 @@ from mapsto.fitting.options import OWN, PREDICTORS
 from mapsto.fitting.pretrained import encoder_of
 from mapsto.members import CLASSICAL
 from mapsto.members.bagged import Bagged
+from mapsto.networks.folders import is_pretrained
 from mapsto.table import Note
 
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
-    from mapsto.fitting.folds import Folds
     from mapsto.fitting.options import Options
     from mapsto.fitting.prepare import Prepared
+    from mapsto.members.base import Folds
     from mapsto.recipe import Recipe
     from mapsto.schema import Schema
     from mapsto.training.run import Run
@@ -69,6 +70,8 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
     end = None if run.left is None else clock.monotonic() + _seconds_to_learn(run.left, prepared)
     if any(candidate.kind == "boosting" for candidate in wanted) and "boosting" not in recipe.members:
         _tune(prepared, run, recipe, None if end is None else 0.25 * (end - clock.monotonic()))
+    if sum(_reads(candidate) for candidate in wanted) > 1:
+        _read_once(prepared, run)
     found: list[Learned] = []
     left_out: list[str] = []
     for position, candidate in enumerate(wanted):
@@ -93,6 +96,24 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
         prepared.notes.append(Note("info", text))
     _fill_in(recipe, found)
     return found, recipe
+
+
+def _reads(candidate: Candidate) -> bool:
+    """Whether it begins by reading texts with a pretrained encoder as it is."""
+    return candidate.kind == "hybrid" or is_pretrained(candidate.kind)
+
+
+def _read_once(prepared: Prepared, run: Run) -> None:
+    """Let the development rows remember what the encoder of texts sees in them."""
+    if encoder_of(prepared.schema) is None:
+        return
+    run.event("stage", text="reading texts with a pretrained encoder", share=0.2, left=run.left)
+    from mapsto.members.common.looks import remembered
+    from mapsto.tensors import threads_within
+    from mapsto.training.devices import choose
+
+    with threads_within(prepared.options.threads):
+        prepared.dev = remembered(prepared.schema, prepared.dev, choose(prepared.options.device))
 
 
 def _once_more(found: list[Learned], prepared: Prepared, run: Run, recipe: Recipe, end: float) -> list[Learned]:
@@ -156,14 +177,22 @@ def candidates(prepared: Prepared) -> list[Candidate]:
         found.append(Candidate("boosting-log", "boosting", 1.0, {"logarithm": logarithmic}, bag=True))
     if seen.texts or (seen.plain and prepared.dev.rows <= FEW_ROWS):
         found.append(Candidate("linear-model", "linear-model", 0.6 if seen.texts else 0.2, bag=True))
+    if _sees(prepared):
+        found.append(Candidate("hybrid", "hybrid", 1.0, bag=True))
     if not _says_how_pictures_vary(prepared):
         found += [Candidate(name, name, 4.0) for name in seen.quick]
     readers = [*seen.networks, *([TEXT_NETWORK] if seen.texts else [])]
-    if (encoder := encoder_of(prepared.schema)) is not None:
+    if (encoder := encoder_of(prepared.schema)) is not None and not prepared.out_of_fold:
         readers.append(encoder[0])
     if seen.plain and not seen.networks:
         found.append(Candidate("tabm", "tabm", 2.0))
     return [*found, *(Candidate(name, name, 3.0, bag=_bags(name, prepared)) for name in readers)]
+
+
+def _sees(prepared: Prepared) -> bool:
+    """Whether a hybrid is worth a try: an encoder reads texts, or pictures that stand beside plain columns."""
+    seen = Seen.of(prepared.schema)
+    return encoder_of(prepared.schema) is not None or (seen.plain and bool(seen.quick))
 
 
 def _says_how_pictures_vary(prepared: Prepared) -> bool:
@@ -178,10 +207,29 @@ def _reasons(prepared: Prepared) -> list[Note]:
         return []
     encoder, quick = encoder_of(prepared.schema), Seen.of(prepared.schema).quick
     found = [] if encoder is None else [encoder[1]]
+    if _sees(prepared):
+        found.append(_why_hybrid(prepared.schema))
     if quick and _says_how_pictures_vary(prepared):
         text = f"{', '.join(quick)} was not learned: the recipe varies pictures, and it gains nothing by that."
         found.append(Note("info", text))
     return found
+
+
+def _why_hybrid(schema: Schema) -> Note:
+    """What it learns from, in words."""
+    from mapsto.members.common.looks import encoders
+    from mapsto.members.hybrid import usual_head
+
+    read = encoders(schema)
+    columns = " and ".join(repr(name) for name in read)
+    if usual_head(schema, read) == "boosting":
+        learner = "boosted trees learned from what it sees there and from the other columns"
+    else:
+        learner = "a linear model learned from what it sees there beside the words"
+    text = (
+        f"{columns}: an encoder that needs no teaching reads such cells; {learner} ('hybrid', weighed like the rest)."
+    )
+    return Note("info", text)
 
 
 def _bags(name: str, prepared: Prepared) -> bool:

@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from mapsto.fitting.options import Options
+    from mapsto.members.base import Folds
     from mapsto.table import Selection
-
-Folds = list[tuple[np.ndarray, np.ndarray]]
-"""Pairs of row numbers: learn, predict."""
 
 
 def cut_folds(frame: pl.DataFrame | Selection, strata: np.ndarray | None, options: Options, count: int) -> Folds:

@@ -11,7 +11,6 @@ import numpy as np
 
 from mapsto.fitting.options import PREDICTORS
 from mapsto.members import from_state, make
-from mapsto.members.bagged import Bagged
 from mapsto.members.base import Work
 from mapsto.members.common.nested import hear, told
 
@@ -70,7 +69,7 @@ def learn(
     if bag:
         work.train, work.valid = prepared.dev, None
         stop = None if prepared.out_of_fold else np.setdiff1d(np.arange(prepared.dev.rows), prepared.calibrate)
-        bagged = Bagged(member, prepared.folds, stop_rows=stop).fit(work)
+        bagged = member.over(prepared.folds, stop).fit(work)
         held = {target: values[prepared.held] for target, values in bagged.out_of_fold.items()}
         fitted: Member = bagged
     else:
@@ -128,6 +127,7 @@ def microseconds_a_row(member: Member, prepared: Prepared) -> float:
 
     def timed(count: int) -> float:
         rows = prepared.dev.take(np.arange(min(count, prepared.dev.rows)))
+        rows.seen = {}  # new rows will have to be read
         start = clock.perf_counter()
         member.predict(rows, threads=prepared.options.threads)
         return (clock.perf_counter() - start) / rows.rows * 1e6

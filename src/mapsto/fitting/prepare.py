@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from mapsto.errors import DataError, OptionError
-from mapsto.fitting.folds import Folds, cut_folds, groups_of
+from mapsto.fitting.folds import cut_folds, groups_of
 from mapsto.fitting.options import TEST, VALID, is_table
 from mapsto.fitting.pretrained import read_as_pretrained
 from mapsto.judging.checks import check_inputs
@@ -22,6 +22,7 @@ from mapsto.table.notes import examples, plural
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
     from mapsto.fitting.options import Options
+    from mapsto.members.base import Folds
 
 SMALL = 1000
 """Fewer development rows than this: out-of-fold predictions choose and calibrate instead of a validation cut."""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from mapsto.fitting.options import Options
     from mapsto.schema import Schema
 
-FEWEST = 1_000
-"""Below so many rows a network is learned once for each fold: an encoder has to be asked for."""
+FEWEST = 100
+"""Below so many rows an encoder has to be asked for."""
 _SAMPLE = 300
 _PIECES_A_WORD = 1.5
 """English falls into fewer pieces of words than this, other languages into more."""
@@ -38,14 +38,17 @@ def read_as_pretrained(schema: Schema, frame: pl.DataFrame, options: Options) ->
         OptionError: the recipe names two encoders of texts.
     """
     given = options.recipe.network
-    resolved = [resolve(name) for name in ([given] if isinstance(given, str) else given)]
+    names = [given] if isinstance(given, str) else given
+    resolved = [resolve(name) for name in names]
     sources = [implied["source"] for network, implied in resolved if network == "pretrained-text"]
     if len(sources) > 1:
         message = f"network={given!r} names {len(sources)} pretrained encoders of texts; a model reads texts with one"
         raise OptionError(message)
     for column in _cut_by_tokenizers(schema):
-        auto = given == "auto" and options.module is None and column.pretrained is None
-        source = _worth_it(frame[column.name], options.recipe.time) if auto else next(iter(sources), None)
+        auto = ("auto" in names or "hybrid" in names) and options.module is None and column.pretrained is None
+        source = next(iter(sources), None)
+        if auto and source is None:
+            source = _worth_it(frame[column.name], options.recipe.time)
         column.pretrained = source or column.pretrained
 
 
@@ -61,7 +64,7 @@ def encoder_of(schema: Schema) -> tuple[str, Note] | None:
         return None
     text = (
         f"The pretrained encoder {column.pretrained!r} is at hand and its tokenizer knows the words of "
-        f"{column.name!r}: it was learned with beside the others, and weighed like them."
+        f"{column.name!r}: what it sees in them was learned from beside the rest, and weighed like it."
     )
     return PREFIX + column.pretrained, Note("info", text, column=column.name)
 

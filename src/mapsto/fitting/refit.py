@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mapsto.members import make
-from mapsto.members.bagged import Bagged
-from mapsto.members.base import Member, Work
+from mapsto.members.base import Folded, Member, Work
 from mapsto.table import Note, Selection, folds
 
 if TYPE_CHECKING:
@@ -51,8 +50,8 @@ def _again(one: Learned, work: Work, prepared: Prepared, run: Run, frame: Select
     work.recipe, work.seed = one.recipe, one.recipe.seed
     work.seconds = None if run.left is None else min(one.fit_seconds, run.left)
     fresh = make(one.kind, prepared.options.module)
-    if not isinstance(one.member, Bagged):
+    count = one.member.count if isinstance(one.member, Folded) else 0
+    if not count:
         return fresh.fit(work)
     # Nothing is judged here: the rows outside only say when to stop, so by time too all rows may teach.
-    count, groups = len(one.member.members), prepared.groups(frame)
-    return Bagged(fresh, folds(work.train.rows, None, groups, count, work.seed)).fit(work)
+    return fresh.over(folds(work.train.rows, None, prepared.groups(frame), count, work.seed)).fit(work)

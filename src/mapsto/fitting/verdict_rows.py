@@ -20,16 +20,14 @@ from mapsto.fitting.learned import work_of
 from mapsto.fitting.options import PREDICTORS
 from mapsto.fitting.prepare import SMALL_FOLDS
 from mapsto.members import make
-from mapsto.members.bagged import Bagged
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
     from mapsto.fitting.candidates import Candidate
-    from mapsto.fitting.folds import Folds
     from mapsto.fitting.learned import Learned
     from mapsto.fitting.prepare import Prepared
-    from mapsto.members.base import Predictions
+    from mapsto.members.base import Folds, Predictions
     from mapsto.recipe import Recipe
     from mapsto.training.run import Run
 
@@ -94,7 +92,7 @@ def _again(one: Learned, prepared: Prepared, run: Run, seconds: float | None) ->
     work.train = prepared.dev
     member = make(one.kind, prepared.options.module)
     started = clock.perf_counter()
-    found = Bagged(member, prepared.verdict_folds, stop_rows=prepared.choose).fit(work).out_of_fold
+    found = member.over(prepared.verdict_folds, prepared.choose).fit(work).out_of_fold
     if not run.interrupted and not run.overdue:
         run.keep(place, {"seconds": clock.perf_counter() - started}, found)
     return found

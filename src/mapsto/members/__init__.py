@@ -60,7 +60,7 @@ def make(name: str, module: nn.Module | None = None) -> Member:
 
     `module`: the user's own network, for the name that stands for it.
     """
-    if name in CLASSICAL:
+    if name in (*CLASSICAL, "hybrid"):
         return MEMBERS[name]()
     from mapsto.members.network import Network
 

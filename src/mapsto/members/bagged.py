@@ -16,21 +16,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from mapsto.members.base import Member, Predictions
+from mapsto.members.base import Folded, Member, Predictions
 from mapsto.members.common import nested, states
 from mapsto.table.notes import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mapsto.members.base import Work
+    from mapsto.members.base import Folds, Work
     from mapsto.schema import Encoded, Schema
 
-Folds = list[tuple[np.ndarray, np.ndarray]]
-"""For each fold: rows to learn from, and rows outside (as `mapsto.table.folds` gives them)."""
 
-
-class Bagged(Member):
+class Bagged(Folded):
     """One model a fold.
 
     Args:
@@ -45,8 +42,6 @@ class Bagged(Member):
 
     members: list[Member]
     """One fitted model a fold."""
-    out_of_fold: Predictions
-    """Predictions of the training rows by the model that did not see them; NaN for rows in no fold. Not saved."""
 
     def __init__(self, member: Member, folds: Folds, stop_rows: np.ndarray | None = None) -> None:
         self.member, self.folds, self.stop_rows = member, folds, stop_rows
@@ -58,6 +53,11 @@ class Bagged(Member):
         bag = cls.__new__(cls)
         bag.members, bag.out_of_fold, bag.notes = list(members), {}, []
         return bag
+
+    @property
+    def count(self) -> int:
+        """How many models there are."""
+        return len(self.members)
 
     def fit(self, work: Work) -> Self:
         """Learn one model a fold from `work.train`, each with an equal share of the time left.
@@ -117,7 +117,7 @@ class Bagged(Member):
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray], schema: Schema) -> Self:
         """The inverse, without `out_of_fold`."""
         saved = states.entry(json, "members", list)
-        return cls.of(nested.load(saved, arrays, schema, most=100, without=("bagged", "ensemble")))
+        return cls.of(nested.load(saved, arrays, schema, most=100, without=("bagged", "ensemble", "hybrid")))
 
 
 def _once(notes: Iterable[Note]) -> list[Note]:

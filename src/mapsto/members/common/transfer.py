@@ -60,6 +60,12 @@ class Reader(NamedTuple):
     network: Network
 
     @property
+    def memory(self) -> str:
+        """Where what it sees is kept (`Encoded.seen`), if it is as it came; a fixed look is quicker than memory."""
+        network = self.network
+        return f"{self.key}, {network.source}, {network.pooling}" if isinstance(network, PretrainedNetwork) else ""
+
+    @property
     def width(self) -> int:
         """Of what it finds."""
         return self.network.seen_features if self.network.fixed else self.network.out_features
@@ -102,14 +108,14 @@ def aside(composition: Composition) -> Iterator[None]:
 
 
 def seen(composition: Composition, encoded: Encoded) -> Encoded:
-    """The rows with what the encoders find in them in the place of the blocks that they read."""
+    """The rows with what the encoders, as they came, find in them in the place of the blocks that they read."""
     composition.eval()
-    found = readers(composition)
     blocks: dict[str, Block] = dict(encoded.blocks)
+    blocks |= {each.key: encoded.seen[each.memory] for each in readers(composition) if each.memory in encoded.seen}
+    found = [each for each in readers(composition) if each.memory not in encoded.seen]
+    if not found:
+        return replace(encoded, blocks=blocks, features=None, seen={})
     blocks |= {each.key: np.empty((encoded.rows, each.width), np.float32) for each in found}
-    looked = [encoded.blocks[each.key] for each in found if each.network.fixed]
-    size = sum(block.nbytes for block in looked if not isinstance(block, Ragged))
-    most = max(1, _LOOK_BYTES * encoded.rows // size) if size else None
     device = next(composition.parameters()).device
 
     def look(span: Span) -> None:
@@ -118,8 +124,24 @@ def seen(composition: Composition, encoded: Encoded) -> Encoded:
             h_BD = each.place.see(here[each.key])[: span[1] - span[0]]
             blocks[each.key][slice(*span)] = h_BD.float().cpu().numpy()  # type: ignore[index]
 
-    side_by_side(look, spans(encoded, device, most), device)
-    return replace(encoded, blocks=blocks, features=None)
+    side_by_side(look, spans(encoded, device, rows_at_once(composition, encoded)), device)
+    return replace(encoded, blocks=blocks, features=None, seen={})
+
+
+def remembered(composition: Composition, encoded: Encoded) -> Encoded:
+    """The rows, which remember what the pretrained encoders of a composition see in them, as they came."""
+    new = {each.memory: each.key for each in readers(composition) if each.memory and each.memory not in encoded.seen}
+    if not new:
+        return encoded
+    blocks = seen(composition, encoded).blocks
+    return replace(encoded, seen=encoded.seen | {memory: np.asarray(blocks[key]) for memory, key in new.items()})
+
+
+def rows_at_once(composition: Composition, encoded: Encoded) -> int | None:
+    """How many rows are looked at together; None: as many as in prediction."""
+    looked = [encoded.blocks[each.key] for each in readers(composition) if each.network.fixed]
+    size = sum(block.nbytes for block in looked if not isinstance(block, Ragged))
+    return max(1, _LOOK_BYTES * encoded.rows // size) if size else None
 
 
 def head_settings(learning: Learning, rows: int) -> Learning:
@@ -132,6 +154,7 @@ def head_settings(learning: Learning, rows: int) -> Learning:
 def seconds_a_row(composition: Composition, encoded: Encoded) -> float:
     """How long reading a row takes, measured on a few that are spread evenly."""
     some = encoded.take(np.linspace(0, encoded.rows - 1, min(_TRIAL_ROWS, encoded.rows)).astype(np.int64))
+    some.seen = {}
     seen(composition, some.take(np.arange(min(_WARM_ROWS, some.rows))))  # the first time, much is set up
     start = time.perf_counter()
     seen(composition, some)
@@ -171,7 +194,11 @@ def plan(
         return {"rows": rows.rows, "tune": None if tuned else 0.0}
     measured, limit = seconds_a_row(composition, rows), max(0.0, deadline - time.monotonic())
     judging = 0 if valid is None else valid.rows
-    most = max(1, min(rows.rows, int(READING * limit / measured) - judging))
-    left = (1 - HEADS) * limit - (most + judging) * measured
+    if all(each.memory in rows.seen for each in readers(composition)):
+        most, reading = rows.rows, 0.0
+    else:
+        most = max(1, min(rows.rows, int(READING * limit / measured) - judging))
+        reading = (most + judging) * measured
+    left = (1 - HEADS) * limit - reading
     fewest = min(max(_WORTH * most, _FEWEST), most * (learning.epochs or 1))
     return {"rows": most, "tune": left if left >= _BACK * measured * fewest else 0.0}

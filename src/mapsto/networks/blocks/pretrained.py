@@ -48,6 +48,8 @@ class PretrainedNetwork(Network):
 
     encoder: Any
     source: str
+    pooling: str
+    """What becomes the vector of a cell: "mean" or "first"."""
     rate: float
     """Of the uppermost layer, as a share of the head's."""
     decay: float
