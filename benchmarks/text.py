@@ -35,7 +35,7 @@ TASKS = [
             ("ag-news", inputs.ag_news, "class", 900),
             ("clinc150", inputs.clinc, "intent", 900),
         )
-        for told, options in (("", {}), (", no encoder", {"network": _SCRATCH}))
+        for told, options in (("", {}), ("-scratch", {"network": _SCRATCH}))
     ),
 ]
 PEERS = [

@@ -46,6 +46,20 @@ def test_one_finite_value_a_row_with_finite_gradients_at_extremes(name: str) -> 
         assert outputs.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_mean_is_that_of_the_rows(name: str, weighted: bool) -> None:
+    options: dict[str, object] = {"class_weights": [0.5, 1.0, 4.0], "label_smoothing": 0.1}
+    loss = make(name, **{key: options[key] for key in LOSSES[name].options if weighted and key in options})
+    (outputs, truth), gradients = data(name), []
+    for mean in (loss.mean, lambda *given: loss(*given).mean()):
+        own = outputs.clone().requires_grad_()
+        value = mean(own, truth)
+        value.backward()
+        gradients.append((value.detach(), own.grad))
+    torch.testing.assert_close(*gradients)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_better_output_costs_less(name: str) -> None:
     outputs, truth = data(name)

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     import numpy as np
     import polars as pl
-    import torch
 
     from mapsto.columns.common.insides import Inside
     from mapsto.columns.common.parts import Part, Ragged
+    from mapsto.losses import Loss
 
 Task = Literal["regression", "classification", "multilabel"]
 """The form a target's truth and predictions take; the only thing judging and members ask of a target.
@@ -154,7 +154,7 @@ class Column(ABC):
         """Truth as the loss wants it: float32 standardised `(rows,)`, int64 codes, or float32 `(rows, labels)`."""
         return truth
 
-    def loss(self, name: str | None, options: dict[str, Any]) -> torch.nn.Module:
+    def loss(self, name: str | None, options: dict[str, Any]) -> Loss:
         """The loss `name` (None: the type's default): `(N, out_features), (N, ...) -> (N,)`, one value a row.
 
         Missing truth never reaches it: the objective masks those rows. `options`: `label_smoothing`, `class_weights`

@@ -20,9 +20,8 @@ from mapsto.errors import ColumnRefused, OptionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import torch
-
     from mapsto.columns.common.parts import Part, Ragged
+    from mapsto.losses import Loss
 
 _READABLE = 0.9
 _HISTOGRAM = 20
@@ -182,7 +181,7 @@ class Number(Column):
         """Standardised float32: losses and their options (`delta`) are in standard deviations."""
         return ((truth - self._mean) / self._deviation).astype(np.float32)
 
-    def loss(self, name: str | None, options: dict[str, Any]) -> torch.nn.Module:
+    def loss(self, name: str | None, options: dict[str, Any]) -> Loss:
         """Squared error by default."""
         from mapsto import losses
 

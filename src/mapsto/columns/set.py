@@ -19,9 +19,8 @@ from mapsto.errors import ColumnRefused, DataError, OptionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import torch
-
     from mapsto.columns.common.parts import Part
+    from mapsto.losses import Loss
 
 _UNSEEN, _FIRST = 0, 1
 _FEATURES = 64
@@ -186,7 +185,7 @@ class Set(Column):
         truth[missing(series) | self.malformed(series)] = np.nan
         return truth
 
-    def loss(self, name: str | None, options: dict[str, Any]) -> torch.nn.Module:
+    def loss(self, name: str | None, options: dict[str, Any]) -> Loss:
         """Binary cross-entropy per label by default."""
         from mapsto import losses
 

@@ -22,7 +22,6 @@ from mapsto.fitting.options import OWN, PREDICTORS
 from mapsto.fitting.pretrained import encoder_of
 from mapsto.members import CLASSICAL
 from mapsto.members.bagged import Bagged
-from mapsto.networks.folders import is_pretrained
 from mapsto.table import Note
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
     end = None if run.left is None else clock.monotonic() + _seconds_to_learn(run.left, prepared)
     if any(candidate.kind == "boosting" for candidate in wanted) and "boosting" not in recipe.members:
         _tune(prepared, run, recipe, None if end is None else 0.25 * (end - clock.monotonic()))
-    if sum(_reads(candidate) for candidate in wanted) > 1:
+    if any(candidate.kind == "hybrid" for candidate in wanted):
         _read_once(prepared, run)
     found: list[Learned] = []
     left_out: list[str] = []
@@ -98,13 +97,10 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
     return found, recipe
 
 
-def _reads(candidate: Candidate) -> bool:
-    """Whether it begins by reading texts with a pretrained encoder as it is."""
-    return candidate.kind == "hybrid" or is_pretrained(candidate.kind)
-
-
 def _read_once(prepared: Prepared, run: Run) -> None:
-    """Let the development rows remember what the encoder of texts sees in them."""
+    """Let the rows remember what the encoder of texts sees in them: a hybrid and a network ask, to learn and to be
+    judged, and reading takes longer than all that follows.
+    """
     if encoder_of(prepared.schema) is None:
         return
     run.event("stage", text="reading texts with a pretrained encoder", share=0.2, left=run.left)
@@ -112,8 +108,11 @@ def _read_once(prepared: Prepared, run: Run) -> None:
     from mapsto.tensors import threads_within
     from mapsto.training.devices import choose
 
+    device = choose(prepared.options.device)
     with threads_within(prepared.options.threads):
-        prepared.dev = remembered(prepared.schema, prepared.dev, choose(prepared.options.device))
+        prepared.dev = remembered(prepared.schema, prepared.dev, device)
+        if prepared.test is not None:
+            prepared.test = remembered(prepared.schema, prepared.test, device)
 
 
 def _once_more(found: list[Learned], prepared: Prepared, run: Run, recipe: Recipe, end: float) -> list[Learned]:

@@ -29,6 +29,14 @@ class Loss(nn.Module):
         """`(N, O), (N, ...) -> (N,)`."""
         raise TypeError(f"{type(self).__name__} defines no forward")
 
+    def mean(self, outputs: Tensor, truth: Tensor) -> Tensor:
+        """The mean over the rows. A loss that every step of many small networks waits for may have it in one operation.
+
+        `(N, O), (N, ...) -> ()`.
+        """
+        each: Tensor = self(outputs, truth)
+        return each.mean()
+
 
 def errors(outputs: Tensor, truth: Tensor) -> Tensor:
     """`outputs_NO - truth_N`, for every output of a row."""

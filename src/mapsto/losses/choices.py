@@ -36,6 +36,12 @@ class CrossEntropy(Loss):
         values = F.cross_entropy(outputs, truth, reduction="none", label_smoothing=self.label_smoothing)
         return values if self.class_weights is None else values * self.class_weights[truth]
 
+    def mean(self, outputs: Tensor, truth: Tensor) -> Tensor:
+        """`(N, C), (N,) -> ()`."""
+        if self.class_weights is not None:  # PyTorch's mean of weighted rows divides by their weights
+            return super().mean(outputs, truth)
+        return F.cross_entropy(outputs, truth, label_smoothing=self.label_smoothing)
+
 
 class Focal(Loss):
     """Cross-entropy times `(1 - p) ** gamma`: rows that are already right count less. Lin et al., arXiv 1708.02002.

@@ -21,10 +21,11 @@ from mapsto.objectives.base import Batch, Draws, Objective, Source, Update
 from mapsto.objectives.mixing import mixed
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from mapsto.columns.base import Column
     from mapsto.composition import Composition
+    from mapsto.losses.base import Loss
     from mapsto.metrics import Metric
     from mapsto.objectives.mixing import Mixing
     from mapsto.schema import Encoded
@@ -39,7 +40,7 @@ class Goal:
     """What is learned of one target: the loss that is descended, and the figure that decides."""
 
     column: Column
-    loss: nn.Module
+    loss: Loss
     metric: Metric
 
 
@@ -168,7 +169,7 @@ class Supervised(Objective):
         return goal.metric.sign * (figure - naive) / (abs(naive) if abs(naive) > 1e-9 else 1.0)
 
 
-def mean_loss(loss: nn.Module, outputs_BKO: Tensor, truth: Tensor, weight: Tensor | None) -> Tensor:
+def mean_loss(loss: Loss, outputs_BKO: Tensor, truth: Tensor, weight: Tensor | None) -> Tensor:
     """The loss of a batch: every view judged by itself, rows averaged by weight."""
     views = outputs_BKO.shape[1]
     if views == 1:  # the common case, without the operations that only several views need
@@ -176,9 +177,9 @@ def mean_loss(loss: nn.Module, outputs_BKO: Tensor, truth: Tensor, weight: Tenso
     else:
         outputs = outputs_BKO.transpose(0, 1).flatten(0, 1)
         truth = truth.repeat(views, *[1] * (truth.ndim - 1))
-    each: Tensor = loss(outputs, truth)
     if weight is None:
-        return each.mean()
+        return loss.mean(outputs, truth)
+    each: Tensor = loss(outputs, truth)
     return (each.view(views, -1).mean(0) * weight).sum() / weight.sum().clamp_min(1e-12)
 
 

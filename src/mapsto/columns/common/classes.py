@@ -13,7 +13,7 @@ from mapsto.columns.base import Column, Task
 from mapsto.errors import OptionError
 
 if TYPE_CHECKING:
-    import torch
+    from mapsto.losses import Loss
 
 _OPTIONS = ("label_smoothing", "class_weights", "costs", "gamma")
 
@@ -56,7 +56,7 @@ class ClassTarget(Column):
         """One output a class."""
         return len(self.class_values)
 
-    def loss(self, name: str | None, options: dict[str, Any]) -> torch.nn.Module:
+    def loss(self, name: str | None, options: dict[str, Any]) -> Loss:
         """Cross-entropy by default."""
         from mapsto import losses
 

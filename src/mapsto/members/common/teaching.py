@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from mapsto.columns.base import Column
+    from mapsto.losses import Loss
     from mapsto.members.base import Work
     from mapsto.recipe import Learning
     from mapsto.schema import Encoded
@@ -291,7 +292,7 @@ def _check_self_training(*, classes: bool, pretrains: bool, encoder: bool) -> No
         raise OptionError(message)
 
 
-def _loss(column: Column, learning: Learning, rows: Encoded) -> nn.Module:
+def _loss(column: Column, learning: Learning, rows: Encoded) -> Loss:
     """The loss that the recipe names for this target, or the column's own."""
     named = learning.loss.get(column.name) if isinstance(learning.loss, dict) else learning.loss
     options: dict[str, Any] = {}
