@@ -19,6 +19,7 @@ from mapsto.columns.common.parts import SensePart
 from mapsto.errors import DataError, OptionError
 from mapsto.fitting.learned import Learned, learn, work_of
 from mapsto.fitting.options import OWN, PREDICTORS
+from mapsto.fitting.prepare import SMALL
 from mapsto.fitting.pretrained import encoder_of
 from mapsto.members import CLASSICAL
 from mapsto.members.bagged import Bagged
@@ -69,14 +70,17 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
     end = None if run.left is None else clock.monotonic() + _seconds_to_learn(run.left, prepared)
     if any(candidate.kind == "boosting" for candidate in wanted) and "boosting" not in recipe.members:
         _tune(prepared, run, recipe, None if end is None else 0.25 * (end - clock.monotonic()))
-    if any(candidate.kind == "hybrid" for candidate in wanted):
-        _read_once(prepared, run)
     found: list[Learned] = []
     left_out: list[str] = []
     for position, candidate in enumerate(wanted):
         rest = sum(one.share for one in wanted[position:])
         seconds = None if end is None else max(0.5, (end - clock.monotonic()) * candidate.share / rest)
         if found and _left_out(candidate, run, None if end is None else end - clock.monotonic()):
+            left_out.append(candidate.name)
+            continue
+        if candidate.kind == "hybrid" and not _read_once(
+            candidate.name, prepared, run, recipe, end, alone=len(wanted) == 1
+        ):
             left_out.append(candidate.name)
             continue
         run.event("stage", text=f"learning {candidate.name}", share=0.2 + 0.7 * position / len(wanted), left=run.left)
@@ -97,22 +101,42 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
     return found, recipe
 
 
-def _read_once(prepared: Prepared, run: Run) -> None:
+def _read_once(name: str, prepared: Prepared, run: Run, recipe: Recipe, end: float | None, *, alone: bool) -> bool:
     """Let the rows remember what the encoder of texts sees in them: a hybrid and a network ask, to learn and to be
-    judged, and reading takes longer than all that follows.
+    judged, and reading takes longer than all that follows. Whether there is time for that is a recorded decision.
+
+    Raises:
+        OptionError: there is not, and nothing else is to be learned.
     """
-    if encoder_of(prepared.schema) is None:
-        return
-    run.event("stage", text="reading texts with a pretrained encoder", share=0.2, left=run.left)
-    from mapsto.members.common.looks import remembered
+    if encoder_of(prepared.schema) is None or run.kept(f"members/{name}") is not None:
+        return True
+    from mapsto.members.common.looks import remembered, seconds_to_read
+    from mapsto.members.common.transfer import READING
     from mapsto.tensors import threads_within
     from mapsto.training.devices import choose
 
-    device = choose(prepared.options.device)
+    run.event("stage", text="reading texts with a pretrained encoder", share=0.2, left=run.left)
+    device, options = choose(prepared.options.device), recipe.networks
+    tables = [prepared.dev] if prepared.test is None else [prepared.dev, prepared.test]
+
+    def in_time() -> dict[str, Any]:
+        seconds = sum(seconds_to_read(prepared.schema, rows, device, options) for rows in tables)
+        return {"seconds": round(seconds, 1), "read": end is None or seconds <= READING * (end - clock.monotonic())}
+
     with threads_within(prepared.options.threads):
-        prepared.dev = remembered(prepared.schema, prepared.dev, device)
-        if prepared.test is not None:
-            prepared.test = remembered(prepared.schema, prepared.test, device)
+        planned = {"read": True} if end is None else run.decide(f"{name}: reading texts", in_time)
+        if planned["read"]:
+            stop = (lambda: False) if alone else (lambda: run.stopping)
+            read = [remembered(prepared.schema, rows, device, options, stop) for rows in tables]
+            prepared.dev, prepared.test = read[0], read[1] if len(read) > 1 else None
+            return alone or not run.stopping
+    if alone:
+        message = (
+            f"reading the texts takes about {planned['seconds']:.0f} s, more than time={recipe.time:g} leaves for it; "
+            f"give time={2 + planned['seconds'] / READING:.0f} or more, or fewer rows"
+        )
+        raise OptionError(message)
+    return False
 
 
 def _once_more(found: list[Learned], prepared: Prepared, run: Run, recipe: Recipe, end: float) -> list[Learned]:
@@ -181,7 +205,7 @@ def candidates(prepared: Prepared) -> list[Candidate]:
     if not _says_how_pictures_vary(prepared):
         found += [Candidate(name, name, 4.0) for name in seen.quick]
     readers = [*seen.networks, *([TEXT_NETWORK] if seen.texts else [])]
-    if (encoder := encoder_of(prepared.schema)) is not None and not prepared.out_of_fold:
+    if (encoder := encoder_of(prepared.schema)) is not None and prepared.dev.rows >= SMALL:
         readers.append(encoder[0])
     if seen.plain and not seen.networks:
         found.append(Candidate("tabm", "tabm", 2.0))
@@ -206,29 +230,10 @@ def _reasons(prepared: Prepared) -> list[Note]:
         return []
     encoder, quick = encoder_of(prepared.schema), Seen.of(prepared.schema).quick
     found = [] if encoder is None else [encoder[1]]
-    if _sees(prepared):
-        found.append(_why_hybrid(prepared.schema))
     if quick and _says_how_pictures_vary(prepared):
         text = f"{', '.join(quick)} was not learned: the recipe varies pictures, and it gains nothing by that."
         found.append(Note("info", text))
     return found
-
-
-def _why_hybrid(schema: Schema) -> Note:
-    """What it learns from, in words."""
-    from mapsto.members.common.looks import encoders
-    from mapsto.members.hybrid import usual_head
-
-    read = encoders(schema)
-    columns = " and ".join(repr(name) for name in read)
-    if usual_head(schema, read) == "boosting":
-        learner = "boosted trees learned from what it sees there and from the other columns"
-    else:
-        learner = "a linear model learned from what it sees there beside the words"
-    text = (
-        f"{columns}: an encoder that needs no teaching reads such cells; {learner} ('hybrid', weighed like the rest)."
-    )
-    return Note("info", text)
 
 
 def _bags(name: str, prepared: Prepared) -> bool:

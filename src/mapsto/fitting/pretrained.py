@@ -48,7 +48,8 @@ def read_as_pretrained(schema: Schema, frame: pl.DataFrame, options: Options) ->
         auto = ("auto" in names or "hybrid" in names) and options.module is None and column.pretrained is None
         source = next(iter(sources), None)
         if auto and source is None:
-            source = _worth_it(frame[column.name], options.recipe.time)
+            named = "hybrid" in names and packaged() is not None and find_spec("transformers") is not None
+            source = packaged() if named else _worth_it(frame[column.name], options.recipe.time)
         column.pretrained = source or column.pretrained
 
 
@@ -64,7 +65,7 @@ def encoder_of(schema: Schema) -> tuple[str, Note] | None:
         return None
     text = (
         f"The pretrained encoder {column.pretrained!r} is at hand and its tokenizer knows the words of "
-        f"{column.name!r}: what it sees in them was learned from beside the rest, and weighed like it."
+        f"{column.name!r}: what it sees in them is learned from beside the rest, and weighed like it."
     )
     return PREFIX + column.pretrained, Note("info", text, column=column.name)
 

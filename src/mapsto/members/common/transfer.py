@@ -24,7 +24,7 @@ from mapsto.networks.blocks.senses import SenseEncoder
 from mapsto.tensors import Span, chunk, side_by_side, spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mapsto.composition import Composition
     from mapsto.recipe import Learning
@@ -107,8 +107,10 @@ def aside(composition: Composition) -> Iterator[None]:
             each.place.front, each.place.network = front, each.network
 
 
-def seen(composition: Composition, encoded: Encoded) -> Encoded:
-    """The rows with what the encoders, as they came, find in them in the place of the blocks that they read."""
+def seen(composition: Composition, encoded: Encoded, stop: Callable[[], bool] = lambda: False) -> Encoded:
+    """The rows with what the encoders, as they came, find in them in the place of the blocks that they read; of no use
+    where `stop` said so.
+    """
     composition.eval()
     blocks: dict[str, Block] = dict(encoded.blocks)
     blocks |= {each.key: encoded.seen[each.memory] for each in readers(composition) if each.memory in encoded.seen}
@@ -119,6 +121,8 @@ def seen(composition: Composition, encoded: Encoded) -> Encoded:
     device = next(composition.parameters()).device
 
     def look(span: Span) -> None:
+        if stop():
+            return
         here = chunk(encoded, span, device)
         for each in found:
             h_BD = each.place.see(here[each.key])[: span[1] - span[0]]
@@ -128,12 +132,16 @@ def seen(composition: Composition, encoded: Encoded) -> Encoded:
     return replace(encoded, blocks=blocks, features=None, seen={})
 
 
-def remembered(composition: Composition, encoded: Encoded) -> Encoded:
-    """The rows, which remember what the pretrained encoders of a composition see in them, as they came."""
+def remembered(composition: Composition, encoded: Encoded, stop: Callable[[], bool] = lambda: False) -> Encoded:
+    """The rows, which remember what the pretrained encoders of a composition see in them, as they came; unchanged where
+    `stop` said so before all were read.
+    """
     new = {each.memory: each.key for each in readers(composition) if each.memory and each.memory not in encoded.seen}
     if not new:
         return encoded
-    blocks = seen(composition, encoded).blocks
+    blocks = seen(composition, encoded, stop).blocks
+    if stop():
+        return encoded
     return replace(encoded, seen=encoded.seen | {memory: np.asarray(blocks[key]) for memory, key in new.items()})
 
 
