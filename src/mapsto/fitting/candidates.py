@@ -45,6 +45,7 @@ RESERVE_SECONDS = 5.0
 FEWEST_SECONDS = 4.0
 """If less is left for learning, a network is not begun where there are other members: importing PyTorch alone may take
 as long."""
+_READING = "seconds of reading"
 ONCE_MORE = 1.1
 """A network is learned once more where this many times as long is left as it took."""
 
@@ -78,12 +79,13 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
         if found and _left_out(candidate, run, None if end is None else end - clock.monotonic()):
             left_out.append(candidate.name)
             continue
-        if candidate.kind == "hybrid" and not _read_once(
-            candidate.name, prepared, run, recipe, end, alone=len(wanted) == 1
-        ):
-            left_out.append(candidate.name)
-            continue
-        run.event("stage", text=f"learning {candidate.name}", share=0.2 + 0.7 * position / len(wanted), left=run.left)
+        share = 0.2 + 0.7 * position / len(wanted)
+        if candidate.kind == "hybrid" and encoder_of(prepared.schema) is not None:
+            run.event("stage", text="reading texts with a pretrained encoder", share=share, left=run.left)
+            if not _read_once(candidate.name, prepared, run, recipe, end, alone=len(wanted) == 1):
+                left_out.append(candidate.name)
+                continue
+        run.event("stage", text=f"learning {candidate.name}", share=share, left=run.left)
         own = recipe
         if candidate.settings:
             settings = recipe.members.get(candidate.kind, {}) | candidate.settings
@@ -91,6 +93,7 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
         # By time, models of older windows would only dilute the newest one.
         bag = prepared.out_of_fold or (candidate.bag and not prepared.timed)
         found.append(learn(candidate, prepared, run, own, seconds=seconds, part=candidate.share / rest, bag=bag))
+        found[-1].fit_seconds += run.decided(f"{candidate.name}: {_READING}") or 0.0
         prepared.notes += found[-1].member.notes
     if recipe.time is not None and len(wanted) > 1 and end is not None:
         found += _once_more(found, prepared, run, recipe, end)
@@ -108,14 +111,14 @@ def _read_once(name: str, prepared: Prepared, run: Run, recipe: Recipe, end: flo
     Raises:
         OptionError: there is not, and nothing else is to be learned.
     """
-    if encoder_of(prepared.schema) is None or run.kept(f"members/{name}") is not None:
+    if run.kept(f"members/{name}") is not None:
         return True
     from mapsto.members.common.looks import remembered, seconds_to_read
     from mapsto.members.common.transfer import READING
     from mapsto.tensors import threads_within
     from mapsto.training.devices import choose
 
-    run.event("stage", text="reading texts with a pretrained encoder", share=0.2, left=run.left)
+    begun = clock.monotonic()
     device, options = choose(prepared.options.device), recipe.networks
     tables = [prepared.dev] if prepared.test is None else [prepared.dev, prepared.test]
 
@@ -129,6 +132,7 @@ def _read_once(name: str, prepared: Prepared, run: Run, recipe: Recipe, end: flo
             stop = (lambda: False) if alone else (lambda: run.stopping)
             read = [remembered(prepared.schema, rows, device, options, stop) for rows in tables]
             prepared.dev, prepared.test = read[0], read[1] if len(read) > 1 else None
+            run.decide(f"{name}: {_READING}", lambda: round(clock.monotonic() - begun, 3))
             return alone or not run.stopping
     if alone:
         message = (

@@ -208,9 +208,10 @@ class Hybrid(Folded):
         states.require(bool(columns) and len(set(columns)) == len(columns), f"its encoders read {columns}")
         hybrid.schema = SeenSchema(schema, {look.column: look.width for look in hybrid.looks})
         head, without = states.entry(json, "head", dict), tuple(name for name in MEMBERS if name not in HEADS)
-        inside = states.entry(head, "state", dict) if head.get("kind") == "bagged" else {}
-        kinds = {states.entry(each, "kind", str) for each in inside.get("members", [])}
-        states.require(len(kinds) <= 1 and kinds <= set(HEADS), f"its heads are {sorted(kinds)}")
+        if head.get("kind") == "bagged":
+            inside = states.entry(states.entry(head, "state", dict), "members", list)
+            kinds = {states.entry(each, "kind", str) for each in inside}
+            states.require(len(kinds) == 1 and kinds <= set(HEADS), f"its heads are {sorted(kinds)}")
         without = tuple(name for name in without if name != "bagged")
         (hybrid.head,) = nested.load([head], arrays, hybrid._schema, most=1, without=without)
         return hybrid
