@@ -93,7 +93,8 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
         # By time, models of older windows would only dilute the newest one.
         bag = prepared.out_of_fold or (candidate.bag and not prepared.timed)
         found.append(learn(candidate, prepared, run, own, seconds=seconds, part=candidate.share / rest, bag=bag))
-        found[-1].fit_seconds += run.decided(f"{candidate.name}: {_READING}") or 0.0
+        if (reading := run.decided(f"{candidate.name}: {_READING}")) is not None:
+            found[-1].fit_seconds += reading
         prepared.notes += found[-1].member.notes
     if recipe.time is not None and len(wanted) > 1 and end is not None:
         found += _once_more(found, prepared, run, recipe, end)
