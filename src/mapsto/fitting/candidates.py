@@ -46,6 +46,7 @@ FEWEST_SECONDS = 4.0
 """If less is left for learning, a network is not begun where there are other members: importing PyTorch alone may take
 as long."""
 _READING = "seconds of reading"
+"""What reading texts took is a decision of this name, since a resumed run does not read them again."""
 ONCE_MORE = 1.1
 """A network is learned once more where this many times as long is left as it took."""
 
