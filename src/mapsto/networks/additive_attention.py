@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from mapsto.networks.base import DataSize, NetworkConfig, option
+from mapsto.networks.blocks.dropout import Dropout
 from mapsto.networks.blocks.recurrence import Recurrence
 from mapsto.networks.blocks.sequences import AdditiveAttention, SequenceNetwork, cut, learning
 
@@ -56,7 +57,7 @@ class Attentive(SequenceNetwork):
     def __init__(self, in_features: int, config: Config) -> None:
         super().__init__(in_features, config)
         self.longest, self.out_features = config.longest, 2 * config.width
-        self.input_dropout, self.dropout = nn.Dropout(config.input_dropout), nn.Dropout(config.dropout)
+        self.input_dropout, self.dropout = Dropout(config.input_dropout), Dropout(config.dropout)
         self.states = Recurrence(
             nn.GRU, in_features, config.width, depth=config.depth, bidirectional=True, dropout=config.dropout
         )

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from mapsto.networks.base import DataSize, NetworkConfig, option
+from mapsto.networks.blocks.dropout import Dropout
 from mapsto.networks.blocks.sequences import SequenceNetwork, learning, mean
 
 
@@ -47,9 +48,9 @@ class Bag(SequenceNetwork):
         super().__init__(in_features, config)
         self.out_features = config.width if config.depth else in_features
         widths = [in_features] + [config.width] * config.depth
-        self.layers = nn.Sequential(nn.Dropout(config.dropout))
+        self.layers = nn.Sequential(Dropout(config.dropout))
         for width_in, width in pairwise(widths):
-            self.layers.extend([nn.Linear(width_in, width), nn.ReLU(), nn.Dropout(config.dropout)])
+            self.layers.extend([nn.Linear(width_in, width), nn.ReLU(), Dropout(config.dropout)])
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
         """`x_BLF, lengths_B -> h_BD`."""

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from mapsto.networks.base import DataSize, Network, NetworkConfig, Sense, option
+from mapsto.networks.blocks.dropout import Dropout
 
 _STATE_SIDE = 16
 """Frames are halved until their longer side is at most this."""
@@ -74,7 +75,7 @@ class ConvLSTM(Network):
         read, side = config.width if layers else in_features, 2 * (config.side // 2) + 1
         self.frame = nn.Conv2d(read, 4 * config.width, side, padding=side // 2)
         self.state = nn.Conv2d(config.width, 4 * config.width, side, padding=side // 2, bias=False)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.width, self.out_features = config.width, 2 * config.width
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from mapsto.errors import OptionError
 from mapsto.networks.base import DataSize, Network, NetworkConfig, Sense, option
+from mapsto.networks.blocks.dropout import Dropout
 from mapsto.networks.blocks.passes import passes
 
 _WIDEST = 256
@@ -81,7 +82,7 @@ class Convnet(Network):
         pixels = (config.height >> config.stages) * (config.width >> config.stages)
         self.stages = nn.Sequential(*layers)
         self.connected = nn.Sequential(
-            nn.Flatten(), nn.Linear(widths[-1] * pixels, config.hidden), nn.ReLU(), nn.Dropout(config.dropout)
+            nn.Flatten(), nn.Linear(widths[-1] * pixels, config.hidden), nn.ReLU(), Dropout(config.dropout)
         )
         self.out_features = config.hidden
 

@@ -21,6 +21,7 @@ from mapsto.errors import OptionError
 from mapsto.networks.base import DataSize, Layout, Network, NetworkConfig, option
 from mapsto.networks.blocks.activations import Gated
 from mapsto.networks.blocks.attention import attend
+from mapsto.networks.blocks.dropout import Dropout
 
 
 class Attention(nn.Module):
@@ -64,7 +65,7 @@ class Block(nn.Module):
             nn.LayerNorm(width),
             nn.Linear(width, 2 * hidden),
             Gated(config.activation),
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
             nn.Linear(hidden, width),
         )
 

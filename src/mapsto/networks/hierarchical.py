@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mapsto.networks.base import DataSize, NetworkConfig, option
+from mapsto.networks.blocks.dropout import Dropout
 from mapsto.networks.blocks.recurrence import Recurrence
 from mapsto.networks.blocks.sequences import AdditiveAttention, SequenceNetwork, learning, present
 
@@ -72,7 +73,7 @@ class Hierarchical(SequenceNetwork):
     def __init__(self, in_features: int, config: Config) -> None:
         super().__init__(in_features, config)
         self.passage, self.out_features = config.passage, 2 * config.width
-        self.input_dropout, self.dropout = nn.Dropout(config.input_dropout), nn.Dropout(config.dropout)
+        self.input_dropout, self.dropout = Dropout(config.input_dropout), Dropout(config.dropout)
         self.steps, self.passages = Reader(in_features, config), Reader(2 * config.width, config)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]

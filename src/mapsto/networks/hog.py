@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mapsto.networks.base import DataSize, Network, NetworkConfig, Sense, option
+from mapsto.networks.blocks.dropout import Dropout
 from mapsto.networks.blocks.passes import passes
 
 _LARGE = 40
@@ -122,12 +123,12 @@ class HOG(Network):
         self.register_buffer("sine", angle_O.sin().view(1, -1, 1, 1), persistent=False)
         self.seen_features = self.grid[0] * self.grid[1] * (2 * config.directions + in_features)
         self.normalised = OverBatch(self.seen_features, affine=False)
-        self.hide = nn.Dropout(config.cell_dropout)
+        self.hide = Dropout(config.cell_dropout)
         self.layer = nn.Sequential(
             nn.Linear(self.seen_features, config.hidden, bias=False),
             OverBatch(config.hidden),
             nn.ReLU(),
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
         )
         self.out_features = config.hidden
 

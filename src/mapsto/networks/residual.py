@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mapsto.networks.base import DataSize, Network, NetworkConfig, option
+from mapsto.networks.blocks.dropout import Dropout
 
 
 class StochasticDepth(nn.Module):
@@ -44,7 +45,7 @@ class Block(nn.Module):
             nn.LayerNorm(width),
             nn.Linear(width, hidden),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(hidden, width),
             StochasticDepth(drop_path),
         )

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from mapsto.networks.base import DataSize, Network, NetworkConfig, Sense, option
+from mapsto.networks.blocks.dropout import Dropout
 from mapsto.networks.blocks.passes import passes
 
 _LAST_SIDE = 4
@@ -102,7 +103,7 @@ class ResNet(Network):
             layers.append(convolution(width, 2 * width, stride=2))
             layers += [Corrected(2 * width) for _ in range(config.depth)]
         self.layers = nn.Sequential(*layers)
-        self.pooling, self.dropout = config.pooling, nn.Dropout(config.dropout)
+        self.pooling, self.dropout = config.pooling, Dropout(config.dropout)
         self.out_features = config.width * 2**config.stages
 
     def forward(self, x: Tensor) -> Tensor:

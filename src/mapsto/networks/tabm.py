@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from mapsto.networks.base import DataSize, Network, NetworkConfig, option
 from mapsto.networks.blocks.activations import NAMES, activation
+from mapsto.networks.blocks.dropout import Dropout
 
 _FEW_ROWS = 4_000
 """At or below, training needs more noise against learning rows by heart."""
@@ -114,7 +115,7 @@ class TabM(Network):
             if layer > 0:
                 all_own = config.scales == "all"
                 self.layers.append(ScaledLinear(views, width, width) if all_own else nn.Linear(width, width))
-            self.layers.extend([activation(config.activation), nn.Dropout(config.dropout)])
+            self.layers.extend([activation(config.activation), Dropout(config.dropout)])
 
     def know_columns(self, columns: list[int]) -> None:
         """Give all features of a column the same first sign: a view then turns whole columns around."""

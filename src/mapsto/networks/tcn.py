@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
 from mapsto.networks.base import DataSize, NetworkConfig, option
+from mapsto.networks.blocks.dropout import Dropout
 from mapsto.networks.blocks.sequences import POOLS, SequenceNetwork, learning, present
 
 
@@ -45,7 +46,7 @@ class Block(nn.Module):
         super().__init__()
         self.first = Dilated(in_features, config.width, config.kernel, gap, causal=config.causal)
         self.second = Dilated(config.width, config.width, config.kernel, gap, causal=config.causal)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         same = in_features == config.width
         self.shortcut = nn.Identity() if same else nn.Conv1d(in_features, config.width, 1)
 
@@ -95,7 +96,7 @@ class TCN(SequenceNetwork):
     def __init__(self, in_features: int, config: Config) -> None:
         super().__init__(in_features, config)
         self.out_features, self.pooling = config.width, config.pooling
-        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.input_dropout = Dropout(config.input_dropout)
         self.blocks = nn.ModuleList(
             Block(in_features if level == 0 else config.width, config, 2**level) for level in range(config.depth)
         )

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from mapsto.networks.base import DataSize, NetworkConfig, option
+from mapsto.networks.blocks.dropout import Dropout
 from mapsto.networks.blocks.sequences import SequenceNetwork, blanked, largest, learning
 
 
@@ -69,7 +70,7 @@ class TextCNN(SequenceNetwork):
         heights = range(config.shortest, max(config.shortest, config.tallest) + 1)
         self.filters = nn.ModuleList(Filters(in_features, config.filters, height) for height in heights)
         self.out_features = config.filters * len(heights)
-        self.input_dropout, self.dropout = nn.Dropout(config.input_dropout), nn.Dropout(config.dropout)
+        self.input_dropout, self.dropout = Dropout(config.input_dropout), Dropout(config.dropout)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
         """`x_BLF, lengths_B -> h_BD`."""

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from mapsto.errors import OptionError
 from mapsto.networks.base import DataSize, NetworkConfig, option
 from mapsto.networks.blocks.attention import attend
+from mapsto.networks.blocks.dropout import Dropout
 from mapsto.networks.blocks.sequences import POOLS, SequenceNetwork, cut, learning, present
 
 
@@ -62,10 +63,10 @@ class Block(nn.Module):
             nn.LayerNorm(width),
             nn.Linear(width, hidden),
             nn.GELU(),
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
             nn.Linear(hidden, width),
         )
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x_BLD: Tensor, seen_B11L: Tensor) -> Tensor:
         """`x_BLD -> x_BLD`."""
@@ -119,12 +120,12 @@ class Transformer(SequenceNetwork):
     def __init__(self, in_features: int, config: Config) -> None:
         super().__init__(in_features, config)
         self.out_features, self.longest, self.pooling = config.width, config.longest, config.pooling
-        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.input_dropout = Dropout(config.input_dropout)
         self.entrance = nn.Linear(in_features, config.width)
         self.first = nn.Parameter(torch.randn(1, 1, config.width) * config.width**-0.5)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.last = nn.LayerNorm(config.width)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
         """`x_BLF, lengths_B -> h_BD`."""

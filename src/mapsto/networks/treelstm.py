@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from mapsto.networks.base import DataSize, Network, NetworkConfig, Sense, option
 from mapsto.networks.blocks.aside import learn_aside
+from mapsto.networks.blocks.dropout import Dropout
 from mapsto.networks.blocks.trees import Forest, Level
 
 
@@ -101,7 +102,7 @@ class TreeLSTM(Network):
         super().__init__(in_features, config)
         self.width, self.judging = config.width, config.judging
         self.out_features = config.width + config.judgements
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.own = nn.Linear(in_features, 4 * config.width)
         self.cell: nn.Module = Binary(config.width) if config.cell == "binary" else ChildSum(config.width)
         self.judge = nn.Linear(config.width, config.judgements) if config.judgements else None

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from mapsto.errors import OptionError
 from mapsto.networks.base import DataSize, Network, NetworkConfig, Sense, option
 from mapsto.networks.blocks.attention import attend
+from mapsto.networks.blocks.dropout import Dropout
 from mapsto.networks.blocks.passes import passes
 
 _PATCHES = 7
@@ -54,13 +55,13 @@ class Block(nn.Module):
     def __init__(self, config: ViT.Config) -> None:
         super().__init__()
         width = config.width
-        self.attention = nn.Sequential(nn.LayerNorm(width), Attention(width, config.heads), nn.Dropout(config.dropout))
+        self.attention = nn.Sequential(nn.LayerNorm(width), Attention(width, config.heads), Dropout(config.dropout))
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(width),
             nn.Linear(width, config.expansion * width),
             nn.GELU(),
             nn.Linear(config.expansion * width, width),
-            nn.Dropout(config.dropout),
+            Dropout(config.dropout),
         )
 
     def forward(self, x_BTD: Tensor) -> Tensor:

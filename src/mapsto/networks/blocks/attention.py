@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mapsto.networks.blocks.dropout import dropout as silenced
+
 _SHORT = 256
 """Steps up to which the weights of all pairs are held at once where that can be avoided."""
 
@@ -47,4 +49,4 @@ def attend(
     weight_BNQL = (query_BNQH / math.sqrt(query_BNQH.shape[-1])) @ key_BNLH.transpose(-1, -2)
     if seen_B11L is not None:  # not minus infinity: where nothing is there, the mean is of no use, but it is a number
         weight_BNQL = weight_BNQL.masked_fill(~seen_B11L, torch.finfo(weight_BNQL.dtype).min)
-    return F.dropout(weight_BNQL.softmax(-1), dropout) @ value_BNLH
+    return silenced(weight_BNQL.softmax(-1), dropout) @ value_BNLH

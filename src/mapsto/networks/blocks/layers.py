@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mapsto.networks.base import DataSize, Network, NetworkConfig, option
 from mapsto.networks.blocks.activations import NAMES, activation
+from mapsto.networks.blocks.dropout import Dropout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class FeedForward(Network):
         widths = [in_features] + [config.width] * config.depth
         self.layers = nn.Sequential(
             *(
-                nn.Sequential(nn.Linear(width_in, width), activation(config.activation), nn.Dropout(config.dropout))
+                nn.Sequential(nn.Linear(width_in, width), activation(config.activation), Dropout(config.dropout))
                 for width_in, width in pairwise(widths)
             )
         )

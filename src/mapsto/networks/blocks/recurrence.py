@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from mapsto.networks.base import DataSize, NetworkConfig, option
+from mapsto.networks.blocks.dropout import Dropout
 from mapsto.networks.blocks.sequences import POOLS, SequenceNetwork, blanked, cut, last, learning
 
 
@@ -84,7 +85,7 @@ class Recurrent(SequenceNetwork):
         self.longest, self.pooling = config.longest, config.pooling
         self.directions = 2 if config.bidirectional else 1
         self.out_features = config.width * self.directions
-        self.input_dropout, self.dropout = nn.Dropout(config.input_dropout), nn.Dropout(config.dropout)
+        self.input_dropout, self.dropout = Dropout(config.input_dropout), Dropout(config.dropout)
         self.layers = self.recurrence(in_features, config)
 
     def recurrence(self, in_features: int, config: RecurrentConfig) -> nn.Module:
