@@ -91,6 +91,7 @@ class Bagged(Folded):
             seconds=seconds,
             part=work.part / (len(self.folds) - number),
             label=f"{work.label}fold {number + 1} of {len(self.folds)}: ",
+            alike=f"{work.alike or work.label}each of {len(self.folds)} folds: ",
         )
         member = copy.deepcopy(self.member).fit(own)
         if work.run.folder is not None:

@@ -55,6 +55,8 @@ class Work:
     """Ways to try settings, where rows are split by group or time: rows of `train` to learn from, and to judge on."""
     label: str = ""
     """Put before the names of recorded decisions, so that they stay unique when a member is learned several times."""
+    alike: str = ""
+    """The same for decisions that all of these times share, since a step of one is like a step of the others."""
 
 
 class Member(ABC):

@@ -62,15 +62,18 @@ def derive(given: Learning, rows: int, architecture: str, targets: list[Column])
         architecture: name of the network; a name that is not ours is a module of the user's own.
         targets: what is predicted.
 
-    >>> learning = derive(Learning(epochs=5), 32_000, "tabm", [])
+    >>> learning = derive(Learning(epochs=5), 32_000, "perceptron", [])
     >>> learning.epochs, learning.batch_size, learning.optimizer, learning.learning_rate
     (5, 256, 'muon', 0.005)
+    >>> derive(Learning(optimizer="sgd"), 32_000, "vit", []).learning_rate  # not the one for its own optimizer
+    0.02
     """
     numbers = any(target.task == "regression" for target in targets)
     found = _NUMBERS if numbers else _FEW_CLASSES if rows <= _FEW else _CLASSES
     usual, rate = ("muon", found.rate) if architecture in _FITTING else _OTHERS.get(architecture, _OWN)
-    optimizer = given.optimizer or usual
     own = _of_network(architecture, rows, targets)
+    usual, rate = own.pop("optimizer", usual), own.pop("learning_rate", rate)
+    optimizer = given.optimizer or usual
     epochs = given.epochs or own.get("epochs") or _epochs(found, rows)
     derived: dict[str, Any] = {
         "optimizer": optimizer,

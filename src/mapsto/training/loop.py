@@ -85,6 +85,7 @@ def train(
     run: Run,
     name: str,
     *,
+    alike: str = "",
     seed: int = 0,
     seconds: float | None = None,
     part: float = 1.0,
@@ -96,6 +97,7 @@ def train(
         learning: its settings; `epochs`, `patience`, `learning_rate` and so on must be given or have a fixed meaning.
         run: clock, decisions, events, checkpoints, interruption.
         name: of this training, unique within the run; decisions and checkpoints carry it.
+        alike: of all trainings whose steps are like those of this one: what is found out about a step goes for all.
         seed: of all randomness in the steps (dropout, noise).
         seconds: time for this training; None: as long as `learning.epochs` says, and no clock is looked at, unless
             that would take longer than the run may.
@@ -103,7 +105,7 @@ def train(
     """
     device = devices.of(objective.modules)
     with isolated(seed, device):
-        training = Training(objective, learning, run, name, seconds, part)
+        training = Training(objective, learning, run, name, seconds, part, alike)
         training.begin()
         return training.finish(training.work())
 
@@ -130,7 +132,9 @@ class Training:
         name: str,
         seconds: float | None = None,
         part: float = 1.0,
+        alike: str = "",
     ) -> None:
+        self.alike = alike or name
         self.objective, self.learning, self.run, self.name, self.seconds = objective, learning, run, name, seconds
         self.part, self.hurried = part, False
         self.modules, self.source = objective.modules, objective.source
@@ -165,7 +169,7 @@ class Training:
         self.modules.train()
         state = None if self.checkpoints is None else self.checkpoints.load()
         if self._open("threads", state) and threads.to_be_chosen(self):
-            self.threads = self._measured("threads", threads.worth_waiting_for)["threads"]
+            self.threads = self._of_a_step("threads", threads.worth_waiting_for)["threads"]
         if self.seconds is None:
             self._hurry()
         if self.seconds is not None:
@@ -271,6 +275,10 @@ class Training:
         """What `measure` finds, once: a resumed run is told what was found before."""
         return self.run.decide(f"{self.name}/{what}", lambda: measure(self))
 
+    def _of_a_step(self, what: str, measure: Callable[[Training], Any]) -> Any:
+        """The same, of a step: once for all trainings whose steps are alike."""
+        return self.run.decide(f"{self.alike}/{what}", lambda: measure(self))
+
     def _hurry(self) -> None:
         """A training without a time that the run's limit would cut short in mid-schedule is planned to end before.
 
@@ -286,14 +294,14 @@ class Training:
 
     def _open(self, what: str, state: dict[str, Any] | None) -> bool:
         """Whether a decision was taken or may be: a training that began without one goes on without."""
-        return state is None or self.run.decided(f"{self.name}/{what}") is not None
+        return state is None or self.run.decided(f"{self.alike}/{what}") is not None
 
     def _choose_precision(self, state: dict[str, Any] | None) -> None:
         chosen = self.learning.precision
         if chosen == "auto":
-            known = self.run.decided(f"{self.name}/precision")
+            known = self.run.decided(f"{self.alike}/precision")
             if known is None and state is None and precision.multiplies_bfloat16(self.device):
-                known = self._measured("precision", measuring.which_precision)
+                known = self._of_a_step("precision", measuring.which_precision)
             chosen = "float32" if known is None else known["precision"]
         self.autocast = precision.autocast(self.device, chosen)
 

@@ -273,7 +273,8 @@ class _Teacher:
         self, objective: Supervised | MaskedCells, learning: Learning, name: str, seconds: float | None
     ) -> History:
         work = self.work
-        return train(objective, learning, work.run, name, seed=work.seed, seconds=seconds, part=self.part)
+        alike = (work.alike.removesuffix(": ") or self.name) + name.removeprefix(self.name)
+        return train(objective, learning, work.run, name, alike=alike, seed=work.seed, seconds=seconds, part=self.part)
 
     def _batch_size(self) -> int:
         return self.learning.batch_size or self.rows.rows
