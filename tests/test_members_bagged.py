@@ -8,13 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import small_tables
+from mapsto import processors
 from mapsto.errors import ModelFileError
 from mapsto.members import make
 from mapsto.members.bagged import Bagged
 from mapsto.members.base import Member, Predictions, Work
 from mapsto.members.dummy import Dummy
+from mapsto.members.network import Network
 from mapsto.schema import Encoded
 from mapsto.table.notes import Note
+from mapsto.training import loop, measuring
 from mapsto.training.run import Run
 from members_world import World, german, titanic
 
@@ -155,3 +159,21 @@ def test_what_folds_have_to_tell_is_told_once_also_after_a_kill(world: World, tm
     Bagged(Teller(), folds(work.train.rows)).fit(replace(work, run=run))
     again = Bagged(Teller(), folds(work.train.rows)).fit(replace(work, run=Run(tmp_path / "run", resume=True)))
     assert [(note.kind, note.text) for note in again.notes] == told
+
+
+def test_what_a_step_takes_is_found_out_once_and_how_many_there_are_for_each_fold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def found_out(training: loop.Training) -> dict[str, str]:
+        asked.append(training.name)
+        return {"precision": "bfloat16", "why": "told"}
+
+    monkeypatch.setattr(processors, "flags", lambda: frozenset({"avx512_bf16"}))
+    monkeypatch.setattr(measuring, "which_precision", found_out)
+    given = replace(small_tables.work({"sold": "category"}, learning={"epochs": 1, "precision": "auto"}), seconds=20.0)
+    Bagged(Network("perceptron"), folds(given.train.rows)).fit(given)
+    assert asked == ["fold 1 of 3"]
+    assert given.run.decisions["each of 3 folds/precision"]["precision"] == "bfloat16"
+    assert {f"fold {number} of 3/steps" for number in (1, 2, 3)} <= given.run.decisions.keys()
