@@ -7,6 +7,7 @@ validation figure is.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -88,6 +89,18 @@ class Objective(ABC):
 
     def validate(self) -> float | None:
         """The validation figure, or None if this objective has none."""
+        return None
+
+    def better(self, figure: float | None, other: float | None) -> bool:
+        """Whether a validation figure is better than another; any number is better than none."""
+        if figure is None or math.isnan(figure):
+            return False
+        return other is None or (figure > other if self.higher_is_better else figure < other)
+
+    def seen_and_unseen(self) -> dict[str, float] | None:
+        """Mean loss of some rows that it learns from ("seen") and of some that it does not ("unseen"), as predictions
+        are made; None: nobody wants to know.
+        """
         return None
 
     @property

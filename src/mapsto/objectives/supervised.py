@@ -53,6 +53,7 @@ class Supervised(Objective):
         goals: one a target.
         valid: rows that judge, with truth; None: no validation figure.
         mixing: how pictures are mixed in pairs, see `mapsto.objectives.mixing`.
+        told: some rows to learn from and some of `valid`, whose losses are told at every validation; None: none are.
 
     Raises:
         OptionError: something else than pictures would have to be mixed.
@@ -71,7 +72,9 @@ class Supervised(Objective):
         goals: list[Goal],
         valid: Encoded | None = None,
         mixing: Mixing = "none",
+        told: tuple[Batch, Batch] | None = None,
     ) -> None:
+        self.told = told
         self.modules: Composition = modules
         self.source = source
         self.goals = goals
@@ -119,6 +122,13 @@ class Supervised(Objective):
         if len(self.goals) > 1:
             return self._mean_gain()
         return self.figures(self.valid)[self.goals[0].column.name]
+
+    def seen_and_unseen(self) -> dict[str, float] | None:
+        """The mean over the targets."""
+        if self.told is None:
+            return None
+        means = [float(np.mean([loss.item() for loss in self._losses(batch).values()])) for batch in self.told]
+        return dict(zip(("seen", "unseen"), means, strict=True))
 
     @property
     def asks(self) -> bool:

@@ -85,6 +85,8 @@ def derive(given: Learning, rows: int, architecture: str, targets: list[Column])
         "schedule": "cosine",
         "averaging": 0.0,
     } | own
+    if numbers or given.epochs or "epochs" in own:
+        derived["restarts"] = 0
     return given.model_copy(update={name: value for name, value in derived.items() if getattr(given, name) is None})
 
 

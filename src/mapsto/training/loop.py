@@ -16,9 +16,9 @@ import copy
 import math
 import statistics
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import torch
 
@@ -53,13 +53,17 @@ _TRIED_AFTER = 0.2
 """Share of the plan after which the network can say which variations of its inputs do no harm."""
 
 
+Judgement = TypeVar("Judgement")
+
+
 @dataclass
 class History:
     """What a training did, for recipe, report and page."""
 
     name: str
     rows: list[dict[str, Any]] = field(default_factory=list)
-    """One a validation: epoch, step, losses, figure (None without one), rate, seconds, best."""
+    """One a validation: epoch, step, losses, figure (None without one), rate, seconds, best; also seen and unseen,
+    the losses as predictions are made, where the objective tells them."""
     steps: int = 0
     planned: int = 0
     ended: str = "planned"
@@ -73,6 +77,21 @@ class History:
     def best(self) -> dict[str, Any] | None:
         """The row whose weights were kept; None without a validation figure."""
         return next((row for row in reversed(self.rows) if row["best"]), None)
+
+    @property
+    def figure(self) -> float | None:
+        """The best validation figure."""
+        return None if self.best is None else float(self.best["figure"])
+
+    def followed_by(self, other: History) -> History:
+        """Both, as one training."""
+        epochs, seconds = (self.rows[-1][name] if self.rows else 0 for name in ("epoch", "seconds"))
+        begun = {"epoch": epochs, "step": self.steps, "seconds": seconds}
+        moved = [row | {name: row[name] + before for name, before in begun.items()} for row in other.rows]
+        return History(
+            self.name, self.rows + moved, self.steps + other.steps, self.planned + other.planned, other.ended,
+            self.rollbacks + other.rollbacks, self.seconds + other.seconds, self.notes + other.notes,
+        )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """JSON."""
@@ -349,12 +368,13 @@ class Training:
         if not all(math.isfinite(value) for value in losses.values()):
             return self._roll_back()
         figure = self.figure()
-        better = figure is not None and not math.isnan(figure) and self._improves(figure)
+        better = figure is not None and self.objective.better(figure, self.best_figure)
         if better:
             self.best, self.best_figure, self.best_step = self._averaged_weights(), figure, self.step
         rate = self.updater.rate()
         row = {"epoch": self.epoch, "step": self.step, "losses": losses, "figure": figure, "rate": rate}
-        self.rows.append(row | {"seconds": round(self.run.elapsed - self.started, 3), "best": better})
+        row |= {"seconds": round(self.run.elapsed - self.started, 3), "best": better}
+        self.rows.append(row | (self._judged(self.objective.seen_and_unseen) or {}))
         self.run.event("validated", name=self.name, planned=self.plan.steps, **self.rows[-1])
         waited = self.step - self.best_step
         if self.learning.patience is None or self.best_figure is None:
@@ -363,20 +383,16 @@ class Training:
 
     def figure(self) -> float | None:
         """The validation figure of the weights as they are now (averaged, where they are averaged)."""
-        self.modules.eval()
-        with torch.no_grad(), threads_within(self.all_threads):
-            if self.average is None:
-                figure = self.objective.validate()
-            else:
-                with self.average.applied():
-                    figure = self.objective.validate()
-        self.modules.train()
-        return figure
+        return self._judged(self.objective.validate)
 
-    def _improves(self, figure: float) -> bool:
-        if self.best_figure is None:
-            return True
-        return figure > self.best_figure if self.objective.higher_is_better else figure < self.best_figure
+    def _judged(self, judge: Callable[[], Judgement]) -> Judgement:
+        """What `judge` says of these weights."""
+        self.modules.eval()
+        averaged = nullcontext() if self.average is None else self.average.applied()
+        with torch.no_grad(), threads_within(self.all_threads), averaged:
+            found = judge()
+        self.modules.train()
+        return found
 
     def _roll_back(self) -> str | None:
         """The loss is not a number any more: back to the best weights, at half the rate."""

@@ -16,7 +16,7 @@ from mapsto.networks.folders import PRETRAINED, resolve
 from mapsto.objectives.masked import MaskedCells
 from mapsto.objectives.supervised import Goal, Supervised
 from mapsto.table.notes import Note
-from mapsto.training import devices
+from mapsto.training import devices, restarts
 from mapsto.training.batches import RowSource, labelled, to_batch
 from mapsto.training.defaults import derive
 from mapsto.training.loop import train
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mapsto.columns.base import Column
     from mapsto.losses import Loss
     from mapsto.members.base import Work
+    from mapsto.objectives.base import Batch
     from mapsto.recipe import Learning
     from mapsto.schema import Encoded
     from mapsto.training.loop import History
@@ -122,7 +123,7 @@ class _Teacher:
         learning = derive(self.work.recipe.learning, rows.rows, self.network, self.targets)
         name, seconds = f"{self.name}, self-trained", self._share(1.0 - _SCRATCH_TIME)
         second = self._supervised(self._composition(), name, seconds, rows, learning=learning)
-        second.learning = learning
+        second.learning = learning.model_copy(update={"restarts": second.learning.restarts})
         what = f"Learning {self.name} from {sure:,} rows without a class, which a first network was sure of,"
         return self._better(first, second, what)
 
@@ -210,7 +211,15 @@ class _Teacher:
             Goal(column, _loss(column, learning, rows).to(self.device), self.work.metrics[column.name])
             for column in self.targets
         ]
-        return Supervised(composition, source, goals, valid, learning.mixing)
+        return Supervised(composition, source, goals, valid, learning.mixing, self._told(rows, valid, learning))
+
+    def _told(self, rows: Encoded, valid: Encoded | None, learning: Learning) -> tuple[Batch, Batch] | None:
+        """Rows whose losses say whether to go on, where that is open."""
+        if learning.restarts is not None or valid is None or valid.rows < restarts.FEWEST_TOLD:
+            return None
+        some = (each.take(restarts.spread(each.rows)) for each in (rows, valid))
+        seen, unseen = (to_batch(each, self.targets, self.device) for each in some)
+        return seen, unseen
 
     def _supervised(
         self,
@@ -227,11 +236,14 @@ class _Teacher:
             rows = transfer.seen(composition, rows or self.rows)
             valid = None if self.work.valid is None else transfer.seen(composition, self.work.valid)
             seconds = None if seconds is None else max(0.5, seconds - (time.monotonic() - begun))
+        learning = learning or self.learning
         objective = self._objective(composition, rows, valid, learning)
-        history = self._train(objective, learning or self.learning, name, seconds)
-        best = history.best
-        figure = None if best is None else float(best["figure"])
-        return Taught(composition, self.learning, history.rows, figure, history.notes)
+        history, restarted = restarts.with_restarts(
+            objective, learning, self.work.run, name, seconds,
+            lambda *leg: self._train(objective, *leg),
+        )  # fmt: skip
+        settings = self.learning.model_copy(update={"restarts": restarted})
+        return Taught(composition, settings, history.rows, history.figure, history.notes)
 
     def _looks_once(
         self, composition: Composition, name: str, rows: Encoded, learning: Learning, seconds: float | None
