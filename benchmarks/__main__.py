@@ -12,6 +12,7 @@ NAMES = {
     "sound": "spoken digits",
     "mixed": "a picture, a text, a number and a category in one table",
     "trees": "parse trees: the Stanford Sentiment Treebank",
+    "patience": "how long to learn: classes that overlap and classes that do not",
     "loop": "the training loop against a hand-written one and the tutorial one",
     "epochs": "seconds an epoch of pictures beside the tutorial loop, Lightning, skorch and Keras",
     "predict": "a million rows from a file, one row from a loaded model",
