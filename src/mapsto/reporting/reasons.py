@@ -121,10 +121,24 @@ def _marks(frame: pl.DataFrame, ends: tuple[float, float]) -> list[tuple[float, 
     pairs = frame.unique("position", maintain_order=True).select("position", "value").rows()
     found: list[tuple[float, str]] = []
     for position, value in pairs:
-        room = 0.05 + 0.012 * len(value)
+        mark = _mark(value)
+        room = 0.03 + 0.0085 * (len(mark) + len(found[-1][1])) if found else 0.0
         if not found or (position - found[-1][0]) / (ends[1] - ends[0]) > max(room, 1 / (_MOST_TICKS + 2)):
-            found.append((position, value[:12]))
+            found.append((position, mark))
     return found
+
+
+def _mark(value: str) -> str:
+    """A value as it has room below an axis: small numbers with three digits that count.
+
+    >>> _mark("-0.0939476"), _mark("20640"), _mark("a rather long name")
+    ('-0.0939', '20640', 'a rather lon')
+    """
+    try:
+        number = float(value)
+    except ValueError:
+        return value[:12]
+    return f"{number:.3g}" if abs(number) < 1_000 else value[:12]
 
 
 def _by_value(frame: pl.DataFrame, what: str) -> Html:

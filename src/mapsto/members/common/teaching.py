@@ -240,7 +240,7 @@ class _Teacher:
         objective = self._objective(composition, rows, valid, learning)
         history, restarted = restarts.with_restarts(
             objective, learning, self.work.run, name, seconds,
-            lambda *leg: self._train(objective, *leg),
+            lambda settings, leg, left: self._train(objective, settings, leg, left, alike=name),
         )  # fmt: skip
         settings = self.learning.model_copy(update={"restarts": restarted})
         return Taught(composition, settings, history.rows, history.figure, history.notes)
@@ -282,10 +282,17 @@ class _Teacher:
         self._train(MaskedCells(composition, source, sizes), learning, name, self._share(_PRETRAIN_TIME))
 
     def _train(
-        self, objective: Supervised | MaskedCells, learning: Learning, name: str, seconds: float | None
+        self,
+        objective: Supervised | MaskedCells,
+        learning: Learning,
+        name: str,
+        seconds: float | None,
+        *,
+        alike: str | None = None,
     ) -> History:
+        """`alike`: name of the trainings whose steps are like these, unless it is its own."""
         work = self.work
-        alike = (work.alike.removesuffix(": ") or self.name) + name.removeprefix(self.name)
+        alike = (work.alike.removesuffix(": ") or self.name) + (alike or name).removeprefix(self.name)
         return train(objective, learning, work.run, name, alike=alike, seed=work.seed, seconds=seconds, part=self.part)
 
     def _batch_size(self) -> int:
