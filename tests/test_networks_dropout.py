@@ -68,3 +68,9 @@ def test_the_layer_is_active_in_training_only() -> None:
     assert (layer(x) == 0).any()
     assert layer.eval()(x) is x
     assert Dropout(0.0)(x) is x
+
+
+@pytest.mark.parametrize("share", [0.999, 1.0])
+def test_nearly_all_or_all_may_be_silenced(share: float) -> None:
+    torch.manual_seed(0)
+    assert (dropout(torch.ones(UNITS), share) == 0).float().mean().item() > 0.998

@@ -11,7 +11,7 @@ from mapsto.members.common.teaching import _Teacher
 from mapsto.objectives import OBJECTIVES
 from mapsto.objectives.supervised import Goal, Supervised, mean_loss
 from mapsto.recipe import Learning
-from mapsto.training.batches import RowSource, to_batch
+from mapsto.training.batches import RowSource, to_batch, truths
 from mapsto.training.contract import check_objective
 from mapsto.training.loop import train
 from mapsto.training.run import Run
@@ -88,6 +88,19 @@ def test_rows_without_truth_teach_nothing(network):
         total[0].backward()
         gradients.append(torch.cat([p.grad.flatten() for p in composition.parameters()]))
     torch.testing.assert_close(*gradients)
+
+
+def test_losses_that_are_told_are_those_of_whole_batches():
+    found = objective()
+    assert found.seen_and_unseen() is None
+    rows, targets, device = found.valid, [goal.column for goal in found.goals], torch.device("cpu")
+    rows.truth["sold"][::3] = -1  # missing cells count for nothing
+    few = rows.take(np.arange(7))
+    found.told = tuple((each, truths(each, targets, device)) for each in (rows, few))
+    found.modules.eval()
+    with torch.no_grad():
+        whole = [float(np.mean([*found._losses(to_batch(each, targets, device)).values()])) for each in (rows, few)]
+        assert found.seen_and_unseen() == pytest.approx(dict(zip(("seen", "unseen"), whole, strict=True)))
 
 
 def test_every_gradient_is_present():

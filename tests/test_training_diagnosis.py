@@ -8,7 +8,7 @@ from contract_objectives import Growing, Ring
 from mapsto.objectives.base import Objective
 from mapsto.training.contract import _same
 from mapsto.training.diagnosis import from_history, from_probe, probe
-from mapsto.training.loop import History
+from mapsto.training.history import History
 
 
 class Rows:

@@ -15,7 +15,7 @@ from mapsto.columns import Number
 from mapsto.objectives.base import Objective
 from mapsto.recipe import Learning
 from mapsto.training.defaults import derive
-from mapsto.training.loop import History
+from mapsto.training.history import History, validations
 from mapsto.training.restarts import promising, spread, with_restarts
 from mapsto.training.run import Run
 
@@ -94,10 +94,10 @@ def test_each_restart_is_twice_as_long_and_what_does_not_gain_is_undone() -> Non
     assert (found.figure, count, teacher.weight) == (0.7, 2, 3.0)
     assert [row["step"] for row in found.rows] == list(range(1, 13))
     assert (found.steps, found.planned) == (12, 12)
-    assert [note.text for note in found.notes] == [
-        "net learned for 8 more epochs: on the choosing rows 0.5 before, 0.6 after.",
-        "net learned for 16 more epochs: on the choosing rows 0.6 before, 0.7 after.",
-        "net learned for 32 more epochs; that gained nothing on the choosing rows, and was undone.",
+    assert [note.text for note in found.notes] == [  # the epochs that were learned, whatever was planned
+        "net learned for 4 more epochs: on the choosing rows 0.5 before, 0.6 after.",
+        "net learned for 4 more epochs: on the choosing rows 0.6 before, 0.7 after.",
+        "net learned for 4 more epochs; that gained nothing on the choosing rows, and was undone.",
     ]
 
 
@@ -123,6 +123,12 @@ def test_none_is_begun_for_which_there_is_no_time_and_that_is_recorded() -> None
     assert again.teach(Run(decisions=run.decisions))[1] == 0
     plenty = Teacher(0.5, 0.6, 0.5)
     assert plenty.teach(Run(), seconds=60.0)[1] == 1
+    asked = Teacher(0.5, 0.6)
+    found, count = asked.teach(Run(), seconds=0.2, restarts=2)
+    assert count == 0
+    assert [note.text for note in found.notes] == [
+        "net began its schedule anew 0 times, not 2: no time was left for more."
+    ]
 
 
 def test_without_hope_nothing_is_decided() -> None:
@@ -155,6 +161,31 @@ def test_rows_that_are_told_are_spread() -> None:
     assert np.diff(rows).min() > 200
 
 
+def told(run: Run, history: History) -> None:
+    """The events of a training, as the loop emits them."""
+    for row in history.rows:
+        run.event("validated", name=history.name, **row)
+
+
+def test_what_a_run_shows_is_one_training_without_what_was_undone_or_done_twice() -> None:
+    run, teacher = Run(), Teacher(0.5, 0.6, 0.7, 0.65)
+
+    def train(learning: Learning, name: str, seconds: float | None) -> History:
+        found = teacher(learning, name, seconds)
+        told(run, found)
+        return found
+
+    kept, _ = with_restarts(teacher.objective, Learning(epochs=4), run, "net", None, train)
+    shown = validations(run.events)
+    assert [row["step"] for row in shown] == [row["step"] for row in kept.rows] == list(range(1, 13))
+    assert {row["name"] for row in shown} == {"net"}
+    assert [row["epoch"] for row in shown] == list(range(1, 13))
+    again = [event for event in run.events if event["kind"] == "validated"][2:]
+    assert validations([*run.events, *again[:2]]) == shown  # of the first training, after a kill
+    restarted = [event for event in run.events if event["kind"] == "restarted"]
+    assert validations([*run.events, *again[2:6], restarted[0]]) == shown  # of the first restart
+
+
 def waves(rows: int, seed: int) -> pl.DataFrame:
     """Which of four waves through a space is highest at a point: classes that do not overlap."""
     point = np.random.default_rng(seed).normal(size=(rows, 4))
@@ -169,9 +200,34 @@ def test_classes_that_do_not_overlap_are_learned_for_longer_and_the_recipe_repea
     model = mapsto.fit(table, "wave", network="tabm", test=0, valid=0.2, progress=False, recipe=small)
     assert model.recipe.learning.restarts
     assert any("more epochs" in note.text for note in model.notes)
+    assert set(model.history["name"]) == {"tabm"}
+    assert model.history["step"].is_sorted()
     again = mapsto.fit(table, "wave", test=0, valid=0.2, progress=False, recipe=model.recipe)
     assert again.predict_proba(fresh).equals(model.predict_proba(fresh))
     model.recipe.learning.restarts = 0
     once = mapsto.fit(table, "wave", test=0, valid=0.2, progress=False, recipe=model.recipe)
     right = [(one.predict(fresh)["wave"] == fresh["wave"]).mean() for one in (once, model)]
     assert right[1] > right[0] + 0.02
+
+
+def test_a_restart_is_repeated_where_several_members_are_learned_again_from_all_rows() -> None:
+    events: list[dict[str, Any]] = []
+    small = {"network": ["tabm", "linear"], "networks": {"tabm": {"width": 32, "views": 2}}}
+    mapsto.fit(waves(9_000, seed=0), "wave", valid=0.2, refit=True, progress=events.append, recipe=small)
+    trained = [event["name"] for event in events if event["kind"] == "trained"]
+    restarts = [name.removeprefix("tabm") for name in trained if name.startswith("tabm,")]
+    assert restarts
+    assert [name for name in trained if name.startswith("refit tabm")] == [
+        "refit tabm", *(f"refit tabm{name}" for name in restarts)
+    ]  # fmt: skip
+
+
+def test_a_recipe_repeats_self_training_with_restarts() -> None:
+    table = waves(8_000, seed=0)
+    table = table.with_columns(wave=pl.when(pl.int_range(pl.len()) % 3 > 0).then("wave"))
+    small = {"networks": {"tabm": {"width": 32, "views": 2}}, "learning": {"self_train": True}}
+    model = mapsto.fit(table, "wave", network="tabm", test=0, valid=0.2, progress=False, recipe=small)
+    assert model.recipe.learning.restarts
+    again = mapsto.fit(table, "wave", test=0, valid=0.2, progress=False, recipe=model.recipe)
+    fresh = waves(500, seed=1)
+    assert again.predict_proba(fresh).equals(model.predict_proba(fresh))

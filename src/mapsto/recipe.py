@@ -35,7 +35,7 @@ class Learning(_Section):
     """Epochs without a better validation figure before stopping."""
     schedule: Schedule | None = None
     restarts: int | None = Field(None, ge=0, le=8)
-    """How often the schedule begins anew, each time for twice as many epochs (Loshchilov and Hutter 2017); what
+    """How often the schedule begins anew, each time with twice the epochs (Loshchilov and Hutter 2017); what
     validates best is kept. None: as long as what is learned holds on validation rows, where classes are predicted and
     `epochs` is derived from the number of rows; else 0."""
     warmup: float = Field(0.05, ge=0, lt=1)

@@ -43,6 +43,12 @@ class Learned:
     fit_seconds: float
     predict_us: float
 
+    @property
+    def recipe_as_learned(self) -> Recipe:
+        """The recipe with the settings that a network was trained with; other rows are not to change them."""
+        learning = getattr(self.member, "learning", None)
+        return self.recipe if learning is None else self.recipe.model_copy(update={"learning": learning})
+
 
 def learn(
     candidate: Candidate, prepared: Prepared, run: Run, recipe: Recipe, *, seconds: float | None, part: float, bag: bool

@@ -23,6 +23,7 @@ from mapsto.judging.checks import check_target, column_features, leaks, shift
 from mapsto.judging.labels import suspected_labels
 from mapsto.sample import Sample, affordable, draw_rows
 from mapsto.table import Note
+from mapsto.training.history import validations
 
 if TYPE_CHECKING:
     from mapsto.fitting.learned import Learned
@@ -95,11 +96,7 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
     ensemble, held = combine(learned, prepared)
     metrics = {name: metric.name for name, metric in prepared.metrics.items()}
     fitted = Fitted(prepared.schema, ensemble, recipe, metrics, notes=prepared.notes, keep=options.keep)
-    fitted.history = [
-        {key: value for key, value in event.items() if key != "kind"}
-        for event in run.events
-        if event["kind"] == "validated"
-    ]
+    fitted.history = validations(run.events)
     if options.judge:
         held = calibrate(fitted, held, prepared)
     choose_thresholds(fitted, prepared, held)

@@ -47,7 +47,7 @@ def refit(fitted: Fitted, prepared: Prepared, learned: list[Learned], run: Run) 
 
 def _again(one: Learned, work: Work, prepared: Prepared, run: Run, frame: Selection) -> Member:
     work.label = f"refit {one.name}: "
-    work.recipe, work.seed = one.recipe, one.recipe.seed
+    work.recipe, work.seed = one.recipe_as_learned, one.recipe.seed
     work.seconds = None if run.left is None else min(one.fit_seconds, run.left)
     fresh = make(one.kind, prepared.options.module)
     count = one.member.count if isinstance(one.member, Folded) else 0

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from mapsto.fitting.learned import Learned
     from mapsto.fitting.prepare import Prepared
     from mapsto.members.base import Folds, Predictions
-    from mapsto.recipe import Recipe
     from mapsto.training.run import Run
 
 ENOUGH = 400
@@ -88,7 +87,7 @@ def _again(one: Learned, prepared: Prepared, run: Run, seconds: float | None) ->
     kept = run.kept(place)
     if kept is not None:
         return kept[1]
-    work = work_of(prepared, run, _as_learned(one), seconds, label=f"verdict, {one.name}: ")
+    work = work_of(prepared, run, one.recipe_as_learned, seconds, label=f"verdict, {one.name}: ")
     work.train = prepared.dev
     member = make(one.kind, prepared.options.module)
     started = clock.perf_counter()
@@ -96,12 +95,6 @@ def _again(one: Learned, prepared: Prepared, run: Run, seconds: float | None) ->
     if not run.interrupted and not run.overdue:
         run.keep(place, {"seconds": clock.perf_counter() - started}, found)
     return found
-
-
-def _as_learned(one: Learned) -> Recipe:
-    """The recipe with the settings that the network was trained with: half the rows are not to change them."""
-    learning = getattr(one.member, "learning", None)
-    return one.recipe if learning is None else one.recipe.model_copy(update={"learning": learning})
 
 
 def told(prepared: Prepared, rows: int, *, again: bool) -> str:

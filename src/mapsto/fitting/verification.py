@@ -29,6 +29,7 @@ from mapsto.sample import Sample, draw_rows
 from mapsto.schema import Encoded, Schema, require
 from mapsto.table import Note, Table, check_form, folds, split
 from mapsto.table.notes import plural
+from mapsto.training.history import validations
 
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
@@ -109,7 +110,7 @@ def fit_verification(table: Table, options: Options, run: Run) -> Fitted:
     if run.interrupted or run.overdue:
         text = "Learning was cut short: the network may be less than a whole one would have been."
         fitted.notes.append(Note("warning", text))
-    fitted.history = [{k: v for k, v in e.items() if k != "kind"} for e in run.events if e["kind"] == "validated"]
+    fitted.history = validations(run.events)
     held_out = Pairs.of(pairs)
     fitted.threshold = Threshold.fit(held_out)
     fitted.notes.append(_calibration_note(found, fitted.threshold))

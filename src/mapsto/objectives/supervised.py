@@ -11,9 +11,10 @@ Shape legend: B batch, K views, O outputs of a target.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
+import torch
 
 from mapsto import metrics
 from mapsto.errors import OptionError
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from mapsto.objectives.mixing import Mixing
     from mapsto.schema import Encoded
 
+Told: TypeAlias = "tuple[Encoded, Batch]"
+"""Rows, and their truth without inputs."""
 
 _KEPT = 0.9
 """Share of the gain over the naive guess that a harmless variation leaves (mirrored: digits .34, garments .83)."""
@@ -53,7 +56,8 @@ class Supervised(Objective):
         goals: one a target.
         valid: rows that judge, with truth; None: no validation figure.
         mixing: how pictures are mixed in pairs, see `mapsto.objectives.mixing`.
-        told: some rows to learn from and some of `valid`, whose losses are told at every validation; None: none are.
+        told: some rows to learn from and some of `valid`, each with their truth as losses want it, whose losses are
+            told at every validation; None: none are.
 
     Raises:
         OptionError: something else than pictures would have to be mixed.
@@ -72,7 +76,7 @@ class Supervised(Objective):
         goals: list[Goal],
         valid: Encoded | None = None,
         mixing: Mixing = "none",
-        told: tuple[Batch, Batch] | None = None,
+        told: tuple[Told, Told] | None = None,
     ) -> None:
         self.told = told
         self.modules: Composition = modules
@@ -127,8 +131,14 @@ class Supervised(Objective):
         """The mean over the targets."""
         if self.told is None:
             return None
-        means = [float(np.mean([loss.item() for loss in self._losses(batch).values()])) for batch in self.told]
-        return dict(zip(("seen", "unseen"), means, strict=True))
+        return dict(zip(("seen", "unseen"), map(self._mean_loss, self.told), strict=True))
+
+    def _mean_loss(self, told: Told) -> float:
+        encoded, known = told
+        found = self.modules.predict_numpy(encoded, once=True)
+        outputs = {name: torch.from_numpy(each).to(known.truth[name].device) for name, each in found.items()}
+        losses = self._of_outputs(outputs, known.truth, known.weight)
+        return float(np.mean([loss.item() for loss in losses.values()]))
 
     @property
     def asks(self) -> bool:

@@ -81,7 +81,14 @@ def to_batch(encoded: Encoded, targets: list[Column], device: torch.device) -> B
 
     A row whose truth is missing for a target gets that target's first known truth and the weight 0.
     """
-    batch = Batch({key: block.to(device) for key, block in to_tensors(encoded).items()})
+    batch = truths(encoded, targets, device)
+    batch.blocks = {key: block.to(device) for key, block in to_tensors(encoded).items()}
+    return batch
+
+
+def truths(encoded: Encoded, targets: list[Column], device: torch.device) -> Batch:
+    """The same without inputs: what is compared with predictions that were made chunk by chunk."""
+    batch = Batch({})
     for column in targets:
         truth = encoded.truth[column.name]
         known = present(column.task or "regression", truth)

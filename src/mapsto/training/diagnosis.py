@@ -17,7 +17,7 @@ from mapsto.table.notes import Note
 
 if TYPE_CHECKING:
     from mapsto.objectives.base import Objective
-    from mapsto.training.loop import History
+    from mapsto.training.history import History
 
 _DEAD_SHARE = 0.5
 _SATURATED = 0.99

@@ -17,8 +17,7 @@ import math
 import statistics
 import time
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -28,6 +27,7 @@ from mapsto.tensors import threads_within
 from mapsto.training import compiling, devices, measuring, precision, schedules, threads
 from mapsto.training.averaging import Average
 from mapsto.training.diagnosis import diagnose
+from mapsto.training.history import History
 from mapsto.training.losses import Losses
 from mapsto.training.plan import Plan
 from mapsto.training.randomness import get_state, isolated, set_state
@@ -51,51 +51,6 @@ _FEWEST_VALIDATIONS = 8
 _FEWEST_STEPS_BETWEEN = 10
 _TRIED_AFTER = 0.2
 """Share of the plan after which the network can say which variations of its inputs do no harm."""
-
-
-Judgement = TypeVar("Judgement")
-
-
-@dataclass
-class History:
-    """What a training did, for recipe, report and page."""
-
-    name: str
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    """One a validation: epoch, step, losses, figure (None without one), rate, seconds, best; also seen and unseen,
-    the losses as predictions are made, where the objective tells them."""
-    steps: int = 0
-    planned: int = 0
-    ended: str = "planned"
-    """"planned", "patience", "time", "interrupted" or "diverged"."""
-    rollbacks: int = 0
-    """How often the loss was not a number and training went back to the best weights."""
-    seconds: float = 0.0
-    notes: list[Note] = field(default_factory=list)
-
-    @property
-    def best(self) -> dict[str, Any] | None:
-        """The row whose weights were kept; None without a validation figure."""
-        return next((row for row in reversed(self.rows) if row["best"]), None)
-
-    @property
-    def figure(self) -> float | None:
-        """The best validation figure."""
-        return None if self.best is None else float(self.best["figure"])
-
-    def followed_by(self, other: History) -> History:
-        """Both, as one training."""
-        epochs, seconds = (self.rows[-1][name] if self.rows else 0 for name in ("epoch", "seconds"))
-        begun = {"epoch": epochs, "step": self.steps, "seconds": seconds}
-        moved = [row | {name: row[name] + before for name, before in begun.items()} for row in other.rows]
-        return History(
-            self.name, self.rows + moved, self.steps + other.steps, self.planned + other.planned, other.ended,
-            self.rollbacks + other.rollbacks, self.seconds + other.seconds, self.notes + other.notes,
-        )  # fmt: skip
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON."""
-        return {**vars(self), "notes": [note.to_dict() for note in self.notes]}
 
 
 def train(
@@ -367,30 +322,28 @@ class Training:
         self.losses = Losses()
         if not all(math.isfinite(value) for value in losses.values()):
             return self._roll_back()
-        figure = self.figure()
+        figure, told = self.judge()
         better = figure is not None and self.objective.better(figure, self.best_figure)
         if better:
             self.best, self.best_figure, self.best_step = self._averaged_weights(), figure, self.step
         rate = self.updater.rate()
         row = {"epoch": self.epoch, "step": self.step, "losses": losses, "figure": figure, "rate": rate}
         row |= {"seconds": round(self.run.elapsed - self.started, 3), "best": better}
-        self.rows.append(row | (self._judged(self.objective.seen_and_unseen) or {}))
+        self.rows.append(row | told)
         self.run.event("validated", name=self.name, planned=self.plan.steps, **self.rows[-1])
         waited = self.step - self.best_step
         if self.learning.patience is None or self.best_figure is None:
             return None
         return "patience" if waited >= self.learning.patience * self.source.steps_per_epoch else None
 
-    def figure(self) -> float | None:
-        """The validation figure of the weights as they are now (averaged, where they are averaged)."""
-        return self._judged(self.objective.validate)
-
-    def _judged(self, judge: Callable[[], Judgement]) -> Judgement:
-        """What `judge` says of these weights."""
+    def judge(self) -> tuple[float | None, dict[str, float]]:
+        """The validation figure of the weights as they are now (averaged, where they are averaged), and their losses
+        on seen and unseen rows, where somebody wants to know.
+        """
         self.modules.eval()
         averaged = nullcontext() if self.average is None else self.average.applied()
         with torch.no_grad(), threads_within(self.all_threads), averaged:
-            found = judge()
+            found = self.objective.validate(), self.objective.seen_and_unseen() or {}
         self.modules.train()
         return found
 

@@ -93,7 +93,7 @@ def how_many_steps(training: Training) -> dict[str, Any]:
     """As many as the time allows for, validations included, and no more than `epochs` says."""
     step = training.trial(_TRIAL_STEPS, seconds=_FOR_TRIAL * (training.deadline - training.started)).seconds
     start = time.monotonic()
-    training.figure()
+    training.judge()
     validation = time.monotonic() - start
     per_epoch = training.source.steps_per_epoch
     steps = affordable(training.deadline - training.run.elapsed, step, validation, per_epoch, training.most)

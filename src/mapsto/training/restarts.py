@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mapsto.objectives.base import Objective
     from mapsto.recipe import Learning
-    from mapsto.training.loop import History
+    from mapsto.training.history import History
     from mapsto.training.run import Run
 
 FEWEST_TOLD = 500
@@ -61,21 +61,22 @@ def with_restarts(
     """
     deadline = math.inf if seconds is None else time.monotonic() + seconds
     best = last = train(learning, name, seconds)
-    kept = number = 0
-    while _goes_on(learning, run, name, last, deadline, number, gained=kept == number):
+    number = kept = 0
+    while _begins_anew(learning, run, f"{name}/restart {number + 1}", number, last, deadline, gained=kept == number):
         number += 1
-        before = copy.deepcopy(objective.modules.state_dict())
-        more = _longer(learning, number)
-        last = train(more, f"{name}, restart {number}", None if seconds is None else _left(deadline))
-        text = f"{name} learned for {more.epochs} more epochs"
-        if last.figure is None or objective.better(last.figure, best.figure):
-            if best.figure is not None and last.figure is not None:
-                text += f": on the choosing rows {best.figure:.4g} before, {last.figure:.4g} after"
+        leg, after, weights = f"{name}, restart {number}", best.end(), copy.deepcopy(objective.modules.state_dict())
+        last = train(_longer(learning, number), leg, None if seconds is None else max(0.5, deadline - time.monotonic()))
+        gains = last.figure is None or objective.better(last.figure, best.figure)
+        note = _note(name, best, last, gains=gains)
+        if gains:
             best, kept = best.followed_by(last), number
         else:
-            objective.modules.load_state_dict(before)
-            text += "; that gained nothing on the choosing rows, and was undone"
-        best.notes.append(Note("info", f"{text}."))
+            objective.modules.load_state_dict(weights)
+        best.notes.append(note)
+        run.event("restarted", name=name, leg=leg, after=after, kept=gains)
+    if number < (learning.restarts or 0):
+        text = f"{name} began its schedule anew {number} times, not {learning.restarts}: no time was left for more."
+        best.notes.append(Note("warning", text))
     return best, kept
 
 
@@ -103,23 +104,31 @@ def spread(rows: int) -> np.ndarray:
     return np.unique(np.linspace(0, rows - 1, min(rows, _TOLD)).astype(np.int64))
 
 
-def _goes_on(
-    learning: Learning, run: Run, name: str, last: History, deadline: float, number: int, *, gained: bool
+def _begins_anew(
+    learning: Learning, run: Run, place: str, number: int, last: History, deadline: float, *, gained: bool
 ) -> bool:
-    """Whether the schedule begins anew; where that is open, a recorded decision."""
-    if learning.restarts is not None:
-        return number < learning.restarts and not run.stopping
-    if number == _MOST or not gained or not promising(last):
-        return False
-    in_time = deadline - time.monotonic() >= last.seconds and not run.stopping
-    return bool(run.decide(f"{name}/restart {number + 1}", lambda: in_time))
+    """Whether the schedule begins anew after `number` restarts; a decision where that is open, or time is limited."""
+    asked = learning.restarts
+    hopeful = number < _MOST and gained and promising(last)
+    wanted = hopeful if asked is None else number < asked
+    if not wanted or (asked is not None and deadline == math.inf):
+        return wanted and not run.stopping
+    return bool(run.decide(place, lambda: deadline - time.monotonic() >= last.seconds and not run.stopping))
 
 
 def _longer(learning: Learning, number: int) -> Learning:
-    """The settings of a restart: twice the epochs of what went before."""
-    before = {name: getattr(learning, name) for name in ("epochs", "patience")}
-    return learning.model_copy(update={name: value and value * 2**number for name, value in before.items()})
+    """The settings of a restart: each has twice the epochs, and patience, of the one before."""
+    lengths = {"epochs": learning.epochs, "patience": learning.patience}
+    return learning.model_copy(update={name: each * 2**number for name, each in lengths.items() if each is not None})
 
 
-def _left(deadline: float) -> float:
-    return max(0.5, deadline - time.monotonic())
+def _note(name: str, before: History, last: History, *, gains: bool) -> Note:
+    epochs = f"{last.epochs} more epoch{'s' * (last.epochs != 1)}"
+    figures = None not in (before.figure, last.figure)
+    if not gains:
+        outcome = "; that gained nothing on the choosing rows, and was undone"
+    elif figures:
+        outcome = f": on the choosing rows {before.figure:.4g} before, {last.figure:.4g} after"
+    else:
+        outcome = ""
+    return Note("info", f"{name} learned for {epochs}{outcome}.")

@@ -17,7 +17,7 @@ from mapsto.objectives.masked import MaskedCells
 from mapsto.objectives.supervised import Goal, Supervised
 from mapsto.table.notes import Note
 from mapsto.training import devices, restarts
-from mapsto.training.batches import RowSource, labelled, to_batch
+from mapsto.training.batches import RowSource, labelled, to_batch, truths
 from mapsto.training.defaults import derive
 from mapsto.training.loop import train
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from mapsto.columns.base import Column
     from mapsto.losses import Loss
     from mapsto.members.base import Work
-    from mapsto.objectives.base import Batch
+    from mapsto.objectives.supervised import Told
     from mapsto.recipe import Learning
     from mapsto.schema import Encoded
-    from mapsto.training.loop import History
+    from mapsto.training.history import History
 
 _SPARE_SHARE = 0.5
 _SPARE_ROWS = 500
@@ -100,18 +100,22 @@ class _Teacher:
         return self._better_of_two() if self.pretrains else self._self_taught()
 
     def _better_of_two(self) -> Taught:
-        """With and without pretraining; what validates better."""
+        """With and without pretraining; what validates better. A recipe has one number of restarts for both."""
         self.part = _SCRATCH_TIME * self.work.part
         plain = self._supervised(self._composition(), self.name, self._share(_SCRATCH_TIME))
         composition = self._composition()
         self._pretrain(composition)
         rest, self.part = self._share(1.0 - _SCRATCH_TIME - _PRETRAIN_TIME), self.work.part
-        tuned = self._supervised(composition, f"{self.name}, pretrained", rest)
+        tuned = self._supervised(composition, f"{self.name}, pretrained", rest, learning=plain.learning)
+        tuned.learning = plain.learning
         what = f"Masked-cell pretraining of {self.name} on {self.work.train.rows:,} rows"
         return self._better(plain, tuned, what)
 
     def _self_taught(self) -> Taught:
-        """With and without the rows whose class a first network is sure of; what validates better."""
+        """With and without the rows whose class a first network is sure of; what validates better.
+
+        The second restarts as often as the first: a recipe has one number for both.
+        """
         self.part = _SCRATCH_TIME * self.work.part
         first = self._supervised(self._composition(), self.name, self._share(_SCRATCH_TIME))
         self.part = self.work.part
@@ -121,9 +125,10 @@ class _Teacher:
             text = f"Rows without a class did not help {self.name}: it was sure of none of them."
             return _with(first, Note("info", text))
         learning = derive(self.work.recipe.learning, rows.rows, self.network, self.targets)
+        learning.restarts = first.learning.restarts
         name, seconds = f"{self.name}, self-trained", self._share(1.0 - _SCRATCH_TIME)
         second = self._supervised(self._composition(), name, seconds, rows, learning=learning)
-        second.learning = learning.model_copy(update={"restarts": second.learning.restarts})
+        second.learning = learning
         what = f"Learning {self.name} from {sure:,} rows without a class, which a first network was sure of,"
         return self._better(first, second, what)
 
@@ -213,12 +218,15 @@ class _Teacher:
         ]
         return Supervised(composition, source, goals, valid, learning.mixing, self._told(rows, valid, learning))
 
-    def _told(self, rows: Encoded, valid: Encoded | None, learning: Learning) -> tuple[Batch, Batch] | None:
+    def _told(self, rows: Encoded, valid: Encoded | None, learning: Learning) -> tuple[Told, Told] | None:
         """Rows whose losses say whether to go on, where that is open."""
-        if learning.restarts is not None or valid is None or valid.rows < restarts.FEWEST_TOLD:
+        if learning.restarts is not None or valid is None:
             return None
-        some = (each.take(restarts.spread(each.rows)) for each in (rows, valid))
-        seen, unseen = (to_batch(each, self.targets, self.device) for each in some)
+        judging = valid.take(np.flatnonzero(labelled(valid, self.targets)))
+        if judging.rows < restarts.FEWEST_TOLD:
+            return None
+        some = (each.take(restarts.spread(each.rows)) for each in (rows, judging))
+        seen, unseen = ((each, truths(each, self.targets, self.device)) for each in some)
         return seen, unseen
 
     def _supervised(
@@ -292,6 +300,7 @@ class _Teacher:
     ) -> History:
         """`alike`: name of the trainings whose steps are like these, unless it is its own."""
         work = self.work
+        # What follows the member's name says which of its trainings it is; the fold, in the name, makes no difference.
         alike = (work.alike.removesuffix(": ") or self.name) + (alike or name).removeprefix(self.name)
         return train(objective, learning, work.run, name, alike=alike, seed=work.seed, seconds=seconds, part=self.part)
 

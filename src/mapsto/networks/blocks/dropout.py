@@ -19,8 +19,8 @@ _WORD = torch.iinfo(torch.int64)
 def dropout(x: Tensor, share: float) -> Tensor:
     """Silence a `share` of the units, drawn anew at each call, and scale up the others so that the mean stays.
 
-    Off the processor, and for shares below 1/512, it is PyTorch's own; else the share is rounded to a 256th. Draws
-    come from PyTorch's generator of the device.
+    Off the processor, and for shares within 1/512 of 0 or 1, it is PyTorch's own; else the share is rounded to a
+    256th. Draws come from PyTorch's generator of the device.
 
     Shape: any, kept.
 
@@ -30,7 +30,7 @@ def dropout(x: Tensor, share: float) -> Tensor:
     tensor([0., 2., 2., 2., 2., 0., 0., 2.])
     """
     silenced = round(share * _BYTE)
-    if x.device.type != "cpu" or not silenced:
+    if x.device.type != "cpu" or not 0 < silenced < _BYTE:
         return F.dropout(x, share)
     words = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(_WORD.min, None)
     bytes_ = words.view(torch.uint8)[: x.numel()].view(x.shape)
