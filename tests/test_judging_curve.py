@@ -52,7 +52,8 @@ def scored(errors: list[float]) -> tuple[np.ndarray, dict[float, np.ndarray]]:
 def test_the_words_follow_the_interval() -> None:
     rmse = get("rmse", "regression")
     truth, fits = scored([1.0, 0.7, 0.5])
-    gaining = learning_curve(fits.__getitem__, rmse, truth, 400)
+    gaining = learning_curve(fits.__getitem__, rmse, truth, 400, of="a forest")
+    assert gaining.sentence.startswith("With 400 training rows the RMSE of a forest is 0.")
     assert gaining.gain.low > 0
     assert "twice as many would likely bring about 0." in gaining.sentence
     truth, fits = scored([0.5, 0.5, 0.5])

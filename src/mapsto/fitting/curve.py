@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mapsto.training.run import Run
 
 FRACTIONS = (0.25, 0.5, 1.0)
+STAND_IN = "boosted trees, which stand for the model here,"
 FEWEST_ROWS = 200
 ROUNDS, FEWEST_ROUNDS = 100, 30
 MOST_ROWS = 50_000
@@ -53,7 +54,7 @@ def curves(prepared: Prepared, run: Run) -> dict[str, Any]:
             name = target.name
             curve = learning_curve(
                 lambda share, name=name: predictions(share, name),  # type: ignore[misc]
-                metric, truth, rows, fractions=FRACTIONS, weight=prepared.test.weight,
+                metric, truth, rows, of=STAND_IN, fractions=FRACTIONS, weight=prepared.test.weight,
                 groups=prepared.groups(prepared.test_frame),
             )  # fmt: skip
             found[name] = curve.to_dict()

@@ -57,6 +57,7 @@ def learning_curve(
     truth: np.ndarray,
     rows: int,
     *,
+    of: str = "",
     fractions: Sequence[float] = (0.25, 0.5, 1.0),
     weight: np.ndarray | None = None,
     groups: np.ndarray | None = None,
@@ -69,6 +70,7 @@ def learning_curve(
         metric: the figure.
         truth: rows that judge, the same for every fit.
         rows: number of training rows at fraction 1.
+        of: who was fitted, for the sentence; "" where that goes without saying.
         fractions: at least three different ones, rising.
         weight: of the rows that judge, or None.
         groups: a code for each of these rows, or None; rows with the same code are drawn together.
@@ -90,7 +92,8 @@ def learning_curve(
     drawn = extrapolate(sizes, sample, at, metric.sign)
     expected = bounds(float(ahead), drawn)
     gain = bounds(metric.sign * float(ahead - values[-1]), metric.sign * (drawn - sample[-1]))
-    sentence = _sentence(metric, int(sizes[-1]), float(values[-1]), expected, gain)
+    what = f"the {metric.label} of {of}" if of else metric.label
+    sentence = _sentence(what, int(sizes[-1]), float(values[-1]), expected, gain)
     return Curve([int(size) for size in sizes], values.tolist(), expected, gain, sentence)
 
 
@@ -118,11 +121,11 @@ def extrapolate(sizes: np.ndarray, values: np.ndarray, at: float, sign: int) -> 
     return found
 
 
-def _sentence(metric: Metric, rows: int, value: float, expected: Interval, gain: Interval) -> str:
+def _sentence(what: str, rows: int, value: float, expected: Interval, gain: Interval) -> str:
     if np.isnan([gain.value, gain.low, gain.high]).any():
-        return f"What more than {rows:,} rows would bring cannot be told: {metric.label} is undefined on some draws."
+        return f"What more than {rows:,} rows would bring cannot be told: {what} is undefined on some draws."
     places = decimals(expected.high - expected.low)
-    start = f"With {rows:,} training rows {metric.label} is {value:,.{places}f}; twice as many would likely"
+    start = f"With {rows:,} training rows {what} is {value:,.{places}f}; twice as many would likely"
     if gain.low <= 0:
         return f"{start} bring no gain that these rows can show (best guess {expected.value:,.{places}f})."
     return (
