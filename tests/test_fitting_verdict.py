@@ -258,3 +258,15 @@ def test_a_network_is_not_begun_where_hardly_any_time_is_left(monkeypatch, decis
     model = fit(rows(300).select("x", "c", "y"), "y", network=["linear-model", "boosting", "linear"], time=60)
     assert [name for name, value in decisions.items() if name.endswith(": left out") and value] == ["linear: left out"]
     assert any("linear was not learned" in note.text for note in model.notes)
+
+
+def test_time_to_judge_is_kept_by_what_was_spent_so_far_and_a_report_takes_more():
+    class Spent(Run):
+        elapsed = 10.0
+
+    plain, told = (make_options(target="y", time=100, output=output) for output in (None, "runs"))
+    run = Spent(time=100.0)
+    assert candidates.reserve(run, plain) == 0.5 + 0.3 * 10.0
+    assert candidates.reserve(run, told) == 0.5 + 0.3 * 10.0  # settled once
+    assert candidates.reserve(Spent(time=100.0), told) == 0.5 + 0.3 * 10.0 + 2.0
+    assert candidates.reserve(Spent(time=1_000.0), plain) == 0.03 * 990.0

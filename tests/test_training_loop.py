@@ -12,7 +12,8 @@ from mapsto.objectives.base import Objective
 from mapsto.recipe import Learning
 from mapsto.tensors import threads_within
 from mapsto.training import loop
-from mapsto.training.loop import period, train
+from mapsto.training.loop import train
+from mapsto.training.plan import period
 from mapsto.training.run import Run
 
 
@@ -274,3 +275,15 @@ def test_clipping_bounds_the_update():
 @pytest.mark.parametrize("steps, per_epoch, expected", [(1000, 100, 100), (1000, 1, 10), (80, 100, 10), (3, 100, 1)])
 def test_period(steps, per_epoch, expected):
     assert period(steps, per_epoch) == expected
+
+
+def test_slow_validations_are_few_where_time_is_short():
+    class Slow(Fit):
+        def validate(self):
+            time.sleep(0.25)
+            return super().validate()
+
+    run = Run(time=60.0)
+    history = train(Slow(), learning(epochs=100_000), run, "net", seconds=1.5)
+    assert len(history.rows) <= 2
+    assert history.steps > 100

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -64,9 +64,28 @@ def test_marks_come_once_each():
 
 
 def test_plans_fit_the_time():
-    assert affordable(1.0, 0.01, 0.0, period=10, most=10_000) == 100
-    assert affordable(1.0, 5.0, 0.0, period=10, most=10_000) == 1
-    assert affordable(1e9, 0.01, 0.0, period=10, most=500) == 500
+    assert affordable(1.0, 0.01, 0.0, per_epoch=10, most=10_000) == (100, 10)
+    assert affordable(1.0, 5.0, 0.0, per_epoch=10, most=10_000) == (1, 1)
+    assert affordable(1e9, 0.01, 0.0, per_epoch=10, most=500) == (500, 10)
+    assert affordable(10.0, 0.01, 1.0, per_epoch=10_000, most=10_000) == (800, 400)
+    assert affordable(1.0, 0.01, 5.0, per_epoch=10_000, most=10_000) == (1, 1)
+
+
+@settings(max_examples=200)
+@given(
+    st.floats(0.5, 1e4), st.floats(1e-4, 10.0), st.floats(0.0, 10.0), st.integers(1, 10_000), st.integers(1, 100_000)
+)
+def test_steps_and_validations_fit_together(seconds, step, validation, per_epoch, most):
+    steps, between = affordable(seconds, step, validation, per_epoch, most)
+    assert 1 <= steps <= most
+    assert between >= 1
+    validations = -(-steps // between) if steps > between else 1
+    assert validations == 1 or validations * validation <= 0.2 * seconds
+    if steps > 1:
+        assert steps * step + validations * validation <= 1.001 * seconds + step + validation
+
+
+def test_a_plan_is_revised_where_that_is_worth_a_record():
     assert revised(Plan(100), 50, 0.02, 0.5, most=1000) == 75
     assert revised(Plan(100), 50, 0.01, 0.505, most=1000) == 100  # too slight a change to record
     assert revised(Plan(100), 50, 0.01, 0.0, most=1000) == 51

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mapsto.objectives.base import Objective
 from mapsto.recipe import Learning
 from mapsto.tensors import threads_within
-from mapsto.training.loop import Training, train
+from mapsto.training.loop import Training, Trial, train
 from mapsto.training.run import Run
 from mapsto.training.threads import to_be_chosen, worth_waiting_for
 
@@ -91,6 +91,19 @@ def test_more_to_do_is_worth_more_threads_but_no_more_than_there_are() -> None:
         assert worth_waiting_for(training(256, 512))["threads"] == 2
     with threads_within(1):
         assert not to_be_chosen(training(256, 512))
+
+
+@pytest.mark.parametrize(("several", "one", "chosen"), [(3.0, 5.0, 2), (4.8, 5.0, 1), (9.0, 5.0, 1)])
+def test_where_a_time_was_given_several_threads_must_be_faster(
+    several: float, one: float, chosen: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with threads_within(2):
+        found = Training(Copies(256, 512), LEARNING, Run(), "copies", seconds=10.0)
+        took = {2: several / 1e3, 1: one / 1e3}
+        monkeypatch.setattr(found, "trial", lambda steps, seconds: Trial(took[found.threads], 0.0, steps))
+        decided = worth_waiting_for(found)
+    assert decided["threads"] == chosen
+    assert f"{several:.3g} ms a step with 2 threads, {one:.3g} with one" in decided["why"]
 
 
 def test_counting_leaves_no_trace() -> None:

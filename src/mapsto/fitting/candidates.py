@@ -39,10 +39,10 @@ TEXT_NETWORK = "textcnn"
 FEW_WORDS = 5
 FEW_ROWS = 10_000
 """Up to this many rows a linear model is worth its weight in the ensemble."""
-RESERVE = 0.03
-RESERVE_SECONDS = 5.0
-"""What weighing, judging, report and saving take: this share of the time left, and at least so many seconds."""
-FEWEST_SECONDS = 4.0
+RESERVE, RESERVE_SECONDS, RESERVE_PACE, RESERVE_REPORT = 0.03, 0.5, 0.3, 2.0
+"""What weighing, judging, report and saving take: at least this share of the time left, or so many seconds, so many for
+each that was spent before learning began (which tells of the table and of the machine), and so many for a report."""
+FEWEST_SECONDS = 2.5
 """If less is left for learning, a network is not begun where there are other members: importing PyTorch alone may take
 as long."""
 _READING = "seconds of reading"
@@ -69,7 +69,7 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
     recipe = prepared.options.recipe.model_copy(deep=True)
     wanted = candidates(prepared)
     prepared.notes += _reasons(prepared)
-    end = None if run.left is None else clock.monotonic() + _seconds_to_learn(run.left, prepared)
+    end = None if run.left is None else clock.monotonic() + _seconds_to_learn(run, run.left, prepared)
     if any(candidate.kind == "boosting" for candidate in wanted) and "boosting" not in recipe.members:
         _tune(prepared, run, recipe, None if end is None else 0.25 * (end - clock.monotonic()))
     found: list[Learned] = []
@@ -174,11 +174,17 @@ def _is_network(one: Learned) -> bool:
     return one.kind not in PREDICTORS and not isinstance(one.member, Bagged)
 
 
-def _seconds_to_learn(left: float, prepared: Prepared) -> float:
+def _seconds_to_learn(run: Run, left: float, prepared: Prepared) -> float:
     """What is left for learning after judging and report; less where all is to be learned again."""
-    rest = left - max(RESERVE * left, RESERVE_SECONDS)
     again = float(prepared.options.refit) + sum(len(inside) for inside, _ in prepared.verdict_folds) / prepared.dev.rows
-    return max(1.0, rest / (1 + again))
+    return max(1.0, (left - reserve(run, prepared.options)) / (1 + again))
+
+
+def reserve(run: Run, options: Options) -> float:
+    """Seconds to keep for what follows learning; settled when learning begins, and recorded."""
+    report = 0.0 if options.output is None else RESERVE_REPORT
+    least = run.decide("seconds to judge", lambda: round(RESERVE_SECONDS + RESERVE_PACE * run.elapsed + report, 3))
+    return max(RESERVE * (run.left or 0.0), float(least))
 
 
 def _left_out(candidate: Candidate, run: Run, left: float | None) -> bool:

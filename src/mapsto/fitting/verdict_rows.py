@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mapsto.fitting.candidates import RESERVE_SECONDS
+from mapsto.fitting.candidates import reserve
 from mapsto.fitting.learned import work_of
 from mapsto.fitting.options import PREDICTORS
 from mapsto.fitting.prepare import SMALL_FOLDS
@@ -75,7 +75,7 @@ def learn_again(learned: list[Learned], used: Container[str], prepared: Prepared
             continue
         rest = len(learned) - position
         run.event("stage", text=f"learning {one.name} on folds, to judge it", share=0.94, left=run.left)
-        left = None if run.left is None else max(0.5, (run.left - RESERVE_SECONDS) / rest)
+        left = None if run.left is None else max(0.5, (run.left - reserve(run, prepared.options)) / rest)
         found.append(_again(one, prepared, run, left))
         if run.interrupted or run.overdue:
             return None

@@ -16,7 +16,7 @@ import polars as pl
 
 from mapsto.errors import DataError, OptionError
 from mapsto.fitted import Fitted
-from mapsto.fitting.candidates import RESERVE, RESERVE_SECONDS, embedder
+from mapsto.fitting.candidates import embedder, reserve
 from mapsto.fitting.prepare import claim, gather, left_out_note, something_to_read
 from mapsto.fitting.versions import versions
 from mapsto.judging.checks import check_inputs
@@ -296,7 +296,7 @@ def _shares(
     parts = [each / sum(rows[place:]) for place, each in enumerate(rows)]
     if run.left is None:
         return [(None, part) for part in parts]
-    left = max(1.0, run.left - max(RESERVE * run.left, RESERVE_SECONDS))
+    left = max(1.0, run.left - reserve(run, found.options))
     return [(left * each / sum(rows), part) for each, part in zip(rows, parts, strict=True)]
 
 

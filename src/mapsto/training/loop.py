@@ -29,7 +29,7 @@ from mapsto.training.averaging import Average
 from mapsto.training.diagnosis import diagnose
 from mapsto.training.history import History
 from mapsto.training.losses import Losses
-from mapsto.training.plan import Plan
+from mapsto.training.plan import Plan, period
 from mapsto.training.randomness import get_state, isolated, set_state
 from mapsto.training.update import Updater
 
@@ -47,8 +47,6 @@ LOOK_SECONDS = 0.5
 GRACE = 0.03
 """Share of the time by which a timed training may overrun before it is cut short."""
 MAX_ROLLBACKS = 6
-_FEWEST_VALIDATIONS = 8
-_FEWEST_STEPS_BETWEEN = 10
 _TRIED_AFTER = 0.2
 """Share of the plan after which the network can say which variations of its inputs do no harm."""
 
@@ -130,6 +128,7 @@ class Training:
         self.best_figure: float | None = None
         self.best_step = 0
         self.deadline = math.inf
+        self.validation_seconds = 0.0
         self.checkpoints = run.checkpoints(name)
         self.started = self.marked = run.elapsed
         self.marked_step = 0
@@ -288,11 +287,12 @@ class Training:
             compiling.switch_on(self.modules)
 
     def _choose_steps(self) -> None:
-        steps = self.most
+        found = {"steps": self.most}
         if self.seconds is not None:
-            steps = self._measured("steps", measuring.how_many_steps)["steps"]
-        self.plan = Plan(steps)
-        self.period = period(steps, self.source.steps_per_epoch)
+            found = self._measured("steps", measuring.how_many_steps)
+        self.plan = Plan(found["steps"])
+        self.period = found.get("period", period(found["steps"], self.source.steps_per_epoch))
+        self.validation_seconds = found.get("validation", 0.0)
 
     def _replan(self) -> None:
         """At a mark of progress, fit the plan to the time left."""
@@ -424,17 +424,6 @@ class Training:
         set_state(self.device, state["random"])
         for name in self._MOVING:
             setattr(self, name, state[name])
-
-
-def period(steps: int, per_epoch: int) -> int:
-    """Steps between validations: an epoch, several when epochs are short, a part of one when there are few.
-
-    >>> period(1000, 50), period(1000, 4), period(1000, 600)
-    (50, 12, 125)
-    """
-    if steps < _FEWEST_VALIDATIONS * per_epoch:
-        return max(1, steps // _FEWEST_VALIDATIONS)
-    return per_epoch * math.ceil(_FEWEST_STEPS_BETWEEN / per_epoch)
 
 
 def _finite(losses: dict[str, float]) -> dict[str, float | None]:

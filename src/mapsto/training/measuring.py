@@ -96,9 +96,9 @@ def how_many_steps(training: Training) -> dict[str, Any]:
     training.judge()
     validation = time.monotonic() - start
     per_epoch = training.source.steps_per_epoch
-    steps = affordable(training.deadline - training.run.elapsed, step, validation, per_epoch, training.most)
+    steps, period = affordable(training.deadline - training.run.elapsed, step, validation, per_epoch, training.most)
     why = f"{1e3 * step:.3g} ms a step, {1e3 * validation:.3g} ms a validation, {training.seconds:.4g} s in all"
-    return {"steps": steps, "why": why}
+    return {"steps": steps, "period": period, "validation": round(validation, 4), "why": why}
 
 
 def steps_left(training: Training) -> int:
@@ -108,5 +108,5 @@ def steps_left(training: Training) -> int:
         return training.plan.steps
     devices.synchronize(training.device)
     now = training.run.elapsed
-    left = training.deadline - now
+    left = training.deadline - training.validation_seconds - now
     return revised(training.plan, training.step, (now - training.marked) / taken, left, training.most)

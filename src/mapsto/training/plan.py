@@ -7,11 +7,16 @@ to fit the time left. Plan and replans are recorded decisions, so a resumed or r
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 MARKS = (0.1, 0.25, 0.45, 0.65, 0.8, 0.9, 0.96)
 """Progress at which a timed plan is looked at again."""
+_FEWEST_VALIDATIONS = 8
+_FEWEST_STEPS_BETWEEN = 10
+_FOR_VALIDATION = 0.2
+"""Share of a given time that validations may take; if there is no time for more there is one."""
 _WORTH = 0.02
 """Smaller changes of the steps left are not worth a record."""
 
@@ -63,13 +68,33 @@ class Plan:
         vars(self).update(state)
 
 
-def affordable(seconds: float, step_seconds: float, validation_seconds: float, period: int, most: int) -> int:
-    """Steps that fit into `seconds` with a validation every `period` steps; at least 1, at most `most`.
+def period(steps: int, per_epoch: int, validations: int = _FEWEST_VALIDATIONS) -> int:
+    """Steps between validations: an epoch, several when epochs are short, a part of one when there are few.
 
-    >>> affordable(10.0, 0.1, 0.5, period=10, most=1000)
-    66
+    >>> period(1000, 50), period(1000, 4), period(1000, 600)
+    (50, 12, 125)
     """
-    return max(1, min(most, int(seconds / (step_seconds + validation_seconds / max(1, period)))))
+    if steps < validations * per_epoch:
+        return max(1, steps // validations)
+    return per_epoch * math.ceil(_FEWEST_STEPS_BETWEEN / per_epoch)
+
+
+def affordable(
+    seconds: float, step_seconds: float, validation_seconds: float, per_epoch: int, most: int
+) -> tuple[int, int]:
+    """Steps that fit into `seconds`, at least 1 and at most `most`, and steps between validations.
+
+    >>> affordable(10.0, 0.1, 0.05, per_epoch=10, most=1000)
+    (95, 10)
+    >>> affordable(10.0, 0.1, 0.5, per_epoch=10, most=1000)  # validations take a fifth of the time
+    (80, 20)
+    """
+    many = max(1, int(_FOR_VALIDATION * seconds / max(validation_seconds, 1e-9)))
+    few = min(_FEWEST_VALIDATIONS, many)
+    each_epoch = seconds / (step_seconds + validation_seconds / per_epoch)
+    at_least, at_most = ((seconds - count * validation_seconds) / step_seconds for count in (few, many))
+    steps = max(1, min(most, int(max(min(each_epoch, at_least), at_most))))
+    return steps, max(period(steps, per_epoch, few), math.ceil(steps / many))
 
 
 def revised(plan: Plan, step: int, step_seconds: float, left: float, most: int) -> int:

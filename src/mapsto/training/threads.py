@@ -5,7 +5,7 @@ they compute; and where another process takes a processor, each operation waits 
 (dev/LOG.md, "Small operations on one thread"). So each thread must have enough to do in an operation, on average over
 those of a step. How much is a compromise: two threads make a step up to a third shorter where nothing else runs, and
 up to twice as long and more where something does. Counted and not timed: how sums are split decides their last bits,
-and equal seeds give equal weights.
+and equal seeds give equal weights. Where a time was given the clock decides anyway, so there steps are timed as well.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 _ENOUGH = 800_000
 """Multiplications and additions of an operation that are worth a thread: 5 to 20 microseconds."""
+_TRIED = 10
+_FOR_TRIAL = 0.01
+"""Share of the time that steps on trial may take."""
+_FASTER = 0.9
+"""Share of the time of a step on one thread that several may take at most: where they are no faster, they wait."""
 
 
 def to_be_chosen(training: Training) -> bool:
@@ -32,4 +37,13 @@ def worth_waiting_for(training: Training) -> dict[str, Any]:
     """Threads for the steps of a training, of those that PyTorch may use now."""
     counted = counting.step_of(training)
     threads = min(torch.get_num_threads(), max(1, int(counted.each / _ENOUGH)))
-    return {"threads": threads, "why": counted.said}
+    if threads == 1 or training.seconds is None:
+        return {"threads": threads, "why": counted.said}
+    several, one = (_milliseconds(training, some) for some in (threads, 1))
+    why = f"{counted.said}; {several:.3g} ms a step with {threads} threads, {one:.3g} with one"
+    return {"threads": threads if several < _FASTER * one else 1, "why": why}
+
+
+def _milliseconds(training: Training, threads: int) -> float:
+    training.threads = threads
+    return 1e3 * training.trial(_TRIED, seconds=_FOR_TRIAL * (training.seconds or 0.0)).seconds
