@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import mapsto
-from mapsto.fitting import baselines, candidates, pipeline, verdict_rows
+from mapsto.fitting import baselines, candidates, learned, pipeline, verdict_rows
 from mapsto.fitting.folds import time_folds
 from mapsto.fitting.options import make_options
 from mapsto.fitting.prepare import prepare
@@ -258,6 +258,22 @@ def test_a_network_is_not_begun_where_hardly_any_time_is_left(monkeypatch, decis
     model = fit(rows(300).select("x", "c", "y"), "y", network=["linear-model", "boosting", "linear"], time=60)
     assert [name for name, value in decisions.items() if name.endswith(": left out") and value] == ["linear: left out"]
     assert any("linear was not learned" in note.text for note in model.notes)
+
+
+def test_rows_of_a_slow_member_are_timed_as_far_as_that_takes_no_long_time(monkeypatch):
+    asked = []
+
+    class Slow:
+        def predict(self, rows, threads=None):
+            asked.append(rows.rows)
+            clock["now"] += 1e-3 * rows.rows
+
+    clock = {"now": 0.0}
+    monkeypatch.setattr(learned.clock, "perf_counter", lambda: clock["now"])
+    frame = rows(3_000)
+    prepared = prepare(read(frame), make_options(target="y", inputs=["x", "c"]))
+    assert learned.microseconds_a_row(Slow(), prepared) == pytest.approx(1_000.0)
+    assert asked == [64, 250, 250]
 
 
 def test_time_to_judge_is_kept_by_what_was_spent_so_far_and_a_report_takes_more():

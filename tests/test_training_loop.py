@@ -285,5 +285,5 @@ def test_slow_validations_are_few_where_time_is_short():
 
     run = Run(time=60.0)
     history = train(Slow(), learning(epochs=100_000), run, "net", seconds=1.5)
-    assert len(history.rows) <= 2
+    assert len(history.rows) == 1  # at the end, wherever replans have moved it
     assert history.steps > 100

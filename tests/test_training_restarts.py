@@ -126,9 +126,7 @@ def test_none_is_begun_for_which_there_is_no_time_and_that_is_recorded() -> None
     asked = Teacher(0.5, 0.6)
     found, count = asked.teach(Run(), seconds=0.2, restarts=2)
     assert count == 0
-    assert [note.text for note in found.notes] == [
-        "net began its schedule anew 0 times, not 2: no time was left for more."
-    ]
+    assert [note.text for note in found.notes] == ["net made 0 of 2 restarts: no time was left for more."]
 
 
 def test_without_hope_nothing_is_decided() -> None:
@@ -164,7 +162,7 @@ def test_rows_that_are_told_are_spread() -> None:
 def told(run: Run, history: History) -> None:
     """The events of a training, as the loop emits them."""
     for row in history.rows:
-        run.event("validated", name=history.name, **row)
+        run.event("validated", name=history.name, planned=history.planned, **row)
 
 
 def test_what_a_run_shows_is_one_training_without_what_was_undone_or_done_twice() -> None:
@@ -179,6 +177,7 @@ def test_what_a_run_shows_is_one_training_without_what_was_undone_or_done_twice(
     shown = validations(run.events)
     assert [row["step"] for row in shown] == [row["step"] for row in kept.rows] == list(range(1, 13))
     assert {row["name"] for row in shown} == {"net"}
+    assert shown[-1]["planned"] == kept.planned
     assert [row["epoch"] for row in shown] == list(range(1, 13))
     again = [event for event in run.events if event["kind"] == "validated"][2:]
     assert validations([*run.events, *again[:2]]) == shown  # of the first training, after a kill

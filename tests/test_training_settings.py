@@ -68,7 +68,7 @@ def test_plans_fit_the_time():
     assert affordable(1.0, 5.0, 0.0, per_epoch=10, most=10_000) == (1, 1)
     assert affordable(1e9, 0.01, 0.0, per_epoch=10, most=500) == (500, 10)
     assert affordable(10.0, 0.01, 1.0, per_epoch=10_000, most=10_000) == (800, 400)
-    assert affordable(1.0, 0.01, 5.0, per_epoch=10_000, most=10_000) == (1, 1)
+    assert affordable(1.0, 0.01, 5.0, per_epoch=10_000, most=10_000) == (1, 10_000)
 
 
 @settings(max_examples=200)

@@ -27,8 +27,8 @@ LONG = 0.25
 """Seconds of a prediction that are long enough to tell how long a row takes."""
 REPORT_ROWS = 500
 """About as many rows as the shortest report asks the model about."""
-SLOW, SLOW_ROWS = 1000.0, 64
-"""Microseconds a row from which so few rows are enough."""
+FEW_ROWS = 64
+"""Rows that are timed first; more only as far as they take no longer than is long enough."""
 
 
 @dataclass
@@ -71,6 +71,8 @@ def learn(
     work = work_of(prepared, run, recipe, seconds, label=f"{name}: ")
     work.seconds = None if seconds is None else max(0.5, seconds - (clock.perf_counter() - begun))
     work.part = part
+    work.afterwards = 0 if prepared.test is None else prepared.test.rows
+    work.afterwards += 0 if prepared.options.output is None else REPORT_ROWS
     held: Predictions
     if bag:
         work.train, work.valid = prepared.dev, None
@@ -79,8 +81,7 @@ def learn(
         held = {target: values[prepared.held] for target, values in bagged.out_of_fold.items()}
         fitted: Member = bagged
     else:
-        work.afterwards = len(prepared.held) + (0 if prepared.test is None else prepared.test.rows)
-        work.afterwards += 0 if prepared.options.output is None else REPORT_ROWS
+        work.afterwards += len(prepared.held)
         fitted = member.fit(work)
         asked = clock.perf_counter()
         held = fitted.predict(prepared.dev.take(prepared.held), threads=work.threads)
@@ -129,7 +130,7 @@ def work_of(prepared: Prepared, run: Run, recipe: Recipe, seconds: float | None,
 
 
 def microseconds_a_row(member: Member, prepared: Prepared) -> float:
-    """Time of predicting many rows at once, a row; the better of two runs. Of slow members, few rows are timed once."""
+    """Time of predicting many rows at once, a row; the better of two runs. Of slow members, fewer rows are timed."""
 
     def timed(count: int) -> float:
         rows = prepared.dev.take(np.arange(min(count, prepared.dev.rows)))
@@ -138,5 +139,6 @@ def microseconds_a_row(member: Member, prepared: Prepared) -> float:
         member.predict(rows, threads=prepared.options.threads)
         return (clock.perf_counter() - start) / rows.rows * 1e6
 
-    few = timed(SLOW_ROWS)
-    return few if few >= SLOW else min(timed(TIMED_ROWS), timed(TIMED_ROWS))
+    few = timed(FEW_ROWS)
+    many = min(TIMED_ROWS, int(LONG * 1e6 / few))
+    return few if many <= FEW_ROWS else min(timed(many), timed(many))

@@ -96,7 +96,9 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
     ensemble, held = combine(learned, prepared)
     metrics = {name: metric.name for name, metric in prepared.metrics.items()}
     fitted = Fitted(prepared.schema, ensemble, recipe, metrics, notes=prepared.notes, keep=options.keep)
-    fitted.history = validations(run.events)
+    # A resumed run knows what came after learning, too: members learned again to be judged, or from all rows.
+    own = tuple(f"{one.name}{end}" for one in learned for end in (":", ","))
+    fitted.history = [row for row in validations(run.events) if f"{row['name']}:".startswith(own)]
     if options.judge:
         held = calibrate(fitted, held, prepared)
     choose_thresholds(fitted, prepared, held)

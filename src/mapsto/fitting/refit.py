@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mapsto.fitting.candidates import reserve
 from mapsto.members import make
 from mapsto.members.base import Folded, Member, Work
 from mapsto.table import Note, Selection, folds
@@ -48,7 +49,8 @@ def refit(fitted: Fitted, prepared: Prepared, learned: list[Learned], run: Run) 
 def _again(one: Learned, work: Work, prepared: Prepared, run: Run, frame: Selection) -> Member:
     work.label = f"refit {one.name}: "
     work.recipe, work.seed = one.recipe_as_learned, one.recipe.seed
-    work.seconds = None if run.left is None else min(one.fit_seconds, run.left)
+    left = None if run.left is None else max(0.5, run.left - reserve(run, prepared.options))
+    work.seconds = None if left is None else min(one.fit_seconds, left)
     fresh = make(one.kind, prepared.options.module)
     count = one.member.count if isinstance(one.member, Folded) else 0
     if not count:

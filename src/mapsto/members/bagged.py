@@ -90,6 +90,7 @@ class Bagged(Folded):
             seed=work.seed + number,
             seconds=seconds,
             part=work.part / (len(self.folds) - number),
+            afterwards=work.afterwards + len(outside),
             label=f"{work.label}fold {number + 1} of {len(self.folds)}: ",
             alike=f"{work.alike or work.label}each of {len(self.folds)} folds: ",
         )

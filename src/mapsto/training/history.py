@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = dict[str, Any]
 
-COUNTED = ("epoch", "step", "seconds")
-"""What goes on counting where a training goes on with another."""
-
 
 @dataclass
 class History:
@@ -50,7 +47,8 @@ class History:
 
     def end(self) -> Row:
         """Where one that goes on from here begins to count."""
-        return {"epoch": self.epochs, "step": self.steps, "seconds": self.rows[-1]["seconds"] if self.rows else 0.0}
+        seconds = self.rows[-1]["seconds"] if self.rows else 0.0
+        return {"epoch": self.epochs, "step": self.steps, "planned": self.planned, "seconds": seconds}
 
     def followed_by(self, other: History) -> History:
         """Both, as one training."""
@@ -85,4 +83,4 @@ def validations(events: Iterable[Mapping[str, Any]]) -> list[Row]:
 
 
 def _counted_on(row: Row, after: Mapping[str, Any]) -> Row:
-    return row | {name: row[name] + after[name] for name in COUNTED}
+    return row | {name: row[name] + before for name, before in after.items() if name in row}

@@ -129,6 +129,7 @@ class Training:
         self.best_step = 0
         self.deadline = math.inf
         self.validation_seconds = 0.0
+        self.judged = 0.0
         self.checkpoints = run.checkpoints(name)
         self.started = self.marked = run.elapsed
         self.marked_step = 0
@@ -155,7 +156,7 @@ class Training:
             if self.objective.asks and not self.asking:
                 self._vary()
             self.run.event("resumed", name=self.name, step=self.step)
-        self.marked, self.marked_step = self.run.elapsed, self.step
+        self._mark()
         self._next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
 
     def work(self) -> str:
@@ -173,7 +174,7 @@ class Training:
             self.advance()
             self._replan()
             ended = self._close_period() if self._period_ends() else None
-            if self.asking and self._period_ends() and self.plan.progress(self.step) >= _TRIED_AFTER:
+            if self.asking and self._period_ends() and _TRIED_AFTER <= self.plan.progress(self.step) < 1.0:
                 self._vary()
             if time.monotonic() >= self._next_look:
                 ended = ended or self._look()
@@ -301,7 +302,11 @@ class Training:
         steps = self._measured(f"replan-{self.plan.mark}", measuring.steps_left)
         if steps != self.plan.steps:
             self.plan.change(self.step, steps)
-        self.marked, self.marked_step = self.run.elapsed, self.step
+        self._mark()
+
+    def _mark(self) -> None:
+        """From here on the pace is measured; time spent judging is no part of it."""
+        self.marked, self.marked_step, self.judged = self.run.elapsed, self.step, 0.0
 
     def _vary(self) -> None:
         """Ask, or remember, which variations of the inputs do no harm; the steps that follow use them."""
@@ -314,7 +319,10 @@ class Training:
     # -- validation
 
     def _period_ends(self) -> bool:
-        return self.step % self.period == 0 or self.step >= self.plan.steps
+        left = self.plan.steps - self.step
+        # A plan that is changed as it goes may end soon after a validation was due: the last one will do.
+        soon = self.seconds is not None and 2 * left < self.period
+        return left <= 0 or (self.step % self.period == 0 and not soon)
 
     def _close_period(self) -> str | None:
         """Read the losses, validate, keep the weights if they are the best; returns a reason to end, if any."""
@@ -340,11 +348,13 @@ class Training:
         """The validation figure of the weights as they are now (averaged, where they are averaged), and their losses
         on seen and unseen rows, where somebody wants to know.
         """
+        begun = time.monotonic()
         self.modules.eval()
         averaged = nullcontext() if self.average is None else self.average.applied()
         with torch.no_grad(), threads_within(self.all_threads), averaged:
             found = self.objective.validate(), self.objective.seen_and_unseen() or {}
         self.modules.train()
+        self.judged += time.monotonic() - begun
         return found
 
     def _roll_back(self) -> str | None:

@@ -102,11 +102,12 @@ def how_many_steps(training: Training) -> dict[str, Any]:
 
 
 def steps_left(training: Training) -> int:
-    """The whole plan's steps, at the pace since the last mark."""
+    """The whole plan's steps, at the pace since the last mark; validations to come take their part of the time."""
     taken = training.step - training.marked_step
     if taken < 1:  # just resumed: nothing was measured yet
         return training.plan.steps
     devices.synchronize(training.device)
     now = training.run.elapsed
+    pace = (now - training.marked - training.judged) / taken + training.validation_seconds / training.period
     left = training.deadline - training.validation_seconds - now
-    return revised(training.plan, training.step, (now - training.marked) / taken, left, training.most)
+    return revised(training.plan, training.step, pace, left, training.most)

@@ -92,8 +92,10 @@ def affordable(
     many = max(1, int(_FOR_VALIDATION * seconds / max(validation_seconds, 1e-9)))
     few = min(_FEWEST_VALIDATIONS, many)
     each_epoch = seconds / (step_seconds + validation_seconds / per_epoch)
-    at_least, at_most = ((seconds - count * validation_seconds) / step_seconds for count in (few, many))
-    steps = max(1, min(most, int(max(min(each_epoch, at_least), at_most))))
+    with_few, with_many = ((seconds - count * validation_seconds) / step_seconds for count in (few, many))
+    steps = max(1, min(most, int(max(min(each_epoch, with_few), with_many))))
+    if many == 1:  # at the end, wherever that will be
+        return steps, most
     return steps, max(period(steps, per_epoch, few), math.ceil(steps / many))
 
 

@@ -74,8 +74,8 @@ def with_restarts(
             objective.modules.load_state_dict(weights)
         best.notes.append(note)
         run.event("restarted", name=name, leg=leg, after=after, kept=gains)
-    if number < (learning.restarts or 0):
-        text = f"{name} began its schedule anew {number} times, not {learning.restarts}: no time was left for more."
+    if number < (learning.restarts or 0) and not run.interrupted:
+        text = f"{name} made {number} of {learning.restarts} restarts: no time was left for more."
         best.notes.append(Note("warning", text))
     return best, kept
 

@@ -24,6 +24,8 @@ _ENOUGH = 800_000
 _TRIED = 10
 _FOR_TRIAL = 0.01
 """Share of the time that steps on trial may take."""
+_MOST_FOR_TRIAL = 0.05
+"""Share of it from which a single step on trial is too many."""
 _FASTER = 0.9
 """Share of the time of a step on one thread that several may take at most: where they are no faster, they wait."""
 
@@ -39,7 +41,11 @@ def worth_waiting_for(training: Training) -> dict[str, Any]:
     threads = min(torch.get_num_threads(), max(1, int(counted.each / _ENOUGH)))
     if threads == 1 or training.seconds is None:
         return {"threads": threads, "why": counted.said}
-    several, one = (_milliseconds(training, some) for some in (threads, 1))
+    several = _milliseconds(training, threads)
+    if several > 1e3 * _MOST_FOR_TRIAL * training.seconds:
+        why = f"{counted.said}; {several:.3g} ms a step with {threads} threads, too many to try one in this time"
+        return {"threads": threads, "why": why}
+    one = _milliseconds(training, 1)
     why = f"{counted.said}; {several:.3g} ms a step with {threads} threads, {one:.3g} with one"
     return {"threads": threads if several < _FASTER * one else 1, "why": why}
 
