@@ -24,7 +24,17 @@ class DataError(MapstoError, ValueError):
 
 
 class ColumnRefused(DataError):  # noqa: N818 - it is an answer of a column type, caught by the schema
-    """A column type does not take this series; the message is the reason shown to the user."""
+    """A column type does not take this series; the message is the reason shown to the user.
+
+    Args:
+        message: the reason.
+        near: whether the series looked like the type, so that people should read the reason even where another type
+            takes the column: most cells read as numbers, no file of a column of paths was found.
+    """
+
+    def __init__(self, message: str, *, near: bool = False) -> None:
+        super().__init__(message)
+        self.near = near
 
 
 class OptionError(MapstoError, ValueError):

@@ -286,12 +286,20 @@ def _input(series: pl.Series, given: Any) -> Column:
 def _claimed(series: pl.Series, *, target: bool = False, without: str = "") -> Column:
     """The first type that takes the series, other than the one named by `without`."""
     refusals: list[str] = []
+    nearly: list[str] = []
     for kind in (kind for kind in TYPES if kind.type != without):
         try:
-            return kind.claim(series, name=series.name, target=target)
+            column = kind.claim(series, name=series.name, target=target)
         except ColumnRefused as refusal:
             if kind.task is not None:
                 refusals.append(f"{kind.type}: {refusal}")
+            if refusal.near:
+                nearly.append(f"not read as {kind.type}: {refusal}")
+            continue
+        column.doubt = "; ".join([*([column.doubt] if column.doubt else []), *nearly])
+        if column.doubt:
+            column.reason += f"; {column.doubt}"
+        return column
     if not target:
         return Ignored(name=series.name, reason=f"no column type reads cells of type {series.dtype}")
     message = f"column {series.name!r} cannot be a target, no type that can be predicted takes it. " + "; ".join(

@@ -91,13 +91,20 @@ class Column(ABC):
     name: str = field(default="", kw_only=True)
     reason: str = field(default="given", kw_only=True)
     """Why this type was chosen, in plain words; "given" when the user said so."""
+    doubt: str = field(default="", kw_only=True, compare=False)
+    """How else it could be read, or what nearly took it, where people should know; the fit tells it in a note."""
 
     # -- claim and learn
 
     @classmethod
     @abstractmethod
     def claim(cls, series: pl.Series, *, name: str, target: bool = False) -> Self:
-        """Take this series, with a reason, or raise `ColumnRefused` with one. Looks at a sample, changes nothing."""
+        """Take this series, with a reason, or raise `ColumnRefused` with one; changes nothing.
+
+        All cells that are there decide, never the first that look alike: what a sample says is checked on all, or told
+        as a sample where that would take as long as learning. A refusal that people should read although another type
+        takes the column is `near`; what a claim leaves open is its `doubt`.
+        """
 
     @abstractmethod
     def learn(self, series: pl.Series, guide: Guide | None = None) -> None:

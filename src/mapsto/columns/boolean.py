@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
 
 from mapsto.columns.base import Features, Guide
-from mapsto.columns.common.cells import examples, is_number, is_text, sample
+from mapsto.columns.common.cells import BLANKS, as_text, examples, is_number, is_text, present, sample
 from mapsto.columns.common.classes import ClassTarget
 from mapsto.columns.common.lookup import Lookup, table
 from mapsto.columns.common.parts import CodePart
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mapsto.columns.common.parts import Part, Ragged
 
 _PAIRS = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("0", "1"), ("off", "on"))
+_PLAIN = (("false", "true"), ("0", "1"))
 _WORDS = Lookup([word for pair in _PAIRS for word in pair], fold_case=True)
 _NUMBERS = Lookup([0, 1])
 _SIDES = [side for _ in _PAIRS for side in (0, 1)]
@@ -63,13 +65,23 @@ class Boolean(ClassTarget):
         if len(cells) == 0 or (_codes(cells) < _FALSE).any():
             message = "cells are not all true/false, yes/no, y/n, t/f, on/off or 0/1"
             raise ColumnRefused(message)
-        spellings = sorted(cells.cast(pl.String).unique().to_list())
+        spellings = sorted(present(as_text(series)).unique().to_list())
+        sides = dict(zip(map(_folded, spellings), _codes(pl.Series(spellings)).tolist(), strict=True))
+        if len(odd := [word for word in spellings if sides[_folded(word)] < _FALSE]):
+            message = f"nearly all cells say true or false, but {examples(odd)} stand among them as well"
+            raise ColumnRefused(message)
+        if len(set(sides.values())) < len(sides):
+            message = (
+                f"a boolean has two values, and the cells have {len(sides)}: {examples(sorted(sides), len(sides))}"
+            )
+            raise ColumnRefused(message)
         return cls(name=name, reason=f"true or false, written {examples(spellings)}")
 
     # -- learn and encode
 
     def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
         """The user's commonest spelling of each side; of a side never seen, its usual counterpart."""
+        self.__dict__.pop("_table", None)
         if not is_text(series.dtype):
             self._values, self._kind = (False, True), "Boolean"
             return
@@ -88,7 +100,7 @@ class Boolean(ClassTarget):
 
     def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
         """int32 codes."""
-        return [_codes(series)]
+        return [self._codes(series)]
 
     def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
         """1 for true, 0 for false, NaN otherwise."""
@@ -97,7 +109,24 @@ class Boolean(ClassTarget):
 
     def malformed(self, series: pl.Series) -> np.ndarray:
         """Cells that are no spelling of true or false."""
-        return np.asarray(_codes(series) == _UNSEEN)
+        return np.asarray(self._codes(series) == _UNSEEN)
+
+    def _codes(self, series: pl.Series) -> np.ndarray:
+        """int32 `(rows,)` codes. Where the training rows said Y and N, a T is no spelling of Y but something else."""
+        return _WORDS.codes(series, self._table) if is_text(series.dtype) else _codes(series)
+
+    @cached_property
+    def _table(self) -> np.ndarray:
+        """Codes of words: those of the pairs seen in training, and true, false, 1 and 0, which mean nothing else."""
+        if self._kind == "Boolean":
+            return _CODES
+        seen = {_folded(value) for value in self._values}
+        read = [not seen.isdisjoint(pair) or pair in _PLAIN for pair in _PAIRS]
+        return table(
+            [_FALSE + side if read[place // 2] else _UNSEEN for place, side in enumerate(_SIDES)],
+            unseen=_UNSEEN,
+            absent=_MISSING,
+        )
 
     # -- as a target
 
@@ -108,13 +137,13 @@ class Boolean(ClassTarget):
 
     def encode_target(self, series: pl.Series) -> np.ndarray:
         """int64: 0 false, 1 true, -1 missing or unreadable."""
-        return (_codes(series) - _FALSE).clip(-1).astype(np.int64)
+        return (self._codes(series) - _FALSE).clip(-1).astype(np.int64)
 
     # -- for people, and persistence
 
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing and unreadable cells, and how often each side occurs."""
-        counts = np.bincount(_codes(series), minlength=_TRUE + 1)
+        counts = np.bincount(self._codes(series), minlength=_TRUE + 1)
         return {
             "rows": len(series),
             "missing": int(counts[_MISSING]),
@@ -140,6 +169,10 @@ class Boolean(ClassTarget):
             raise state.refusal("values", values, "two spellings, of false and of true")
         column._values, column._kind = (values[0], values[1]), "Boolean" if plain else "String"
         return column
+
+
+def _folded(word: str) -> str:
+    return word.strip(BLANKS).lower()
 
 
 def _codes(series: pl.Series) -> np.ndarray:

@@ -77,7 +77,9 @@ class Category(ClassTarget):
         if is_text(dtype):
             return cls(name=name, reason=cls._reason_for_text(series, cells, target=target))
         if target and (distinct := few_whole_numbers(series)):
-            return cls(name=name, reason=f"{distinct} distinct whole numbers, so classes rather than a quantity")
+            doubt = f"if they are counts or grades to be predicted as a quantity, types={{{name!r}: 'number'}}"
+            reason = f"{distinct} distinct whole numbers, so classes rather than a quantity"
+            return cls(name=name, reason=reason, doubt=doubt if distinct > 2 else "")
         whole = is_number(dtype) and bool(dtype.is_integer() or (cells == cells.round()).all())
         if not target and whole and named_like_code(name):
             return cls(name=name, reason=f"codes by their name, {cells.n_unique():,} distinct")

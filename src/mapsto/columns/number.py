@@ -11,7 +11,7 @@ import polars as pl
 from mapsto.columns.base import Column, Features, Guide, Task
 from mapsto.columns.common import bins, numerals
 from mapsto.columns.common.cells import as_text, examples, is_number, is_text, sample
-from mapsto.columns.common.evidence import few_whole_numbers, named_like_code
+from mapsto.columns.common.evidence import few_whole_numbers, maybe_classes, named_like_code
 from mapsto.columns.common.parts import NumberPart
 from mapsto.columns.common.scaling import LIMIT, Scaling, ScalingName
 from mapsto.columns.common.state import State
@@ -83,9 +83,12 @@ class Number(Column):
         if not (is_number(series.dtype) or series.dtype.is_decimal()):
             message = f"cells are {series.dtype}, not numbers"
             raise ColumnRefused(message)
-        _refuse_codes(cells.cast(pl.Float64) if series.dtype.is_decimal() else cells, name, target=target)
+        _refuse_codes(series.cast(pl.Float64) if series.dtype.is_decimal() else series, name, target=target)
         whole = "whole numbers" if series.dtype.is_integer() else "numbers"
-        return cls(name=name, reason=f"{whole}, such as {examples(cells.unique(maintain_order=True).to_list())}")
+        reason = f"{whole}, such as {examples(cells.unique(maintain_order=True).to_list())}"
+        distinct = maybe_classes(series) if target else 0
+        doubt = f"if its {distinct} distinct values are classes, types={{{name!r}: 'category'}}" if distinct else ""
+        return cls(name=name, reason=reason, doubt=doubt)
 
     @classmethod
     def _claim_text(cls, cells: pl.Series, *, name: str, target: bool) -> Self:

@@ -20,6 +20,8 @@ from mapsto.table import Note, Selection, Table, check_form, duplicates_across, 
 from mapsto.table.notes import examples, plural
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mapsto.columns.base import Column
     from mapsto.fitting.options import Options
     from mapsto.members.base import Folds
@@ -113,7 +115,7 @@ def prepare(table: Table, options: Options) -> Prepared:
     notes += check_inputs(schema)
     if not schema.inputs:
         schema = something_to_read(schema, frame)
-    notes += [left_out_note(column) for column in schema.left_out if column.name not in options.keep]
+    notes += claim_notes(schema, options.keep)
     labelled = _labelled(frame, schema)
     if labelled.sum() < 2:
         message = f"only {int(labelled.sum())} rows have a value in {options.targets}; expected at least 2"
@@ -321,6 +323,21 @@ def _infinite(schema: Schema, frame: pl.DataFrame) -> list[Note]:
             )
             notes.append(Note("repair", text, column.name, examples(rows), len(rows)))
     return notes
+
+
+def claim_notes(schema: Schema, keep: Sequence[str]) -> list[Note]:
+    """What people should know about the types that were found: columns left out, and what could be read otherwise.
+
+    Args:
+        schema: as it was claimed.
+        keep: columns that are left out because they are kept.
+    """
+    found = [left_out_note(column) for column in schema.left_out if column.name not in keep]
+    return found + [_doubt_note(column) for column in [*schema.targets, *schema.inputs] if column.doubt]
+
+
+def _doubt_note(column: Column) -> Note:
+    return Note("info", f"Column {column.name!r} is read as {column.type}: {column.reason}.", column=column.name)
 
 
 def left_out_note(column: Column) -> Note:

@@ -17,7 +17,7 @@ import polars as pl
 from mapsto.errors import DataError, OptionError
 from mapsto.fitted import Fitted
 from mapsto.fitting.candidates import embedder, reserve
-from mapsto.fitting.prepare import claim, gather, left_out_note, something_to_read
+from mapsto.fitting.prepare import claim, claim_notes, gather, something_to_read
 from mapsto.fitting.versions import versions
 from mapsto.judging.checks import check_inputs
 from mapsto.judging.verdict import Cost
@@ -163,7 +163,7 @@ def _prepared(table: Table, options: Options) -> _Identities:
     notes += check_inputs(schema)
     if not schema.inputs:
         schema = something_to_read(schema, every)
-    notes += [left_out_note(column) for column in schema.left_out if column.name not in options.keep]
+    notes += claim_notes(schema, options.keep)
     _check_target(schema.targets[0])
     strangers = int((~there).sum())
     if strangers:

@@ -50,7 +50,10 @@ def sample(series: pl.Series, rows: int = SAMPLE) -> pl.Series:
     if len(series) <= rows:
         return present(series)
     some = present(series.gather(np.linspace(0, len(series) - 1, rows).astype(np.int64)))
-    return some if len(some) >= rows // 10 else present(series).head(rows)
+    if len(some) >= rows // 10:
+        return some
+    there = present(series)
+    return there if len(there) <= rows else there.gather(np.linspace(0, len(there) - 1, rows).astype(np.int64))
 
 
 def is_constant(series: pl.Series) -> bool:

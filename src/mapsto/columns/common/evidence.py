@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mapsto.columns.common.cells import is_number, sample
+from mapsto.columns.common.cells import SAMPLE, is_number, present, sample
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,6 +19,7 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 MOST_CLASSES = 20
 _SPAN = 100
+_MAYBE_CLASSES = 100
 _ROWS_A_CLASS = 5
 
 
@@ -44,7 +45,19 @@ def few_whole_numbers(series: pl.Series) -> int:
     """
     if not is_number(series.dtype):
         return 0
-    cells = sample(series)
+    few = _few_whole(sample(series))
+    return _few_whole(present(series)) if few and len(series) > SAMPLE else few
+
+
+def maybe_classes(series: pl.Series) -> int:
+    """Number of distinct values where whole numbers are taken for a quantity and could be many classes, else 0."""
+    if not series.dtype.is_integer():
+        return 0
+    distinct = present(series).n_unique()
+    return distinct if MOST_CLASSES < distinct <= _MAYBE_CLASSES and len(series) >= _ROWS_A_CLASS * distinct else 0
+
+
+def _few_whole(cells: pl.Series) -> int:
     if cells.dtype.is_float() and not (cells.is_finite().all() and (cells == cells.round()).all()):
         return 0
     distinct = cells.n_unique()
