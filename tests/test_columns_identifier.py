@@ -67,7 +67,7 @@ def test_an_identifier_is_no_target() -> None:
         ([None, None], "empty"),
         ([float("nan"), None], "empty"),
         (["", "  "], "empty"),
-        ([7, 7, None], "all values are equal (7)"),
+        ([7, 7, 7], "all values are equal (7)"),
         ([[], None], None),
     ],
 )

@@ -12,7 +12,7 @@ import numpy as np
 
 from mapsto.columns import TYPES, Ignored, from_state
 from mapsto.columns.base import Column, Features, Guide
-from mapsto.columns.common.cells import is_constant, sample
+from mapsto.columns.common.cells import holds_one_value, sample
 from mapsto.columns.common.parts import Block, Part, Ragged, taken
 from mapsto.errors import ColumnRefused, DataError, ModelFileError, OptionError
 
@@ -261,7 +261,7 @@ def require(frame: pl.DataFrame, names: Sequence[str]) -> None:
 
 def _target(series: pl.Series, given: Any) -> Column:
     name = series.name
-    if is_constant(series):
+    if holds_one_value(series):
         there = series.drop_nulls()
         what = f"one value only ({there[0]})" if len(there) else "no value at all"
         message = (

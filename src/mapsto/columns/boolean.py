@@ -12,6 +12,7 @@ import polars as pl
 from mapsto.columns.base import Features, Guide
 from mapsto.columns.common.cells import BLANKS, as_text, examples, is_number, is_text, present, sample
 from mapsto.columns.common.classes import ClassTarget
+from mapsto.columns.common.evidence import refuse_one_value
 from mapsto.columns.common.lookup import Lookup, table
 from mapsto.columns.common.parts import CodePart
 from mapsto.columns.common.state import State
@@ -56,6 +57,7 @@ class Boolean(ClassTarget):
     @classmethod
     def claim(cls, series: pl.Series, *, name: str, target: bool = False) -> Self:
         """Booleans, and text of which every cell is a usual spelling of true or false."""
+        refuse_one_value(series, target=target)
         if series.dtype == pl.Boolean:
             return cls(name=name, reason="true or false")
         if not is_text(series.dtype):

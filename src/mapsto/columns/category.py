@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from mapsto.columns.base import Features, Guide
-from mapsto.columns.common.cells import distinct_share, is_number, is_text, sample
+from mapsto.columns.common.cells import distinct_share, examples, is_number, is_text, sample, there_or_not
 from mapsto.columns.common.classes import ClassTarget
 from mapsto.columns.common.evidence import few_whole_numbers, named_like_code
 from mapsto.columns.common.lookup import Lookup, canonical, table
@@ -67,13 +67,18 @@ class Category(ClassTarget):
 
     @classmethod
     def claim(cls, series: pl.Series, *, name: str, target: bool = False) -> Self:
-        """Categorical cells, text that repeats, whole numbers that are codes or (as target) classes."""
+        """Categorical cells, text that repeats, whole numbers that are codes or (as target) classes, and whatever has
+        one value that some rows lack.
+        """
         dtype, cells = series.dtype, sample(series)
         if dtype == pl.Enum:
             order = dtype.categories.to_list()  # type: ignore[attr-defined]
             return cls(ordered=order, name=name, reason=f"categories in a given order, {len(order)} values")
         if dtype == pl.Categorical:
             return cls(name=name, reason=f"categories, {cells.n_unique()} values")
+        if not target and there_or_not(series):
+            reason = f"one value, {examples(cells.head(1).to_list())}, or none: what tells is whether it is there"
+            return cls(name=name, reason=reason)
         if is_text(dtype):
             return cls(name=name, reason=cls._reason_for_text(series, cells, target=target))
         if target and (distinct := few_whole_numbers(series)):

@@ -11,6 +11,7 @@ import polars as pl
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common import bins, numerals
 from mapsto.columns.common.cells import as_text, examples, is_text, sample
+from mapsto.columns.common.evidence import refuse_one_value
 from mapsto.columns.common.instants import find_format, instants, is_format, is_zone
 from mapsto.columns.common.parts import NumberPart
 from mapsto.columns.common.scaling import Scaling
@@ -86,6 +87,7 @@ class Date(Column):
         if target:
             message = "a date cannot be predicted yet; predict a number such as the days until it"
             raise ColumnRefused(message)
+        refuse_one_value(series, target=target)
         if series.dtype in (pl.Date, pl.Datetime, pl.Time):
             kind = {"Date": "dates", "Time": "times of day"}.get(str(series.dtype), "points in time")
             return cls(name=name, reason=kind)

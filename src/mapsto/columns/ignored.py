@@ -18,7 +18,7 @@ class Ignored(SetAside):
     """A column that is left out; its reason says why.
 
     >>> import polars as pl
-    >>> Ignored.claim(pl.Series([7, 7, None]), name="x").reason
+    >>> Ignored.claim(pl.Series([7, 7, 7]), name="x").reason
     'all values are equal (7)'
     """
 
@@ -26,7 +26,7 @@ class Ignored(SetAside):
 
     @classmethod
     def claim(cls, series: pl.Series, *, name: str, target: bool = False) -> Self:
-        """Columns without a value, or with one value only."""
+        """Columns without a value, or with one and the same in every row; one that some rows lack tells something."""
         if target or not is_constant(series):
             message = "values differ" if not target else "an ignored column cannot be learned"
             raise ColumnRefused(message)

@@ -11,7 +11,7 @@ import polars as pl
 from mapsto.columns.base import Column, Features, Guide, Task
 from mapsto.columns.common import bins, numerals
 from mapsto.columns.common.cells import as_text, examples, is_number, is_text, sample
-from mapsto.columns.common.evidence import few_whole_numbers, maybe_classes, named_like_code
+from mapsto.columns.common.evidence import few_whole_numbers, maybe_classes, named_like_code, refuse_one_value
 from mapsto.columns.common.parts import NumberPart
 from mapsto.columns.common.scaling import LIMIT, Scaling, ScalingName
 from mapsto.columns.common.state import State
@@ -72,6 +72,7 @@ class Number(Column):
     @classmethod
     def claim(cls, series: pl.Series, *, name: str, target: bool = False) -> Self:
         """Numeric cells, durations, and text that reads as numbers."""
+        refuse_one_value(series, target=target)
         cells = sample(series)
         if series.dtype in (pl.Categorical, pl.Enum):
             message = "cells are categories"

@@ -57,6 +57,26 @@ def sample(series: pl.Series, rows: int = SAMPLE) -> pl.Series:
 
 
 def is_constant(series: pl.Series) -> bool:
+    """Whether no cell differs from another: all are equal, or none is there.
+
+    >>> is_constant(pl.Series(["t", "t"])), is_constant(pl.Series(["t", None]))
+    (True, False)
+    """
+    return holds_one_value(series) and len(present(series)) in (0, len(series))
+
+
+def there_or_not(series: pl.Series) -> bool:
+    """Whether all that a column tells is which of its cells are there: one value that has a text, and cells without.
+
+    >>> there_or_not(pl.Series(["t", None])), there_or_not(pl.Series([1, 2, None]))
+    (True, False)
+    """
+    if series.dtype in (pl.Duration, pl.Binary) or not holds_one_value(series):
+        return False
+    return 0 < len(present(series)) < len(series)
+
+
+def holds_one_value(series: pl.Series) -> bool:
     """Whether all present cells are equal; the whole series is read only when its sample is constant."""
     if series.dtype.is_nested() or series.dtype == pl.Object:
         return series.null_count() == len(series)

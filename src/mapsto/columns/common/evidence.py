@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mapsto.columns.common.cells import SAMPLE, is_number, present, sample
+from mapsto.columns.common.cells import SAMPLE, is_number, present, sample, there_or_not
+from mapsto.errors import ColumnRefused
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,6 +36,15 @@ def named_like_id(name: str) -> bool:
 def named_like_code(name: str) -> bool:
     """Whether a name says that its numbers are codes: an identifier or a postal code."""
     return named_like_id(name) or bool(_CODE.match(_CAMEL.sub("_", name.strip()).lower()))
+
+
+def refuse_one_value(series: pl.Series, *, target: bool) -> None:
+    """A column of one value and missing cells is left to the category: what no row showed is unseen to it, where a
+    quantity, a date or a flag would be read as if another value had been learned from.
+    """
+    if not target and there_or_not(series):
+        message = "one value, or none: only whether it is there can be learned"
+        raise ColumnRefused(message)
 
 
 def few_whole_numbers(series: pl.Series) -> int:
