@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 import mapsto
 from conftest import shared_data
 from explaining_world import fitted
-from mapsto.columns import Identifier, Image
+from mapsto.columns import Image
 from mapsto.columns.common import pictures
 from mapsto.errors import ColumnRefused, DataError, ModelFileError, OptionError
 from mapsto.members.network import Network
@@ -72,7 +72,6 @@ def test_claims_paths_bytes_and_pixels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "why"),
     [
-        (pl.Series([f"{i}.png" for i in range(20)]), "is the current folder right"),
         (pl.Series(["a picture", "see b.png there"]), "does not end"),
         (pl.Series([b"RIFF....WAVE", b"\x00"]), "0 of 2 open"),
         (pl.Series([1.0, 2.0]), "Float64"),
@@ -89,12 +88,6 @@ def test_refuses_with_a_reason(cells: pl.Series, why: str) -> None:
 def test_is_no_target() -> None:
     with pytest.raises(ColumnRefused, match="cannot be predicted"):
         Image.claim(pl.Series(np.zeros((3, 9, 9), np.uint8)), name="x", target=True)
-
-
-def test_names_of_missing_files_are_left_to_others() -> None:
-    names = pl.Series("file", [f"scan_{i:05}.png" for i in range(100)])
-    column = Schema.claim(pl.DataFrame([names, pl.Series("y", range(100))]), targets=["y"]).columns[-1]
-    assert isinstance(column, Identifier)
 
 
 # -- tiles

@@ -66,10 +66,14 @@ _HOMES = {
     "OptionError": "errors",
     "ModelFileError": "errors",
 }
+_ROOMS = ("columns", "errors", "networks", "objectives", "table", "testing")
+"""Parts of the package that are reached as attributes without being imported by name: `mapsto.columns.Image`."""
 __all__ = [*_HOMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"mapsto.{name}")
     if name not in _HOMES:
         message = f"module 'mapsto' has no attribute {name!r}"
         raise AttributeError(message)

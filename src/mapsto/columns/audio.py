@@ -10,7 +10,7 @@ import polars as pl
 
 from mapsto.columns.base import Features, Guide
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
-from mapsto.columns.common.file_column import FileColumn
+from mapsto.columns.common.file_column import MOSTLY, FileColumn, require_files, share_of_names
 from mapsto.columns.common.insides import SoundInside
 from mapsto.columns.common.mel import FRAMES_A_SECOND, borders
 from mapsto.columns.common.parts import Ragged
@@ -19,7 +19,6 @@ from mapsto.columns.common.state import State
 from mapsto.columns.common.steps import statistics
 from mapsto.columns.common.waves import RATES, Source, header, readable
 from mapsto.errors import ColumnRefused, OptionError
-from mapsto.table.suffixes import MEDIA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +38,6 @@ _WIDEST = 500
 _GROUPS = 16
 _FLATTEST = 1e-3
 _KEPT = ("mean", "deviation", "slope")
-_PATH = rf"(?i)\.({'|'.join(MEDIA['audio'])})$"
 _EDGES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
 
@@ -96,16 +94,16 @@ class Audio(FileColumn):
             message = f"cells are {series.dtype}, not paths or bytes; for samples say type 'audio' and their rate"
             raise ColumnRefused(message)
         cells = sample(series)
-        if is_text(series.dtype) and as_text(cells).str.strip_chars().str.contains(_PATH).sum() < len(cells) / 2:
+        if is_text(series.dtype) and share_of_names(as_text(cells), cls.type) < MOSTLY:
             message = "text that does not end like the names of recordings"
             raise ColumnRefused(message)
         tried = sample(cells, _TRIED)
         found = [about for about in decoded(sources(tried), _about) if about is not None]
         what = "bytes" if series.dtype == pl.Binary else "paths"
+        if is_text(series.dtype):
+            require_files(cells, tried, len(found), name=name, kind=cls.type)
         if 2 * len(found) < max(1, len(tried)):
-            lost = what == "paths" and len(tried) and not found
-            hint = f", {tried[0]!r} does not: is the current folder right?" if lost else ""
-            message = f"{what}, but only {len(found)} of {len(tried)} open as recordings{hint}"
+            message = f"{what}, but only {len(found)} of {len(tried)} open as recordings"
             raise ColumnRefused(message)
         return cls(name=name, reason=f"{what} of recordings, {np.median([s for _, s in found]):.1f} s in the middle")
 

@@ -133,6 +133,10 @@ class Column(ABC):
 
         return np.zeros(len(series), dtype=bool)
 
+    def fault(self, value: Any) -> str:
+        """Why this cell cannot be read, in a few words, where that can be told: "there is no such file"."""
+        return ""
+
     # -- as a target
 
     @property

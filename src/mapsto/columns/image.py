@@ -10,10 +10,10 @@ import polars as pl
 
 from mapsto.columns.base import Features, Guide
 from mapsto.columns.common.cells import BLANKS, as_text, is_text, missing, sample
-from mapsto.columns.common.file_column import FileColumn
+from mapsto.columns.common.file_column import MOSTLY, FileColumn, require_files, share_of_names
 from mapsto.columns.common.insides import PictureInside
 from mapsto.columns.common.parts import Ragged
-from mapsto.columns.common.picture_cells import is_array, scale_of, share_of_paths, sources, surely_pixels
+from mapsto.columns.common.picture_cells import is_array, scale_of, sources, surely_pixels
 from mapsto.columns.common.pictures import PicturePart, packed, sizes
 from mapsto.columns.common.pixels import UNREADABLE, quiet, side_lengths
 from mapsto.columns.common.state import State
@@ -106,16 +106,16 @@ class Image(FileColumn):
             message = f"cells are {series.dtype}, not paths, bytes or pixels"
             raise ColumnRefused(message)
         cells = sample(series)
-        if is_text(series.dtype) and share_of_paths(as_text(cells)) < 0.5:
+        if is_text(series.dtype) and share_of_names(as_text(cells), cls.type) < MOSTLY:
             message = "text that does not end like the names of pictures"
             raise ColumnRefused(message)
         tried = sample(cells, _TRIED)
         found = sizes(sources(tried))
         what = "bytes" if series.dtype == pl.Binary else "paths"
+        if is_text(series.dtype):
+            require_files(cells, tried, len(found), name=name, kind=cls.type)
         if not len(tried) or 2 * len(found) < len(tried):
-            message = f"{what}, but only {len(found)} of {len(tried)} open as pictures" + (
-                f", {tried[0]!r} does not: is the current folder right?" if what == "paths" and not len(found) else ""
-            )
+            message = f"{what}, but only {len(found)} of {len(tried)} open as pictures"
             raise ColumnRefused(message)
         height, width = np.median(found, axis=0).astype(int)
         return cls(name=name, reason=f"{what} of pictures, {width} x {height} pixels in the middle")

@@ -11,17 +11,16 @@ import polars as pl
 from mapsto.columns.base import Features, Guide
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
 from mapsto.columns.common.clips import ClipPart, files, frames_of, is_album, is_clip, packed_clips, scale, size_of
-from mapsto.columns.common.file_column import FileColumn
+from mapsto.columns.common.file_column import MOSTLY, FileColumn, require_files, share_of_names
 from mapsto.columns.common.insides import FramesInside
 from mapsto.columns.common.parallel import in_parallel
 from mapsto.columns.common.parts import Ragged
-from mapsto.columns.common.picture_cells import share_of_paths, sources
+from mapsto.columns.common.picture_cells import sources
 from mapsto.columns.common.pictures import sizes
 from mapsto.columns.common.pixels import UNREADABLE
 from mapsto.columns.common.state import State
 from mapsto.columns.common.steps import statistics
 from mapsto.errors import ColumnRefused, OptionError
-from mapsto.table.suffixes import MEDIA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,10 +34,8 @@ _FRAMES, _MOST_FRAMES = 32, 1_000
 _TINT = 3.0
 """Levels by which the channels of grey frames differ at most on average: coding leaves traces."""
 _GRID = 4
-_MOSTLY = 0.5
 _KEPT = ("mean", "deviation", "first", "last", "slope")
 _MOTION = ("brightness", "change", "middle across", "middle down")
-_PATH = rf"(?i)\.({'|'.join(MEDIA['video'])})$"
 
 
 @dataclass
@@ -92,21 +89,24 @@ class Video(FileColumn):
         tried = sample(sample(series), _TRIED).head(_TRIED)
         if is_clip(series.dtype) and len(tried):
             frames, lengths = frames_of(tried)
-            if is_text(frames.dtype) and share_of_paths(as_text(frames)) < _MOSTLY:
+            named = is_text(frames.dtype)
+            if named and share_of_names(as_text(frames), "image") < MOSTLY:
                 message = "lists of text that does not end like the names of pictures"
                 raise ColumnRefused(message)
             found = sizes(sources(frames, scale(tried)))
+            if named:
+                require_files(frames, frames.drop_nulls(), len(found), name=name, kind="image")
             if len(found) and found.min() >= _SMALLEST:
                 height, width = np.median(found, axis=0).astype(int)
                 what = "lists of {} pictures, {}" if is_album(series.dtype) else "stacks of {} frames of {}"
                 return cls(name=name, reason=what.format(round(lengths.mean()), f"{width} x {height} pixels"))
-        ended = is_text(series.dtype) and as_text(tried).str.strip_chars().str.contains(_PATH).sum() >= len(tried) / 2
-        if not len(tried) or not ended:
+        if not len(tried) or not is_text(series.dtype) or share_of_names(as_text(tried), cls.type) < MOSTLY:
             message = f"cells are {series.dtype}, not stacks of frames or names of clips"
             raise ColumnRefused(message)
         known = [each for each in in_parallel(files(tried), size_of, UNREADABLE) if each is not None]
+        require_files(tried, tried, len(known), name=name, kind=cls.type)
         if 2 * len(known) < len(tried):
-            message = f"paths, but only {len(known)} of {len(tried)} open as clips, {tried[0]!r} was tried first"
+            message = f"paths, but only {len(known)} of {len(tried)} open as clips"
             raise ColumnRefused(message)
         height, width = np.median(known, axis=0).astype(int)
         return cls(name=name, reason=f"paths of clips, {width} x {height} pixels in the middle")

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from mapsto.columns.common.cells import BLANKS, is_text, missing
-from mapsto.columns.common.parallel import in_parallel
+from mapsto.columns.common.parallel import PIXELS, in_parallel
 from mapsto.columns.common.parts import Block, Ragged, Sense, SensePart
 from mapsto.columns.common.picture_cells import is_array, scale_of, sources
 from mapsto.columns.common.pictures import packed
@@ -30,6 +30,8 @@ Shape = tuple[int, int, int]
 _LOOKED_AT = 20_000
 """Frames of a file, at most."""
 _SPARE = 4
+_HELD = 4
+"""Frames that a decoder holds at once, about."""
 _FORMS = "mov,matroska,avi,mpeg,mpegts,ogg,flv,asf,gif,m4v,h264,hevc"
 
 
@@ -142,15 +144,18 @@ def files(series: pl.Series) -> list[str | bytes | None]:
 
 
 def size_of(source: str | bytes) -> tuple[int, int]:
-    """Height and width of a file's frames, by its header.
+    """Height and width of a file's frames as they are shown, by the first of them.
 
     Raises:
         UNREADABLE: it is no clip.
         MissingExtra: the optional part that reads clips is not installed.
     """
-    with _opened(source) as container:
-        video = container.streams.video[0]
-        return int(video.height), int(video.width)
+    with _opened(source) as container, _room(container):
+        frame = next(container.decode(video=0), None)
+        if frame is None:
+            raise _no_frames()
+        width, height = _sides(frame)
+        return height, width
 
 
 def _files(series: pl.Series, shape: Shape, longest: int) -> list[np.ndarray | None]:
@@ -166,19 +171,20 @@ def _decoded(source: str | bytes, shape: Shape, longest: int) -> np.ndarray:
     height, width, channels = shape
     kept: list[np.ndarray] = []
     step = 1
-    with _opened(source) as container:
+    with _opened(source) as container, _room(container):
         for place, frame in enumerate(container.decode(video=0)):
             if place >= _LOOKED_AT or frame.width * frame.height > MOST_PIXELS:
                 break
             if place % step:
                 continue
-            small = frame.reformat(width=width, height=height, format="gray" if channels == 1 else "rgb24")
-            kept.append(small.to_ndarray().reshape(shape))
+            turns = _turns(frame)
+            lying = (height, width) if turns % 2 else (width, height)
+            small = frame.reformat(*lying, format="gray" if channels == 1 else "rgb24").to_ndarray()
+            kept.append(np.rot90(small, turns).reshape(shape))
             if len(kept) >= _SPARE * longest:
                 kept, step = kept[::2], 2 * step
     if not kept:
-        message = "it has no frames"
-        raise ValueError(message)
+        raise _no_frames()
     return np.stack(kept)[np.rint(np.linspace(0, len(kept) - 1, min(len(kept), longest))).astype(np.int64)]
 
 
@@ -205,6 +211,26 @@ def _opened(source: str | bytes) -> Iterator[Any]:
     except av.FFmpegError as error:
         message = f"it cannot be decoded: {error}"
         raise ValueError(message) from error
+
+
+def _room(container: Any) -> Any:
+    """Room for the few frames that a decoder holds."""
+    video = container.streams.video[0]
+    return PIXELS.of(_HELD * video.width * video.height)
+
+
+def _turns(frame: Any) -> int:
+    """Quarter turns against the clock by which a frame is shown, as a telephone held upright says."""
+    return int(round(frame.rotation / 90) % 4)
+
+
+def _sides(frame: Any) -> tuple[int, int]:
+    """Width and height of a frame as it is shown."""
+    return (frame.height, frame.width) if _turns(frame) % 2 else (frame.width, frame.height)
+
+
+def _no_frames() -> ValueError:
+    return ValueError("it has no frames")
 
 
 def _sane(video: Any) -> bool:

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from mapsto.columns.base import Column
+from mapsto.columns.common.cells import BLANKS, as_text
 from mapsto.columns.common.dataurls import from_url, to_url
+from mapsto.errors import DataError
+from mapsto.table.suffixes import MEDIA
+
+NOUNS = {"image": "pictures", "audio": "recordings", "video": "clips"}
+MOSTLY = 0.5
+"""Share of texts that must end like the names of files of a kind for the column to be tried as such."""
+_SURELY = 0.9
+"""Share from which on texts are the names of files, and nothing else."""
+_ADDRESS = r"(?i)^\s*[a-z][a-z0-9+.-]+://"
 
 
 class FileColumn(Column):
@@ -18,3 +32,74 @@ class FileColumn(Column):
     def from_json(self, value: Any) -> Any:
         """Back to bytes; a data URL of any type is taken."""
         return from_url(value)
+
+    def fault(self, value: Any) -> str:
+        """That a file is not there, or empty."""
+        return _fault(value) if isinstance(value, str) else ""
+
+
+def share_of_names(cells: pl.Series, kind: str) -> float:
+    """The share of texts that end like the names of files of a kind, or like addresses of such.
+
+    >>> share_of_names(pl.Series(["a/1.PNG", "https://x.org/2.jpg?large", "see it", "b.wav"]), "image")
+    0.5
+    """
+    ending = rf"(?i)\.({'|'.join(MEDIA[kind])})"
+    named = cells.str.contains(rf"{ending}\s*$") | cells.str.contains(rf"{_ADDRESS}[^?#]*{ending}([?#].*)?$")
+    return float(named.mean() or 0)  # type: ignore[arg-type]
+
+
+def require_files(cells: pl.Series, tried: pl.Series, opened: int, *, name: str, kind: str) -> None:
+    """Refuse a column of the names of files of which most are not there, or cannot be opened.
+
+    It would be read as text otherwise, and whatever can be learned from names of files is rarely what is meant.
+
+    Args:
+        cells: a sample of the column, which may also hold text that names no file: that is left to other types.
+        tried: those that were opened.
+        opened: how many of them could be.
+        name: of the column.
+        kind: the kind of files that they should be.
+
+    Raises:
+        DataError: which files were looked for, where, and how many were found.
+    """
+    texts = as_text(tried).str.strip_chars(BLANKS).to_list()
+    there = sum(map(_is_file, texts))
+    if 2 * opened >= len(texts) or not (there or share_of_names(as_text(cells), kind) >= _SURELY):
+        return
+    first = next((text for text in texts if not _is_file(text)), texts[0])
+    if as_text(tried).str.contains(_ADDRESS).mean() >= MOSTLY:  # type: ignore[operator]
+        message = (
+            f"no file of column {name!r} was found: its cells are addresses, such as {first!r}, and nothing is fetched "
+            "from a network. Download the files and give their paths"
+        )
+    elif 2 * there < len(texts):
+        found = f"only {there} of {len(texts)} files" if there else "no file"
+        message = (
+            f"{found} of column {name!r} {'were' if there else 'was'} found from {os.getcwd()!r} (or from the folder "
+            f"of its table): there is no {first!r}. Put the table where its paths begin, start there, or give whole "
+            "paths"
+        )
+    else:
+        message = (
+            f"of {len(texts)} files of column {name!r} that were tried, {there} are there but only {opened} open as "
+            f"{NOUNS[kind]}; expected files ending in .{', .'.join(MEDIA[kind])} that hold what their names say"
+        )
+    message += f". If the names alone are meant, say types={{{name!r}: 'text'}}; to leave them out, 'ignored'."
+    raise DataError(message)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return os.path.isfile(path)
+    except ValueError:  # a name with a zero byte
+        return False
+
+
+def _fault(path: str) -> str:
+    if pl.Series([path]).str.contains(_ADDRESS)[0]:
+        return "addresses are not fetched"
+    if not _is_file(path.strip(BLANKS)):
+        return "there is no such file"
+    return "" if Path(path.strip(BLANKS)).stat().st_size else "the file is empty"

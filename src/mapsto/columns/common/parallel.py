@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import chain
+from threading import Condition
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mapsto import processors
@@ -14,6 +16,40 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CHUNK = 16
+
+
+class InFlight:
+    """Lets threads work side by side as long as what they hold together stays below a bound.
+
+    What is larger than the bound waits until it is alone.
+
+    >>> room = InFlight(10)
+    >>> with room.of(4), room.of(6):
+    ...     room.free
+    0
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = self.free = most
+        self._changed = Condition()
+
+    @contextmanager
+    def of(self, size: int) -> Iterator[None]:
+        """Room for so much, as soon as there is."""
+        size = min(size, self.most)
+        with self._changed:
+            self._changed.wait_for(lambda: self.free >= size)
+            self.free -= size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.free += size
+                self._changed.notify_all()
+
+
+PIXELS = InFlight(50_000_000)
+"""Pixels of pictures and frames that are decoded at any time: two large pictures at once could fill the memory."""
 
 
 def in_parallel(

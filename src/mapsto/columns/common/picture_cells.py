@@ -9,12 +9,9 @@ import polars as pl
 
 from mapsto.columns.common.cells import BLANKS, is_text
 from mapsto.columns.common.pixels import Source
-from mapsto.table.suffixes import MEDIA
 
 Sources = np.ndarray | list[Source | None]
 """A picture a row: uint8 `(rows, ...)` where all are arrays of one shape, else one by one; None: there is none."""
-
-_PATH = rf"(?i)\.({'|'.join(MEDIA['image'])})$"
 
 
 def is_array(dtype: pl.DataType) -> bool:
@@ -52,11 +49,6 @@ def _unnested(dtype: pl.DataType) -> tuple[int, pl.DataType]:
     while isinstance(dtype, pl.List | pl.Array):
         depth, dtype = depth + 1, dtype.inner  # type: ignore[assignment]
     return depth, dtype
-
-
-def share_of_paths(cells: pl.Series) -> float:
-    """The share of texts that end like the name of a picture file."""
-    return float(cells.str.contains(_PATH).mean() or 0)  # type: ignore[arg-type]
 
 
 def scale_of(cells: pl.Series) -> float:

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mapsto.columns.common.parallel import PIXELS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -83,7 +85,7 @@ def pixels(source: Source, height: int, width: int, channels: int) -> np.ndarray
     Raises:
         UNREADABLE: it is no picture, damaged, or too large.
     """
-    with _opened(source) as image:
+    with _opened(source) as image, PIXELS.of(image.width * image.height):
         found = _fitted(_upright(image, max(height, width), "L" if channels == 1 else "RGB"), height, width)
     return found.reshape(height, width, channels)
 
@@ -149,7 +151,7 @@ def _upright(image: Image.Image, side: int, mode: str) -> Image.Image:
         paper = Image.new("RGBA", image.size, "white")
         paper.alpha_composite(image.convert("RGBA"))
         image = paper
-    return image.convert(mode)
+    return image if image.mode == mode else image.convert(mode)  # to convert it into its own mode is to copy it
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:
