@@ -332,7 +332,7 @@ def _built(given: Any, name: str) -> Column:
     try:
         return kind(**{**entries, "name": name})
     except TypeError as error:
-        known = [f.name for f in fields(kind) if f.init and f.name not in ("name", "reason")]
+        known = [f.name for f in fields(kind) if f.init and f.name not in ("name", "reason", "doubt")]
         message = f"types[{name!r}]={given!r}: {error}. A {kind.type} has the options {known}"
         raise OptionError(message) from error
 

@@ -127,6 +127,13 @@ class Column(ABC):
     def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
         """The encoded arrays as flat numbers for classical learners (trees, linear models, neighbours)."""
 
+    def times(self, series: pl.Series) -> np.ndarray | None:
+        """Each cell's place in time as float64 `(rows,)`, NaN where it has none; None where the type has no such order.
+
+        Known before `learn`: a split by time asks for it.
+        """
+        return None
+
     def malformed(self, series: pl.Series) -> np.ndarray:
         """Boolean `(rows,)`: cells that are present but cannot be read as this type (they count as missing)."""
         import numpy as np

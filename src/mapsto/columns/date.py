@@ -10,23 +10,43 @@ import polars as pl
 
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common import bins, numerals
-from mapsto.columns.common.cells import as_text, examples, is_text, sample
-from mapsto.columns.common.evidence import refuse_one_value
-from mapsto.columns.common.instants import find_format, instants, is_format, is_zone
+from mapsto.columns.common.cells import as_text, examples, is_number, is_text, present, sample
+from mapsto.columns.common.evidence import named_like_date, named_like_time, refuse_one_value
 from mapsto.columns.common.parts import NumberPart
 from mapsto.columns.common.scaling import Scaling
 from mapsto.columns.common.state import State
 from mapsto.errors import ColumnRefused, OptionError
+from mapsto.table.instants import READABLE, find
+from mapsto.table.moments import is_format, is_zone, moments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Sequence as Items
 
     from mapsto.columns.common.parts import Part, Ragged
 
-_READABLE = 0.9
 _YEAR = 365.2425
 _MINUTE = 60_000_000
 _HISTOGRAM = 20
+_NEAR = 0.5
+"""Share of cells that read as dates from which on it is told that the others do not."""
+_MOST_FORMATS = 20
+_DAYS = (18000101, 22001231)
+_COUNTS = {
+    "excel": (14_000, 62_000, 3),
+    "unix": (1e8, 5e9, 3 * 86_400),
+    "unix ms": (1e11, 5e12, 3 * 86_400e3),
+    "unix us": (1e14, 5e15, 3 * 86_400e6),
+    "unix ns": (1e17, 5e18, 3 * 86_400e9),
+}
+"""Numbers that count time: the least, the most, and how far apart they are at least, for their trend to be a date's."""
+_COUNTING = {
+    "excel": "the days of Excel",
+    "unix": "seconds since 1970",
+    "unix ms": "milliseconds since 1970",
+    "unix us": "microseconds since 1970",
+    "unix ns": "nanoseconds since 1970",
+}
 
 
 class _Cycle(NamedTuple):
@@ -65,10 +85,12 @@ class Date(Column):
 
     type: ClassVar[str] = "date"
 
-    format: str | None = None
-    """How text is read, in chrono's syntax such as "%d/%m/%Y"; None: found in the training rows."""
+    format: str | Items[str] | None = None
+    """How text is read, in chrono's syntax such as "%d/%m/%Y", or several such patterns, tried one after the other;
+    "excel", "unix", "unix ms", "unix us" or "unix ns": how numbers count. None: found in the training rows.
+    """
 
-    _format: str | None = field(default=None, init=False)
+    _formats: tuple[str, ...] = field(default=(), init=False)
     _zone: str | None = field(default=None, init=False)
     _trend: bool = field(default=False, init=False)
     _cycles: tuple[str, ...] = field(default=(), init=False)
@@ -77,13 +99,20 @@ class Date(Column):
     _histogram: tuple[float, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
-        if self.format is not None and not is_format(self.format):
+        if self.format is not None and not isinstance(self.format, str):
+            self.format = tuple(self.format)
+        if self.format is not None and not (self._given and all(is_format(each) for each in self._given)):
             message = f"a date's format={self.format!r} cannot be read with; expected a pattern such as '%d/%m/%Y'"
             raise OptionError(message)
 
+    @property
+    def _given(self) -> tuple[str, ...]:
+        """The patterns that the user, or the claim, names."""
+        return (self.format,) if isinstance(self.format, str) else tuple(self.format or ())
+
     @classmethod
     def claim(cls, series: pl.Series, *, name: str, target: bool = False) -> Self:
-        """Dates, times, and text of which nine cells in ten read as such in one format."""
+        """Dates, times, text of which nine cells in ten read as such, and numbers that are days or count time."""
         if target:
             message = "a date cannot be predicted yet; predict a number such as the days until it"
             raise ColumnRefused(message)
@@ -91,26 +120,44 @@ class Date(Column):
         if series.dtype in (pl.Date, pl.Datetime, pl.Time):
             kind = {"Date": "dates", "Time": "times of day"}.get(str(series.dtype), "points in time")
             return cls(name=name, reason=kind)
-        if not is_text(series.dtype):
+        if is_number(series.dtype):
+            return cls._claim_numbers(series, name)
+        if series.dtype != pl.String:
             message = f"cells are {series.dtype}, not dates"
             raise ColumnRefused(message)
-        cells = as_text(sample(series, 1000))
-        found = find_format(cells)
-        if found.share < _READABLE:
-            message = f"at most {found.share:.0%} of cells read as dates in one format"
-            raise ColumnRefused(message)
-        reason = f"text that reads as dates in the format {found.format}, such as {examples(cells.to_list(), 1)}"
-        if found.rival:
-            reason += f"; {found.rival} would fit as well (choose with Date(format=...))"
-        return cls(format=found.format, name=name, reason=reason)
+        found = find(series.filter(pl.Series(numerals.unmarked(series), dtype=pl.Boolean)))
+        if found.share < READABLE:
+            message = f"only {found.share:.0%} of cells read as dates, {found.unread!r} does not"
+            raise ColumnRefused(message, near=found.share > _NEAR)
+        shown = f"format {found.formats[0]}" if len(found.formats) == 1 else f"formats {', '.join(found.formats)}"
+        reason = f"text that reads as dates in the {shown}, such as {examples(sample(series).to_list(), 1)}"
+        return cls(format=_one_or_all(found.formats), name=name, reason=reason, doubt=found.doubt)
+
+    @classmethod
+    def _claim_numbers(cls, series: pl.Series, name: str) -> Self:
+        """Digits that are all days of a calendar, and numbers that count from a moment where the name says so too."""
+        cells = present(series)
+        if _all_days(cells):
+            reason = f"whole numbers that are all days, written as year, month and day, such as {cells[0]}"
+            return cls(format="%Y%m%d", name=name, reason=reason)
+        if named_like_time(name) and len(cells):
+            low, high = float(cells.min()), float(cells.max())  # type: ignore[arg-type]
+            for unit, (first, last, apart) in _COUNTS.items():
+                named = named_like_date(name) or unit != "excel"
+                if named and first <= low and high <= last and high - low >= apart:
+                    reason = f"numbers that count time as {_COUNTING[unit]} do, by their name and size"
+                    return cls(format=unit, name=name, reason=reason)
+        message = f"cells are {series.dtype}, not dates"
+        raise ColumnRefused(message)
 
     # -- learn and encode
 
     def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
         """Format and zone, which parts vary, and the scale of the trend."""
         self._zone = getattr(series.dtype, "time_zone", None)
-        text = is_text(series.dtype) or series.dtype.is_integer()
-        self._format = (self.format or find_format(as_text(sample(series))).format) if text else None
+        self._formats = self._given
+        if not self._given and is_text(series.dtype):
+            self._formats = find(as_text(series)).formats
         time = self._instants(series)
         years, positions = _years(time), _positions(time)
         known = years[np.isfinite(years)]
@@ -163,7 +210,12 @@ class Date(Column):
         return np.asarray(there & np.isnat(self._instants(series)))
 
     def _instants(self, series: pl.Series) -> np.ndarray:
-        return instants(series, zone=self._zone, format_=self._format)
+        return moments(series, self._formats or self._given, zone=self._zone)
+
+    def times(self, series: pl.Series) -> np.ndarray | None:
+        """Microseconds since 1970."""
+        found = self._instants(series)
+        return np.where(np.isnat(found), np.nan, found.astype(np.int64).astype(np.float64))
 
     # -- for people, and persistence
 
@@ -189,8 +241,8 @@ class Date(Column):
         json = {
             "name": self.name,
             "reason": self.reason,
-            "format": self.format,
-            "read_format": self._format,
+            "format": self.format if self.format is None else list(self._given),
+            "read_format": list(self._formats),
             "zone": self._zone,
             "trend": self._trend,
             "cycles": list(self._cycles),
@@ -204,12 +256,9 @@ class Date(Column):
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
         """The inverse of `to_state`, checked."""
         state = State(json, arrays)
-        given, read = _format_from(state, "format"), _format_from(state, "read_format")
-        column = state.make(
-            cls,
-            format=given,
-        )
-        column._format = read
+        given = _formats_from(state, "format")
+        column = state.make(cls, format=_one_or_all(given))
+        column._formats = _formats_from(state, "read_format")
         column._zone = state.optional_text("zone")
         if column._zone is not None and not is_zone(column._zone):
             raise state.refusal("zone", column._zone, "the name of a time zone")
@@ -223,10 +272,27 @@ class Date(Column):
         return column
 
 
-def _format_from(state: State, entry: str) -> str | None:
-    found = state.optional_text(entry)
-    if found is not None and not is_format(found):
-        raise state.refusal(entry, found, "a date format such as '%d/%m/%Y'")
+def _all_days(cells: pl.Series) -> bool:
+    """Whether all whole numbers are days such as 20240131."""
+    if not (cells.dtype.is_integer() and len(cells)):
+        return False
+    inside = _DAYS[0] <= int(cells.min()) and int(cells.max()) <= _DAYS[1]  # type: ignore[arg-type]
+    return inside and not np.isnat(moments(cells, ("%Y%m%d",))).any()
+
+
+def _one_or_all(formats: tuple[str, ...]) -> str | tuple[str, ...] | None:
+    return formats[0] if len(formats) == 1 else formats or None
+
+
+def _formats_from(state: State, entry: str) -> tuple[str, ...]:
+    """Patterns, as a list; in files of earlier versions one text or nothing."""
+    if state.json.get(entry) is None or isinstance(state.json[entry], str):
+        one = state.optional_text(entry)
+        found = () if one is None else (one,)
+    else:
+        found = tuple(state.items(entry, str, longest=_MOST_FORMATS))
+    if not all(is_format(each) for each in found):
+        raise state.refusal(entry, found, "date formats such as '%d/%m/%Y'")
     return found
 
 

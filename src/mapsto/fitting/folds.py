@@ -16,19 +16,35 @@ if TYPE_CHECKING:
 
     from mapsto.fitting.options import Options
     from mapsto.members.base import Folds
+    from mapsto.schema import Schema
     from mapsto.table import Selection
 
 
-def cut_folds(frame: pl.DataFrame | Selection, strata: np.ndarray | None, options: Options, count: int) -> Folds:
+def cut_folds(
+    frame: pl.DataFrame | Selection,
+    strata: np.ndarray | None,
+    options: Options,
+    count: int,
+    times: np.ndarray | None = None,
+) -> Folds:
     """`count` folds of these rows, or fewer where there are too few rows, groups or instants.
 
     By time they are windows that grow: the first half of the rows only teaches, the second is cut into blocks, and each
     block is predicted from all that is older. Otherwise every row is predicted once.
     """
-    how, _, column = options.split.partition(":")
-    if how == "time":
-        return time_folds(instants(frame[column]), count)
+    if times is not None:
+        return time_folds(times, count)
     return folds(frame.height, strata, groups_of(frame, options), count, options.recipe.seed)
+
+
+def times_of(frame: pl.DataFrame, schema: Schema, options: Options) -> np.ndarray | None:
+    """Each row's place in time where rows are split by time, as the column's own type reads it; None otherwise."""
+    how, _, name = options.split.partition(":")
+    if how != "time" or name not in frame.columns:
+        return None
+    column = next((column for column in schema.columns if column.name == name), None)
+    found = None if column is None else column.times(frame[name])
+    return instants(frame[name]) if found is None else found
 
 
 def groups_of(frame: pl.DataFrame | Selection, options: Options) -> np.ndarray | None:

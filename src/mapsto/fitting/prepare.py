@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from mapsto.errors import DataError, OptionError
-from mapsto.fitting.folds import cut_folds, groups_of
+from mapsto.fitting.folds import cut_folds, groups_of, times_of
 from mapsto.fitting.options import TEST, VALID, is_table
 from mapsto.fitting.pretrained import read_as_pretrained
 from mapsto.judging.checks import check_inputs
@@ -59,6 +59,8 @@ class Prepared:
     frame: Selection
     """The rows of `dev` as the user gave them, for examples and similar rows."""
     test_frame: Selection | None = None
+    times: np.ndarray | None = None
+    """Each row of `dev`'s place in time, where rows are split by time."""
     how: str = "random"
     verdict_folds: Folds = field(default_factory=list)
     """Without test rows: on what the contenders are learned again to be judged (`fitting/verdict_rows.py`)."""
@@ -91,7 +93,8 @@ class Prepared:
     def cut(self, rows: np.ndarray, count: int) -> Folds:
         """Folds of some rows of `dev`, cut as the split asks for, as row numbers of `dev`."""
         frame = self.frame[rows]
-        found = cut_folds(frame, _strata(frame, self.schema), self.options, count)
+        times = None if self.times is None else self.times[rows]
+        found = cut_folds(frame, _strata(frame, self.schema), self.options, count, times)
         return [(rows[inside], rows[outside]) for inside, outside in found]
 
     def weight_of(self, rows: np.ndarray) -> np.ndarray | None:
@@ -125,7 +128,10 @@ def prepare(table: Table, options: Options) -> Prepared:
     _put_positive_last(schema, options.positive)
     _check_costs(schema, options)
     strata = _strata(frame, schema)
-    cut = split(frame, strata=strata, valid=valid, test=test_rows, how=options.split, seed=options.recipe.seed)
+    times = times_of(frame, schema, options)
+    cut = split(
+        frame, strata=strata, valid=valid, test=test_rows, how=options.split, seed=options.recipe.seed, times=times
+    )
     notes += cut.notes
     dev_rows = np.sort(np.concatenate([cut.train, cut.choose, cut.calibrate]))
     # Rows given for validation are used as that; with none wanted, out-of-fold predictions are all there is.
@@ -141,7 +147,8 @@ def prepare(table: Table, options: Options) -> Prepared:
     dev = encode(schema, dev_frame, options)
     test = None if test_frame is None else encode(schema, test_frame, options)
     count = options.recipe.folds or (MANY_FOLDS if len(dev_rows) > MANY else SMALL_FOLDS)
-    fold_rows = cut_folds(dev_frame, None if strata is None else strata[dev_rows], options, count)
+    times = None if times is None else times[dev_rows]
+    fold_rows = cut_folds(dev_frame, None if strata is None else strata[dev_rows], options, count, times)
     everything = np.arange(len(dev_rows))
     taught = [] if small else [train]
     taught += [inside for inside, _ in fold_rows] if small or not options.split.startswith("time:") else []
@@ -160,7 +167,7 @@ def prepare(table: Table, options: Options) -> Prepared:
         choose=predicted if small else position[cut.choose],
         calibrate=predicted if small else position[cut.calibrate],
         folds=fold_rows, out_of_fold=small, metrics=deciding_metrics(schema, options), notes=notes, rows=dev_rows,
-        frame=dev_frame, test_frame=test_frame, how=given or cut.how,
+        frame=dev_frame, test_frame=test_frame, times=times, how=given or cut.how,
     )  # fmt: skip
 
 

@@ -47,6 +47,7 @@ def split(
     test: Share = 0.2,
     how: str = "random",
     seed: int = 0,
+    times: np.ndarray | None = None,
 ) -> Split:
     """Cut the rows.
 
@@ -58,6 +59,7 @@ def split(
         test: the test part, likewise.
         how: "random", "time:COLUMN" or "group:COLUMN".
         seed: the cut it gives is always the same.
+        times: with "time:COLUMN", each row's place in time, NaN where it has none; None: read from the column.
 
     Raises:
         OptionError: an argument has no such form.
@@ -77,7 +79,9 @@ def split(
                 raise OptionError(message)
             free[rows] = False
     whole = int(free.sum())  # fractions are of the rows that belong to no given part
-    cutter = _Cutter(frame, kind, column, strata, seed)
+    if kind == "time" and times is None:
+        times = instants(frame[column])
+    cutter = _Cutter(frame, kind, column, strata, seed, times)
     rows_of: dict[str, np.ndarray] = {}
     for part, share in (("test", test), ("valid", valid)):
         rows = given[part]
@@ -188,12 +192,20 @@ def _count(share: Share, rows: int, part: str) -> int:
 class _Cutter:
     """Takes parts away, one after the other, in the way asked for."""
 
-    def __init__(self, frame: pl.DataFrame, kind: str, column: str, strata: np.ndarray | None, seed: int) -> None:
+    def __init__(
+        self,
+        frame: pl.DataFrame,
+        kind: str,
+        column: str,
+        strata: np.ndarray | None,
+        seed: int,
+        times: np.ndarray | None,
+    ) -> None:
         self.kind, self.seed = kind, seed
         self.strata = np.zeros(frame.height, dtype=np.int64) if strata is None else strata
         self.notes: list[Note] = []
         self.groups = codes_of(frame[column]) if kind == "group" else self.strata
-        self.times = instants(frame[column]) if kind == "time" else np.zeros(0)
+        self.times = np.zeros(0) if times is None else times
         if kind == "time":
             unknown = np.flatnonzero(np.isnan(self.times))
             if len(unknown):

@@ -6,7 +6,7 @@ import re
 
 import polars as pl
 
-from mapsto.table.instants import LIKE_TIME
+from mapsto.table.instants import looks_like_time
 from mapsto.table.notes import Note
 
 _SAMPLE = 10_000
@@ -21,7 +21,7 @@ def suggestions(frame: pl.DataFrame) -> list[Note]:
     """Notes on a column of dates (time split) and on a repeated identifier (group split)."""
     sample = frame.head(_SAMPLE)
     notes = []
-    dated = [series.name for series in sample.get_columns() if _is_time(series)]
+    dated = [series.name for series in sample.get_columns() if looks_like_time(series)]
     if dated:
         name = dated[0]
         text = (
@@ -38,15 +38,6 @@ def suggestions(frame: pl.DataFrame) -> list[Note]:
         )
         notes.append(Note("info", text, column=name))
     return notes
-
-
-def _is_time(series: pl.Series) -> bool:
-    if series.dtype == pl.Date or isinstance(series.dtype, pl.Datetime):
-        return series.n_unique() > 2
-    if series.dtype != pl.String:
-        return False
-    texts = series.drop_nulls().head(200)
-    return texts.n_unique() > 2 and texts.str.contains(LIKE_TIME).sum() > 0.95 * len(texts)
 
 
 def _is_repeated(series: pl.Series) -> bool:

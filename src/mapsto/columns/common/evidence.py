@@ -18,6 +18,12 @@ _ID = re.compile(
 _CODE = re.compile(r"(^|.*[^a-z])(zip|zipcode|zip_code|postcode|postal_code|postal|plz)$")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
+_DATE = re.compile(r"(^|.*[^a-z])(date|dates|day|when|dob|birthday|born|serial)([^a-z].*|$)|.*date$")
+_TIME = re.compile(
+    r"(^|.*[^a-z])(datetime|time|timestamp|ts|epoch|created|updated|modified|start|end|due)([^a-z].*|$)"
+    r"|.*[^a-z](at|on)$|.*(time|timestamp)$"
+)
+
 MOST_CLASSES = 20
 _SPAN = 100
 _MAYBE_CLASSES = 100
@@ -45,6 +51,24 @@ def refuse_one_value(series: pl.Series, *, target: bool) -> None:
     if not target and there_or_not(series):
         message = "one value, or none: only whether it is there can be learned"
         raise ColumnRefused(message)
+
+
+def named_like_date(name: str) -> bool:
+    """Whether a name says "day".
+
+    >>> [named_like_date(name) for name in ("order_date", "saledate", "Day", "start", "update")]
+    [True, True, True, False, True]
+    """
+    return bool(_DATE.match(_CAMEL.sub("_", name.strip()).lower()))
+
+
+def named_like_time(name: str) -> bool:
+    """Whether a name says "day" or "point in time".
+
+    >>> [named_like_time(name) for name in ("createdAt", "ts", "date", "price", "station")]
+    [True, True, True, False, False]
+    """
+    return named_like_date(name) or bool(_TIME.match(_CAMEL.sub("_", name.strip()).lower()))
 
 
 def few_whole_numbers(series: pl.Series) -> int:
