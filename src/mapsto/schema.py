@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mapsto.columns import TYPES, Ignored, from_state
+from mapsto.columns import TYPES, Category, Ignored, from_state
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.cells import holds_one_value, sample
 from mapsto.columns.common.parts import Block, Part, Ragged, taken
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from mapsto.table import Selection
+    from mapsto.table import Levels, Selection
 
 
 _FIRST = 20
@@ -71,6 +71,7 @@ class Schema:
         targets: Sequence[str],
         inputs: Sequence[str] | None = None,
         types: Mapping[str, Any] | None = None,
+        levels: Mapping[str, Levels] | None = None,
     ) -> Schema:
         """Find a type for every column.
 
@@ -79,6 +80,7 @@ class Schema:
             targets: columns to predict.
             inputs: columns to read; None: all others.
             types: types given by the user, by column name: an object, a class, a type's name, or its JSON with "type".
+            levels: columns that the user's own table declares to be categories.
 
         Raises:
             DataError: a name is no column, no type takes a target, or a given type cannot read its column.
@@ -89,7 +91,8 @@ class Schema:
         >>> [(column.name, column.type) for column in schema.columns]
         [('size', 'number'), ('kind', 'category'), ('same', 'ignored')]
         """
-        given = dict(types or {})
+        own = {name: found for name, found in (levels or {}).items() if not holds_one_value(frame[name])}
+        given = {**{name: _declared(found) for name, found in own.items()}, **(types or {})}
         if inputs is None:
             inputs = [name for name in frame.columns if name not in targets]
         require(frame, [*targets, *inputs, *given])
@@ -320,6 +323,11 @@ def _given(series: pl.Series, given: Any) -> Column:
         )
         raise DataError(message)
     return column
+
+
+def _declared(levels: Levels) -> Category:
+    reason = f"categories, as the table declares them, {len(levels.values)} values"
+    return Category(ordered=levels.values if levels.ordered else None, reason=reason)
 
 
 def _built(given: Any, name: str) -> Column:

@@ -60,7 +60,7 @@ class Boolean(ClassTarget):
         refuse_one_value(series, target=target)
         if series.dtype == pl.Boolean:
             return cls(name=name, reason="true or false")
-        if not is_text(series.dtype):
+        if series.dtype != pl.String:
             message = f"cells are {series.dtype}, not true or false"
             raise ColumnRefused(message)
         cells = sample(series)

@@ -49,9 +49,12 @@ class Category(ClassTarget):
     min_count: int = 2
     """Values seen less often in training are rare."""
     ordered: Sequence[Any] | None = None
-    """All values in their order; networks then also read the rank as a number."""
+    """All values in their order; networks then also read the rank as a number, that of values no training row has too.
+    """
 
     _vocabulary: Vocabulary = field(default_factory=Vocabulary, init=False)
+    _all_levels: bool = field(default=True, init=False, repr=False)
+    """Whether ranks count all values of `ordered`; in files of earlier versions only those seen in training."""
     _class_values: pl.Series | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -134,7 +137,12 @@ class Category(ClassTarget):
         places = np.arange(size)
         self._lookup = Lookup(vocabulary.keys)
         self._codes = table(np.where(places < self._kept, places + _FIRST, _UNSEEN), unseen=_UNSEEN, absent=_MISSING)
-        self._ranks = (places - (size - 1) / 2) / max(1, (size - 1) / 2)
+        levels: list[Any] = (
+            vocabulary.keys if self.ordered is None or not self._all_levels else list(map(canonical, self.ordered))
+        )
+        middle = (len(levels) - 1) / 2
+        self._levels = Lookup(levels)
+        self._ranks = (np.arange(len(levels)) - middle) / max(1, middle)
         classes = range(size) if self.ordered is not None else sorted(range(size), key=vocabulary.keys.__getitem__)
         self._order = np.array(classes, dtype=np.int64)
         self._classes = table(np.argsort(self._order), unseen=-1, absent=-1, dtype=np.int64)
@@ -145,7 +153,8 @@ class Category(ClassTarget):
         code = CodePart(self.name, self._kept + _FIRST)
         if self.ordered is None:
             return [code]
-        edges = self._ranks.astype(np.float32).tolist()
+        seen = self._levels.places(pl.Series(self._vocabulary.keys)) if self._vocabulary.keys else np.zeros(0, np.int64)
+        edges = self._ranks.astype(np.float32)[np.sort(seen)].tolist()
         return [code, NumberPart(self.name, tuple(edges) if len(edges) > 1 else (), name="rank")]
 
     def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
@@ -154,7 +163,7 @@ class Category(ClassTarget):
         if self.ordered is None:
             return [codes]
         ranks = table(self._ranks, unseen=np.nan, absent=np.nan, dtype=np.float32)  # type: ignore[arg-type]
-        return [codes, ranks[np.where(codes < _FIRST, -1, codes - _FIRST)]]
+        return [codes, self._levels.codes(series, ranks)]
 
     def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
         """The code; where values are ordered, the rank."""
@@ -218,6 +227,7 @@ class Category(ClassTarget):
             "max_size": self.max_size,
             "min_count": self.min_count,
             "ordered": None if self.ordered is None else [_plain(value) for value in self.ordered],
+            "all_levels": self._all_levels,
             **self._vocabulary.to_json(),
         }
         return json, {}
@@ -233,6 +243,7 @@ class Category(ClassTarget):
             ordered=state.optional_items("ordered", str, int, float, bool),
         )
         column._vocabulary = Vocabulary.from_state(state)
+        column._all_levels = state.flag("all_levels") if "all_levels" in json else False
         column._index()
         return column
 

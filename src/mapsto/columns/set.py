@@ -78,7 +78,7 @@ class Set(Column):
                 return cls(name=name, reason="lists of labels")
             message = f"lists of {inner} are not labels"
             raise ColumnRefused(message)
-        if not is_text(series.dtype):
+        if series.dtype != pl.String:
             message = f"cells are {series.dtype}, not lists of labels"
             raise ColumnRefused(message)
         cells = as_text(sample(series))

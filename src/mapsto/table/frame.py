@@ -23,6 +23,14 @@ _SLICE_BYTES = 256 << 20
 """The same for cells that are whole files or pictures, in bytes."""
 
 
+@dataclass(frozen=True)
+class Levels:
+    """All values that a column may take, as a table declares them, and whether their order means something."""
+
+    values: tuple[Any, ...]
+    ordered: bool
+
+
 @dataclass
 class Table:
     """The user's data: rows and named columns, in memory as a polars frame.
@@ -37,6 +45,7 @@ class Table:
         like: the user's own object where its index should be given back (see `give_back`).
         names: columns that say where a row comes from, such as the name of its file: a fit leaves them aside, unless
             told otherwise, and predictions carry them over.
+        levels: columns of numbers that the user's own table declares to be categories.
     """
 
     frame: pl.DataFrame
@@ -47,6 +56,7 @@ class Table:
     parts: dict[str, pl.DataFrame] = field(default_factory=dict)
     like: Any = field(default=None, repr=False)
     names: tuple[str, ...] = ()
+    levels: dict[str, Levels] = field(default_factory=dict)
 
 
 def fingerprint(frame: pl.DataFrame) -> str:

@@ -11,7 +11,8 @@ import polars as pl
 from narwhals import dependencies
 
 from mapsto.errors import DataError
-from mapsto.table.frame import Kind
+from mapsto.table.frame import Kind, Levels
+from mapsto.table.moments import is_text
 from mapsto.table.pixels import as_cells
 
 ACCEPTED = (
@@ -33,13 +34,38 @@ def from_object(data: Any) -> tuple[pl.DataFrame, Kind]:
         return tidy(_from_pandas(data)), "pandas"
     if dependencies.is_pyarrow_table(data):
         _require_unique([str(name) for name in data.column_names])
-        return tidy(nw.from_native(data, eager_only=True).to_polars()), "pyarrow"
+        return tidy(_with_order(nw.from_native(data, eager_only=True).to_polars(), data)), "pyarrow"
     if isinstance(data, Mapping):
         return tidy(_from_mapping(data)), "dict"
     if hasattr(data, "__arrow_c_stream__") and not dependencies.is_into_series(data):
         return tidy(pl.DataFrame(data)), "polars"
     message = f"cannot read a table from {_described(data)}; expected {ACCEPTED}."
     raise DataError(message)
+
+
+def levels_of(data: Any) -> dict[str, Levels]:
+    """Columns of numbers that a pandas or pyarrow table declares to be categories: polars has no such type."""
+    found: dict[str, Levels] = {}
+    if dependencies.is_pandas_dataframe(data):
+        for name, (_, series) in zip(map(str, data.columns), data.items(), strict=True):
+            if str(series.dtype) == "category" and series.dtype.categories.dtype.kind in "iuf":
+                found[name] = Levels(tuple(series.dtype.categories.tolist()), bool(series.dtype.ordered))
+    elif dependencies.is_pyarrow_table(data):
+        for name, column in zip(data.column_names, data.columns, strict=True):
+            values = _dictionary(column)
+            if values is not None and all(isinstance(value, int | float) for value in values):
+                found[str(name)] = Levels(tuple(values), bool(column.type.ordered))
+    return found
+
+
+def _dictionary(column: Any) -> list[Any] | None:
+    """The values of a pyarrow column that is encoded by a dictionary, in the order of their codes."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type):
+        return None
+    chunks = column.unify_dictionaries().chunks
+    return [value for value in chunks[0].dictionary.to_pylist() if value is not None] if chunks else []
 
 
 def tidy(frame: pl.DataFrame) -> pl.DataFrame:
@@ -139,6 +165,16 @@ def _listed(name: str, values: list[Any]) -> pl.Series:
     return pl.Series(name, as_cells(values), strict=False)
 
 
+def _with_order(frame: pl.DataFrame, data: Any) -> pl.DataFrame:
+    """Dictionaries of text whose order means something keep it."""
+    ordered = {
+        str(name): [str(value) for value in _dictionary(column) or []]
+        for name, column in zip(data.column_names, data.columns, strict=True)
+        if getattr(column.type, "ordered", False) and is_text(frame[str(name)].dtype)
+    }
+    return frame.with_columns(pl.col(name).cast(pl.Enum(levels)) for name, levels in ordered.items())
+
+
 def _from_pandas(data: Any) -> pl.DataFrame:
     names = [str(name) for name in data.columns]
     _require_unique(names)
@@ -160,9 +196,17 @@ def _pandas_series(name: str, series: Any) -> pl.Series:
             found = None  # Arrow has no type for a mixture; as values below it becomes text
     if found is None or isinstance(found.dtype, pl.Extension):
         found = _listed(name, _pandas_values(series))
-    if str(dtype) == "category" and found.dtype == pl.String:
-        found = found.cast(pl.Categorical)
+    if str(dtype) == "category" and not (found.dtype.is_numeric() or found.dtype == pl.Boolean):
+        found = _as_categories(found, series)
     return pl.Series(name, found)
+
+
+def _as_categories(found: pl.Series, series: Any) -> pl.Series:
+    """Cells of a pandas column of categories, as text: with their levels where these are in an order."""
+    if not is_text(found.dtype):
+        found = _listed(found.name, [None if value is None else str(value) for value in _pandas_values(series)])
+    levels = [str(value) for value in series.dtype.categories]
+    return found.cast(pl.String).cast(pl.Enum(levels) if series.dtype.ordered else pl.Categorical)
 
 
 def _pandas_values(series: Any) -> list[Any]:
@@ -196,7 +240,9 @@ def _to_pandas_values(series: pl.Series) -> Any:
         return pd.arrays.BooleanArray(series.fill_null(value=False).to_numpy().copy(), gaps.copy())
     if dtype.is_numeric() or dtype == pl.Boolean or (dtype.is_temporal() and dtype != pl.Time):
         return series.to_numpy().copy()
-    if dtype in (pl.String, pl.Categorical, pl.Enum):
+    if isinstance(dtype, pl.Enum):
+        return pd.Categorical(series.cast(pl.String).to_list(), dtype.categories.to_list(), ordered=True)
+    if dtype in (pl.String, pl.Categorical):
         return series.cast(pl.String).to_list()
     values = np.empty(len(series), dtype=object)
     values[:] = series.to_list()

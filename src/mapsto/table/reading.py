@@ -64,7 +64,7 @@ def read(data: Any, *, sheet: str | int | None = None, align: bool = False) -> T
     if not frame.width:
         message = "the table has no columns; expected at least one to learn from and one to predict"
         raise DataError(message)
-    return Table(frame, kind, like=data if kind == "pandas" else None)
+    return Table(frame, kind, like=data if kind == "pandas" else None, levels=kinds.levels_of(data))
 
 
 def _read_path(path: Path, *, sheet: str | int | None, align: bool) -> Table:
