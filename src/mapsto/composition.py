@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from mapsto import networks, senses
+from mapsto.checked import inside
 from mapsto.errors import DataError, ModelFileError, OptionError
 from mapsto.networks import own
 from mapsto.networks.base import DataSize, Encoder, Encoding, Layout, Network, NetworkConfig
@@ -406,13 +407,5 @@ def _chosen(json: Any, network: AnyNetwork | None) -> AnyNetwork:
 
 
 def _check_weight(name: str, array: np.ndarray, tensor: Tensor) -> None:
-    kind = np.dtype(str(tensor.dtype).removeprefix("torch."))
-    if array.shape != tuple(tensor.shape) or array.dtype != kind:
-        message = (
-            f"the weight '{name}' should be {kind} of shape {tuple(tensor.shape)}; "
-            f"the file has {array.dtype} of shape {array.shape}."
-        )
-        raise ModelFileError(message)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        message = f"the weight '{name}' holds values that are not finite."
-        raise ModelFileError(message)
+    kind = str(tensor.dtype).removeprefix("torch.")
+    inside(array, f"the weight '{name}'", kinds=kind, shape=tuple(tensor.shape))

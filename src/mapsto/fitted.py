@@ -13,7 +13,9 @@ import numpy as np
 import polars as pl
 
 from mapsto import modelfile
+from mapsto.checked import altered, every_array
 from mapsto.errors import DataError, ModelFileError, VerbError
+from mapsto.facts import read as read_facts
 from mapsto.judging.calibration import apply_temperature
 from mapsto.judging.conformal import Conformal
 from mapsto.judging.thresholds import cheapest
@@ -27,8 +29,14 @@ from mapsto.schema import Encoded, Schema
 from mapsto.table import Note
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mapsto.columns.base import Column
 
+PARTS = {"schema", "members", "judged", "about", "background", "held", "threshold"}
+"""What a model file holds, beside its manifest."""
+_FARTHEST = 2.0
+"""Thresholds lie between 0 and 1, or just outside where one class is never chosen."""
 CHUNK = 131_072
 """Rows predicted at once: bounds the memory of a large prediction."""
 
@@ -271,7 +279,8 @@ class Fitted:
     @classmethod
     def _from_state(cls, manifest: dict[str, Any], parts: dict[str, modelfile.State]) -> Fitted:
         try:
-            return cls._read(manifest, parts)
+            with every_array(parts):
+                return cls._read(manifest, parts)
         except ModelFileError:
             raise
         except (KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
@@ -283,26 +292,33 @@ class Fitted:
 
     @classmethod
     def _read(cls, manifest: dict[str, Any], parts: dict[str, modelfile.State]) -> Fitted:
+        if unknown := sorted(parts.keys() - PARTS):
+            raise altered(f"it holds the unknown part {unknown[0]!r}")
         schema = Schema.from_state(*parts["schema"])
+        classes = {target.name: len(target.classes) for target in schema.targets}
         judged, about = parts["judged"][0], parts["about"][0]
+        history, facts = read_facts(about, classes)
         samples = {name: Sample.from_state(*parts[name], schema) for name in ("background", "held") if name in parts}
+        held = samples.get("held")
+        if held is not None and not classes.keys() == held.predictions.keys() == held.encoded.truth.keys():
+            raise altered("rows held out lack the truth or the prediction of a target")
         return cls(
             schema=schema,
             ensemble=Ensemble.from_state(*parts["members"], schema),
             recipe=Recipe.parse(manifest["recipe"]),
-            metrics={str(name): str(metric) for name, metric in manifest["metrics"].items()},
-            temperatures={name: _positive(value) for name, value in judged["temperatures"].items()},
-            conformal={name: Conformal.from_json(one) for name, one in judged["conformal"].items()},
-            thresholds={name: float(value) for name, value in judged["thresholds"].items()},
+            metrics={name: str(manifest["metrics"][name]) for name in classes},
+            temperatures={name: _positive(value) for name, value in _of(classes, judged["temperatures"])},
+            conformal={name: _intervals(schema.target(name), one) for name, one in _of(classes, judged["conformal"])},
+            thresholds={name: _probability(value) for name, value in _of(classes, judged["thresholds"])},
             doubts=_doubts(judged.get("doubts", {}), schema),
-            verdicts={name: Verdict.from_dict(one) for name, one in judged["verdicts"].items()},
+            verdicts={name: Verdict.from_dict(one) for name, one in _of(classes, judged["verdicts"])},
             notes=[Note.from_dict(note) for note in about["notes"]],
-            history=list(about["history"]),
+            history=history,
             keep=[str(name) for name in manifest["keep"]],
             threshold=Threshold.from_state(*parts["threshold"]) if "threshold" in parts else None,
             background=samples.get("background"),
-            held=samples.get("held"),
-            facts=dict(about["facts"]),
+            held=held,
+            facts=facts,
         )
 
 
@@ -315,9 +331,29 @@ def _doubts(found: dict[str, Any], schema: Schema) -> dict[str, float]:
     return entropies
 
 
+def _of(targets: Collection[str], found: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Entries by target, each of a target that there is."""
+    if not found.keys() <= set(targets):
+        raise altered(f"it tells of the targets {sorted(found)}, and there are {sorted(targets)}")
+    return list(found.items())
+
+
+def _intervals(target: Column, found: dict[str, Any]) -> Conformal:
+    state = Conformal.from_json(found)
+    if state.task != target.task:
+        raise altered(f"the intervals of {target.name!r} are for {state.task}")
+    return state
+
+
 def _positive(value: Any) -> float:
     number = float(value)
     if not 0 < number < np.inf:
-        message = f"a temperature of {value!r} is impossible; the model file was altered"
-        raise ModelFileError(message)
+        raise altered(f"a temperature of {value!r} is impossible")
+    return number
+
+
+def _probability(value: Any) -> float:
+    number = float(value)
+    if not abs(number) <= _FARTHEST:
+        raise altered(f"a threshold of {value!r} is no probability")
     return number

@@ -41,6 +41,9 @@ _DATE = 0x21  # 1980-01-01, the zip format's zero
 _MAX_BYTES = 2**32 - 2**20
 _MAX_FILES = 4096
 _MAX_JSON = 64 * 2**20
+_MAX_NODES = 2**22
+"""Lists, mappings and entries of all JSON together: each takes up to a hundred bytes of memory."""
+_MARKS = (b",", b"[", b"{", b":")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*\.(json|safetensors)")
 _DTYPES = {"float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool"}
 
@@ -104,6 +107,9 @@ def from_bytes(data: bytes, name: str = "the model file") -> tuple[dict[str, Any
     for inner, content in files.items():
         if listed[inner] != {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}:
             raise _damaged(name, f"{inner} differs from what its manifest says")
+    nodes = sum(content.count(mark) for inner, content in files.items() if inner.endswith(".json") for mark in _MARKS)
+    if nodes > _MAX_NODES:
+        raise _damaged(name, f"its JSON has {nodes:,} entries; at most {_MAX_NODES:,} are read")
     parts: dict[str, State] = {}
     for inner in sorted({Path(inner).with_suffix("").as_posix() for inner in files}):
         json_part = _json(files.get(f"{inner}.json", b"{}"), name, f"{inner}.json")
@@ -176,12 +182,15 @@ def _unzip(data: bytes, name: str) -> dict[str, bytes]:
         if len(inner) > 200 or not _NAME.fullmatch(inner):
             raise _damaged(name, f"it holds a file with the unexpected name {inner[:60]!r}")
         entries.append((inner, fields[8], fields[7]))
+    if sum(length for _, length, _ in entries) > offset:
+        raise _damaged(name, "its directory lists more bytes than it holds")
     if len({inner for inner, _, _ in entries}) != len(entries):
         raise _damaged(name, "it holds two files of one name")
     local, directory, end = _headers(entries)
     if end != offset or data[offset:] != directory:
         raise _damaged(name, "its directory does not match its contents")
-    files, at = {}, 0
+    files: dict[str, bytes] = {}
+    at = 0
     for header, (inner, length, crc) in zip(local, entries, strict=True):
         if data[at : at + len(header)] != header:
             raise _damaged(name, f"the header of {inner} was changed")

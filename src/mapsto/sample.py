@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from mapsto.checked import inside
 from mapsto.columns.common.cells import as_text
 from mapsto.columns.common.parts import Block, Ragged, SensePart
 from mapsto.errors import ModelFileError
@@ -20,6 +21,7 @@ from mapsto.schema import Encoded
 if TYPE_CHECKING:
     import polars as pl
 
+    from mapsto.columns.base import Column
     from mapsto.schema import Schema
     from mapsto.table import Selection
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 5_000
 """Characters of a text that is kept whole; longer ones are not kept."""
 _FEWEST_ROWS = 50
+_MOST_ROWS = 1_000_000
+_ROUNDING = 1e-5
 
 
 @dataclass
@@ -74,21 +78,22 @@ class Sample:
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray], schema: Schema) -> Self:
         """The inverse; sizes, types and codes are checked against the schema."""
         rows = json["rows"]
-        if not isinstance(rows, int) or rows < 0 or set(json["keys"]) != set(schema.parts):
+        if type(rows) is not int or not 0 <= rows <= _MOST_ROWS or sorted(json["keys"]) != sorted(schema.parts):
             raise _altered("its rows or blocks do not fit the columns")
         blocks = {key: _block(position, key, arrays, rows, schema) for position, key in enumerate(json["keys"])}
-        truth = {t.name: arrays[f"truth.{t.name}"] for t in schema.targets if f"truth.{t.name}" in arrays}
+        truth = {t.name: _truth(t, arrays[name], rows) for t in schema.targets if (name := f"truth.{t.name}") in arrays}
         predictions = {
-            t.name: arrays[f"prediction.{t.name}"] for t in schema.targets if f"prediction.{t.name}" in arrays
+            t.name: _prediction(t, arrays[name], rows)
+            for t in schema.targets
+            if (name := f"prediction.{t.name}") in arrays
         }
-        if any(len(array) != rows for array in [*truth.values(), *predictions.values()]):
-            raise _altered("truth or predictions have another number of rows")
+        names = {column.name for column in schema.columns}
         shown = {str(name): [str(value) for value in values] for name, values in json["shown"].items()}
-        if any(len(values) != rows for values in shown.values()):
-            raise _altered("shown values have another number of rows")
+        if any(len(values) != rows for values in shown.values()) or not shown.keys() <= names:
+            raise _altered("shown values have another number of rows or name no column")
         kept = {str(name): [_text(value) for value in values] for name, values in json.get("texts", {}).items()}
-        if any(len(values) != rows for values in kept.values()):
-            raise _altered("texts have another number of rows")
+        if any(len(values) != rows for values in kept.values()) or not kept.keys() <= names:
+            raise _altered("texts have another number of rows or name no column")
         return cls(Encoded(rows, blocks, truth), shown, predictions, kept)
 
 
@@ -122,37 +127,62 @@ def draw_rows(rows: int, most: int, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng([seed, 11]).choice(rows, most, replace=False))
 
 
+def _truth(target: Column, found: np.ndarray, rows: int) -> np.ndarray:
+    """Truth of a target in the form of its task; codes are those of a class, or -1."""
+    name, width = f"truth.{target.name}", target.out_features
+    if target.task == "regression":
+        inside(found, name, kinds="f", shape=(rows,), finite=False)
+        if np.isinf(found).any():
+            raise _altered(f"{name} holds infinite numbers")
+        return found
+    if target.task == "classification":
+        return inside(found, name, kinds="i", shape=(rows,), low=-1, high=len(target.classes) - 1)
+    inside(found, name, kinds="f", shape=(rows, width), finite=False)
+    if not np.isin(found[~np.isnan(found)], (0, 1)).all():
+        raise _altered(f"{name} holds labels that are neither there nor absent")
+    return found
+
+
+def _prediction(target: Column, found: np.ndarray, rows: int) -> np.ndarray:
+    """Predictions of a target in the form of its task."""
+    ends = (None, None) if target.task == "regression" else (0.0, 1.0 + _ROUNDING)
+    width = target.out_features
+    return inside(found, f"prediction.{target.name}", kinds="f", shape=(rows, width), low=ends[0], high=ends[1])
+
+
 def _block(position: int, key: str, arrays: dict[str, np.ndarray], rows: int, schema: Schema) -> Block:
     parts = schema.parts[key]
     sizes = np.array([getattr(part, "size", 0) for part in parts])
+    name = f"block.{position}"
     if parts[0].stacked:
-        dense = arrays[f"block.{position}"]
-        expected = np.int32 if sizes.any() else np.float32
-        if dense.shape != (rows, len(parts)) or dense.dtype != expected:
-            raise _altered(f"block {key!r} has shape {dense.shape} and type {dense.dtype}")
+        kind = "int32" if sizes.any() else "float32"
+        dense = inside(arrays.get(name), name, kinds=kind, shape=(rows, len(parts)), finite=False)
         if sizes.any() and rows and ((dense < 0).any() or (dense >= sizes).any()):
             raise _altered(f"block {key!r} holds codes out of range")
+        if not sizes.any() and np.isinf(dense).any():
+            raise _altered(f"block {key!r} holds infinite numbers")
         return dense
     (part,) = parts
-    if isinstance(part, SensePart) and f"block.{position}" in arrays:
-        dense = arrays[f"block.{position}"]
-        if len(dense) != rows or not part.holds(dense):
+    if isinstance(part, SensePart) and name in arrays:
+        dense = inside(arrays[name], name, kinds="iuf", shape=(rows, *(None,) * (arrays[name].ndim - 1)))
+        if not part.holds(dense):
             raise _altered(f"block {key!r} has shape {dense.shape} and type {dense.dtype}")
         return dense
-    values, offsets = arrays[f"values.{position}"], arrays[f"offsets.{position}"]
-    weights = arrays.get(f"weights.{position}")
-    sound = (
-        offsets.shape == (rows + 1,)
-        and offsets.dtype.kind == "i"
-        and offsets[0] == 0
-        and offsets[-1] == len(values)
-        and bool((np.diff(offsets) >= 0).all())
-        and (not sizes.any() or values.dtype.kind == "i")
-        and (weights is None or weights.shape == values.shape)
-        and (not sizes.any() or not len(values) or (values.min() >= 0 and values.max() < sizes[0]))
+    kept = arrays.get(f"values.{position}")
+    codes = {"low": 0, "high": int(sizes[0]) - 1, "kinds": "int32"} if sizes.any() else {"kinds": "iuf"}
+    others = () if kept is None else (None,) * (kept.ndim - 1)
+    values = inside(kept, f"values.{position}", shape=(None, *others), **codes)
+    count = len(values)
+    offsets = inside(
+        arrays.get(f"offsets.{position}"), f"offsets.{position}", kinds="i", shape=(rows + 1,), low=0, high=count
     )
-    if not sound:
-        raise _altered(f"block {key!r} is inconsistent")
+    if offsets[0] != 0 or offsets[-1] != count or (np.diff(offsets) < 0).any():
+        raise _altered(f"the offsets of block {key!r} do not rise from 0 to the number of its values")
+    weights = arrays.get(f"weights.{position}")
+    if weights is not None:
+        inside(weights, f"weights.{position}", kinds="float32", shape=values.shape)
+    if isinstance(part, SensePart) == (weights is not None):
+        raise _altered(f"block {key!r} has weights where it must not, or none")
     found = Ragged(values, offsets, weights)
     if isinstance(part, SensePart) and not part.holds(found):
         raise _altered(f"block {key!r} does not hold what its column encodes")

@@ -180,9 +180,9 @@ class Sequence(Column):
             "rows": len(series),
             "missing": len(series) - len(known),
             "channels": self._channels,
-            "mean_length": float(known.mean()) if len(known) else 0.0,
-            "mean": mean[:_CHANNELS].tolist(),
-            "deviation": deviation[:_CHANNELS].tolist(),
+            "mean_steps": float(known.mean()) if len(known) else 0.0,
+            "means": mean[:_CHANNELS].tolist(),
+            "deviations": deviation[:_CHANNELS].tolist(),
             "edges": edges,
             "counts": np.histogram(known, edges)[0].tolist(),
         }

@@ -20,6 +20,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from mapsto.checked import inside
 from mapsto.errors import DataError, ModelFileError, OptionError
 from mapsto.judging.bootstrap import Interval, bounds
 from mapsto.judging.verdict import Answer, Contender, Cost, Verdict
@@ -194,15 +195,13 @@ class Threshold:
             ModelFileError: ranks do not rise within the pairs, or similarities do not fall.
         """
         pairs, identities = json["pairs"], json["identities"]
-        rank, similarity = arrays["rank"], arrays["similarity"]
+        rank = inside(arrays.get("rank"), "rank", kinds="int64", shape=(None,), low=1)
+        similarity = inside(arrays.get("similarity"), "similarity", kinds="float32", shape=rank.shape)
         sound = (
             type(pairs) is int
             and type(identities) is int
-            and rank.ndim == 1
-            and rank.shape == similarity.shape
-            and rank.dtype == np.int64
-            and similarity.dtype == np.float32
-            and bool(np.isfinite(similarity).all())
+            and 0 <= identities < 2**53
+            and pairs < 2**53
             and bool((np.diff(rank) > 0).all() and (np.diff(similarity) <= 0).all())
             and (rank[0] == 1 and rank[-1] <= pairs if len(rank) else pairs == 0)
         )

@@ -21,6 +21,15 @@ _PARTS = (
     ("calibrate", "four", "only calibrate"),
     ("test", "two", "only judge"),
 )
+_SIZES = {
+    "mean_steps": "steps",
+    "mean_length": "characters",
+    "mean_seconds": "seconds",
+    "mean_nodes": "nodes",
+    "mean_frames": "frames",
+    "brightness": "of 255 in brightness",
+}
+"""How large cells are, by the entry of a summary that says so."""
 
 
 def data_section(fitted: Fitted) -> Html:
@@ -79,8 +88,8 @@ def _row(role: str, column: Column, summary: dict[str, Any]) -> list[Any]:
 
 def _in_words(summary: dict[str, Any]) -> Html:
     """The middle and the ends of a distribution, or its most frequent values."""
-    if "mean" in summary:
-        text = f"{number(summary.get('low'))} … {number(summary.get('high'))}, mean {number(summary['mean'])}"
+    if "low" in summary:
+        text = f"{number(summary['low'])} … {number(summary.get('high'))}, mean {number(summary.get('mean'))}"
     elif "first" in summary:
         text = f"{str(summary['first'])[:10]} … {str(summary.get('last', ''))[:10]}"
     elif summary.get("values") and summary.get("counts"):
@@ -89,8 +98,9 @@ def _in_words(summary: dict[str, Any]) -> Html:
         text = ", ".join(f"{value} {percent(count / total)}" for count, value in top)
         rest = summary.get("distinct", len(summary["values"])) - len(top)
         text += f", {rest:,} more" if rest > 0 else ""
-    elif "mean_length" in summary:
-        text = f"{number(summary['mean_length'], 3)} characters on average"
+    elif told := [(key, what) for key, what in _SIZES.items() if key in summary]:
+        key, what = told[0]
+        text = f"{number(summary[key], 3)} {what} on average"
     else:
         text = ""
     return tag("td", name(text), class_="reason")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from mapsto.checked import altered, inside
 from mapsto.columns.base import Column
 from mapsto.errors import ModelFileError, OptionError
 
@@ -96,17 +97,10 @@ class State:
 
     def array(self, entry: str, dtype: str, shape: tuple[int | None, ...], *, longest: int = 2**24) -> np.ndarray:
         """An array of this dtype and shape (None: any length up to `longest`); floats are finite."""
-        found = self.arrays.get(entry)
-        if found is None:
-            raise self.refusal(entry, None, f"an array of {dtype}")
-        fits = len(found.shape) == len(shape) and all(
-            has <= longest if wanted is None else has == wanted for has, wanted in zip(found.shape, shape, strict=False)
-        )
-        if found.dtype != np.dtype(dtype) or not fits:
-            raise self.refusal(entry, f"{found.dtype}{found.shape}", f"an array of {dtype} with shape {shape}")
-        if found.dtype.kind == "f" and not np.isfinite(found).all():
-            raise self.refusal(entry, "an infinite or missing number", "finite numbers")
-        return found
+        return inside(
+            self.arrays.get(entry), entry, kinds=dtype, shape=shape, longest=longest,
+            refusal=lambda what: altered(f"{what} (column {self.json.get('name')!r})"),
+        )  # fmt: skip
 
     def rising(self, entry: str, dtype: str, *, longest: int = 2**24) -> np.ndarray:
         """A one-dimensional array that rises strictly."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mapsto.checked import inside
 from mapsto.errors import ModelFileError
 
 if TYPE_CHECKING:
@@ -80,21 +81,23 @@ def real(json: Any, key: str) -> float:
     return value
 
 
-def array(arrays: Mapping[str, np.ndarray], name: str, kinds: str, shape: Sequence[int | None]) -> np.ndarray:
-    """The array of this name.
+def array(
+    arrays: Mapping[str, np.ndarray],
+    name: str,
+    kinds: str,
+    shape: Sequence[int | None],
+    *,
+    low: float | None = None,
+    high: float | None = None,
+) -> np.ndarray:
+    """The array of this name, its floats of any value.
 
-    `kinds`: accepted numpy kinds, such as "i" or "fb"; `shape`: sizes, None where any will do.
+    `kinds`: accepted numpy kinds, such as "i" or "fb"; `shape`: sizes, None where any will do; `low` and `high`: the
+    least and the greatest value, both included.
     """
-    require(name in arrays, f"the array '{name}' is missing")
-    found = arrays[name]
-    fits = found.ndim == len(shape) and all(s is None or s == n for s, n in zip(shape, found.shape, strict=True))
-    require(fits, f"the array '{name}' has the shape {found.shape}, expected {tuple(shape)}")
-    require(found.dtype.kind in kinds, f"the array '{name}' holds {found.dtype}, expected one of the kinds '{kinds}'")
-    return found
+    return inside(arrays.get(name), name, kinds=kinds, shape=shape, low=low, high=high, finite=False, refusal=refused)
 
 
 def finite(arrays: Mapping[str, np.ndarray], name: str, shape: Sequence[int | None]) -> np.ndarray:
     """The array of finite floats of this name."""
-    found = array(arrays, name, "f", shape)
-    require(bool(np.isfinite(found).all()), f"the array '{name}' holds values that are not finite")
-    return found
+    return inside(arrays.get(name), name, kinds="f", shape=shape, refusal=refused)
