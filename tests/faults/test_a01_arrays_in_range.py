@@ -31,19 +31,19 @@ def set_to(value):
 @pytest.mark.parametrize("part", ["held", "background"])
 @pytest.mark.parametrize("code", [2**63 - 1, 2**31, 6, -2, -(2**63)])
 def test_classes_of_kept_rows(part, code):
-    with pytest.raises(ModelFileError, match="truth[.]kind"):
+    with pytest.raises(ModelFileError, match=r"truth[.]kind"):
         Fitted.from_bytes(changed("class", part, "truth.kind", set_to(code)))
 
 
 @pytest.mark.parametrize("value", [2.0, -1.0, np.nan, np.inf])
 def test_probabilities_of_kept_rows(value):
-    with pytest.raises(ModelFileError, match="prediction[.]kind"):
+    with pytest.raises(ModelFileError, match=r"prediction[.]kind"):
         Fitted.from_bytes(changed("class", "held", "prediction.kind", set_to(value)))
 
 
 @pytest.mark.parametrize("value", [2.0, np.inf, -1.0])
 def test_labels_of_kept_rows(value):
-    with pytest.raises(ModelFileError, match="truth[.]tags"):
+    with pytest.raises(ModelFileError, match=r"truth[.]tags"):
         Fitted.from_bytes(changed("labels", "held", "truth.tags", set_to(value)))
 
 
