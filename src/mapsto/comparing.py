@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from mapsto.errors import DataError, OptionError, VerbError
-from mapsto.fitted import CHUNK
+from mapsto.fitted import CHUNK, Problems
 from mapsto.judging.verification import Pairs, require_pairs, whole_identities
 from mapsto.members.embedding import Embedding, unit
 from mapsto.members.network import Network
@@ -43,14 +43,16 @@ def embed(fitted: Fitted, frame: pl.DataFrame) -> tuple[np.ndarray, list[Note]]:
     """
     member = _embedder(fitted)
     fitted.require_inputs(frame)
-    problems, empty = fitted.problems(frame)
-    found = []
+    problems, found = Problems(fitted.schema, frame), []
     for start in range(0, max(frame.height, 1), CHUNK):
-        seen = member.embed(fitted.schema.encode(frame.slice(start, CHUNK)))
+        rows = frame.slice(start, CHUNK)
+        encoded = fitted.schema.encode(rows)
+        problems.add(rows, encoded, start)
+        seen = member.embed(encoded)
         found.append(seen if isinstance(member, Embedding) else unit(seen))
     joined = found[0] if len(found) == 1 else np.concatenate(found)
-    joined[empty] = np.nan
-    return joined, problems
+    joined[problems.empty()] = np.nan
+    return joined, problems.notes()
 
 
 def same(

@@ -41,6 +41,44 @@ CHUNK = 131_072
 """Rows predicted at once: bounds the memory of a large prediction."""
 
 
+class Problems:
+    """What cannot be read in rows, found while they are encoded piece by piece."""
+
+    def __init__(self, schema: Schema, frame: pl.DataFrame) -> None:
+        self.schema, self.frame = schema, frame
+        self._found: dict[str, list[np.ndarray]] = {}
+
+    def add(self, rows: pl.DataFrame, encoded: Encoded, start: int) -> None:
+        """Some rows of the frame, the first of which is row `start`, and the same rows encoded."""
+        for name, found in self.schema.unread(rows, encoded).items():
+            self._found.setdefault(name, []).append(found + start)
+
+    @property
+    def _unread(self) -> dict[str, np.ndarray]:
+        return {name: np.concatenate(pieces) for name, pieces in self._found.items()}
+
+    def notes(self) -> list[Note]:
+        """Cells that cannot be read, by column, and rows in which nothing can."""
+        notes = self.schema.unread_notes(self.frame, self._unread)
+        rows = np.flatnonzero(self.empty())
+        if len(rows):
+            text = f"{len(rows)} rows have no input that can be read; their predictions are null, first row {rows[0]}."
+            notes.append(Note("warning", text, rows=tuple(rows[:5].tolist()), count=len(rows)))
+        return notes
+
+    def empty(self) -> np.ndarray:
+        """Boolean `(rows,)`: rows that have nothing to read at all."""
+        frame, inputs, unread = self.frame, self.schema.inputs, self._unread
+        if any(c.name not in unread and frame[c.name].null_count() == 0 for c in inputs):
+            return np.zeros(frame.height, dtype=bool)
+        found = np.ones(frame.height, dtype=bool)
+        for column in inputs:
+            nothing = frame[column.name].is_null().to_numpy().copy()
+            nothing[unread.get(column.name, np.zeros(0, dtype=np.int64))] = True
+            found &= nothing
+        return found
+
+
 @dataclass
 class Fitted:
     """A trained, calibrated, judged ensemble and what it was made from."""
@@ -93,27 +131,15 @@ class Fitted:
             message = "there are no rows to predict: the table has a header only"
             raise DataError(message)
         found: dict[str, list[np.ndarray]] = {target.name: [] for target in self.schema.targets}
+        problems = Problems(self.schema, frame)
         for start in range(0, frame.height, CHUNK):
-            encoded = self.schema.encode(frame.slice(start, CHUNK) if frame.height > CHUNK else frame)
+            rows = frame.slice(start, CHUNK) if frame.height > CHUNK else frame
+            encoded = self.schema.encode(rows)
+            problems.add(rows, encoded, start)
             for name, prediction in self.predictions(encoded, threads=threads).items():
                 found[name].append(prediction)
         joined = {name: pieces[0] if len(pieces) == 1 else np.concatenate(pieces) for name, pieces in found.items()}
-        return joined, *self.problems(frame)
-
-    def problems(self, frame: pl.DataFrame) -> tuple[list[Note], np.ndarray]:
-        """What cannot be read in these rows, and which of them have nothing to read at all."""
-        malformed = self.schema.malformed(frame)
-        problems = [
-            Note("warning", f"Column {name!r}: {len(rows)} cells cannot be read as {self._type(name)} and count as "
-                 f"missing, first in row {int(rows[0])}.", column=name, rows=tuple(rows[:5].tolist()), count=len(rows))
-            for name, rows in malformed.items()
-        ]  # fmt: skip
-        empty = self._empty(frame, malformed)
-        if empty.any():
-            rows = np.flatnonzero(empty)
-            text = f"{len(rows)} rows have no input that can be read; their predictions are null, first row {rows[0]}."
-            problems.append(Note("warning", text, rows=tuple(rows[:5].tolist()), count=len(rows)))
-        return problems, empty
+        return joined, problems.notes(), problems.empty()
 
     def decided(self, target: Column, prediction: np.ndarray) -> np.ndarray:
         """What the decision is the largest of, `(rows, classes)`: probabilities, or with costs for more than two
@@ -165,22 +191,6 @@ class Fitted:
                 f"{frame.columns}. Add them (empty cells are fine), or rename yours."
             )
             raise DataError(message)
-
-    def _type(self, name: str) -> str:
-        return next(column.type for column in self.schema.inputs if column.name == name)
-
-    def _empty(self, frame: pl.DataFrame, malformed: dict[str, np.ndarray]) -> np.ndarray:
-        if not malformed and any(frame[column.name].null_count() == 0 for column in self.schema.inputs):
-            return np.zeros(frame.height, dtype=bool)
-        nulls = frame.select(pl.all_horizontal(pl.col(c.name).is_null() for c in self.schema.inputs)).to_series()
-        empty = nulls.to_numpy().copy()
-        if len(malformed) == 0:
-            return empty
-        unread = np.zeros((frame.height, len(self.schema.inputs)), dtype=bool)
-        for position, column in enumerate(self.schema.inputs):
-            unread[:, position] = frame[column.name].is_null().to_numpy()
-            unread[malformed.get(column.name, np.zeros(0, dtype=np.int64)), position] = True
-        return np.asarray(unread.all(axis=1))
 
     # -- judging
 

@@ -14,14 +14,16 @@ from mapsto.columns import TYPES, Category, Ignored, from_state
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.cells import holds_one_value, sample
 from mapsto.columns.common.parts import Block, Part, Ragged, taken
+from mapsto.columns.common.unread import FIRST, blank, unread, unread_note
 from mapsto.errors import ColumnRefused, DataError, ModelFileError, OptionError
+from mapsto.metrics import present as known
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
     import polars as pl
 
-    from mapsto.table import Levels, Selection
+    from mapsto.table import Levels, Note, Selection
 
 
 _FIRST = 20
@@ -223,10 +225,38 @@ class Schema:
             encoded.features = (self, joined)
         return joined
 
-    def malformed(self, frame: pl.DataFrame) -> dict[str, np.ndarray]:
-        """For each input with cells that cannot be read: the row numbers (from 0)."""
-        found = {c.name: np.flatnonzero(c.malformed(frame[c.name])) for c in self.inputs}
+    def unread(
+        self, frame: pl.DataFrame | Selection, encoded: Encoded, *, truth: bool = False
+    ) -> dict[str, np.ndarray]:
+        """For each input with cells that are there and cannot be read: their row numbers (from 0).
+
+        Args:
+            frame: the rows.
+            encoded: the same rows encoded.
+            truth: whether to tell of the targets that the frame has, too.
+        """
+        suspected = {c.name: (c, blank(self.arrays(encoded, c), encoded.rows)) for c in self.inputs}
+        if truth:
+            named = ((t, encoded.truth[t.name]) for t in self.targets if t.name in encoded.truth)
+            suspected |= {t.name: (t, ~known(t.task or "regression", value)) for t, value in named}
+        found = {name: unread(column, frame[name], rows) for name, (column, rows) in suspected.items()}
         return {name: rows for name, rows in found.items() if len(rows)}
+
+    def unread_notes(
+        self, frame: pl.DataFrame | Selection, found: Mapping[str, np.ndarray], numbers: np.ndarray | None = None
+    ) -> list[Note]:
+        """What `unread` found, in words.
+
+        `numbers`: what the user calls each row of `frame`; None: as they are counted here.
+        """
+        notes = []
+        for column in self.columns:
+            if column.name in found:
+                rows, series = found[column.name], frame[column.name]
+                cells, there = series.gather(rows[:FIRST]), len(series) - series.null_count()
+                rows = rows if numbers is None else numbers[rows]
+                notes.append(unread_note(column, cells, rows, there, target=column in self.targets))
+        return notes
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """JSON and arrays; array names are prefixed by the column's position."""
@@ -316,7 +346,7 @@ def _given(series: pl.Series, given: Any) -> Column:
     column = _built(given, series.name)
     cells = sample(series)
     # The first few nearly always answer; opening ten thousand pictures would take its time.
-    if len(cells) and column.malformed(cells.head(_FIRST)).all() and column.malformed(cells).all():
+    if len(cells) and column.malformed(cells.head(_FIRST)).all() and _learned(column, cells).malformed(cells).all():
         message = (
             f"column {series.name!r} is given as {column.type}, but none of its cells can be read as one; "
             f"the first is {cells[0]!r}"
@@ -328,6 +358,13 @@ def _given(series: pl.Series, given: Any) -> Column:
 def _declared(levels: Levels) -> Category:
     reason = f"categories, as the table declares them, {len(levels.values)} values"
     return Category(ordered=levels.values if levels.ordered else None, reason=reason)
+
+
+def _learned(column: Column, cells: pl.Series) -> Column:
+    """A copy that knows how these cells are written."""
+    found = replace(column)
+    found.learn(cells)
+    return found
 
 
 def _built(given: Any, name: str) -> Column:

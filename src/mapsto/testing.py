@@ -19,6 +19,7 @@ import polars as pl
 from mapsto.columns.base import Column, Guide
 from mapsto.columns.common.parts import BagPart, CodePart, NumberPart, Part, Ragged, SensePart
 from mapsto.columns.common.pictures import PicturePart
+from mapsto.columns.common.unread import blank
 from mapsto.columns.common.words import WordsPart
 from mapsto.errors import ColumnRefused, MapstoError, ModelFileError
 
@@ -161,6 +162,7 @@ def _check_encoding(column: Column, rows: pl.Series) -> None:
     malformed = column.malformed(rows)
     _law(f"malformed is one boolean a row {where}", holds=malformed.shape == (len(rows),) and malformed.dtype == bool)
     _law(f"a missing cell is not malformed {where}", holds=not (malformed & rows.is_null().to_numpy()).any())
+    _law(f"a malformed cell encodes to nothing {where}", holds=not (malformed & ~blank(arrays, len(rows))).any())
     summary = column.summary(rows)
     _law(f"summary is JSON with rows and missing {where}", holds={"rows", "missing"} <= set(_through_json(summary)))
 

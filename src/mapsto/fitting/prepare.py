@@ -17,7 +17,6 @@ from mapsto.judging.thresholds import cost_matrix
 from mapsto.metrics import Metric, default, get
 from mapsto.schema import Encoded, Schema, require
 from mapsto.table import Levels, Note, Selection, Table, check_form, duplicates_across, split
-from mapsto.table.notes import examples, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -143,9 +142,9 @@ def prepare(table: Table, options: Options) -> Prepared:
     position[dev_rows] = np.arange(len(dev_rows))
     train = position[cut.train]
     schema.learn(frame, dev_rows if small else cut.train, guided=not small)
-    notes += _infinite(schema, frame)
     dev = encode(schema, dev_frame, options)
     test = None if test_frame is None else encode(schema, test_frame, options)
+    notes += unread_notes(schema, frame, [(dev_frame, dev), (test_frame, test)])
     count = options.recipe.folds or (MANY_FOLDS if len(dev_rows) > MANY else SMALL_FOLDS)
     times = None if times is None else times[dev_rows]
     fold_rows = cut_folds(dev_frame, None if strata is None else strata[dev_rows], options, count, times)
@@ -320,22 +319,16 @@ def _weights(frame: pl.DataFrame | Selection, name: str) -> np.ndarray:
     return weight
 
 
-def _infinite(schema: Schema, frame: pl.DataFrame) -> list[Note]:
-    """A note for each column with infinite cells, which are learned from as missing."""
-    notes = []
-    for column in [*schema.inputs, *schema.targets]:
-        cells = frame[column.name]
-        if not (cells.dtype.is_float() or cells.dtype == pl.String):
-            continue
-        rows = cells.cast(pl.Float64, strict=False).is_infinite().arg_true()
-        rows = rows.filter(pl.Series(column.malformed(cells.gather(rows)), dtype=pl.Boolean))
-        if len(rows):
-            text = (
-                f"Column {column.name!r} has {plural(len(rows), 'infinite cell')}, first in row {rows[0]:,}: counted "
-                "as missing."
-            )
-            notes.append(Note("repair", text, column.name, examples(rows), len(rows)))
-    return notes
+def unread_notes(
+    schema: Schema, frame: pl.DataFrame, parts: list[tuple[Selection | None, Encoded | None]]
+) -> list[Note]:
+    """Cells of rows to learn from and to test on that are there and cannot be read, by column, as the user counts."""
+    found: dict[str, np.ndarray] = {}
+    for rows, encoded in parts:
+        if rows is not None and encoded is not None:
+            for name, lost in schema.unread(rows, encoded, truth=True).items():
+                found[name] = np.sort(np.concatenate([found.get(name, np.zeros(0, np.int64)), rows.rows[lost]]))
+    return schema.unread_notes(frame, found)
 
 
 def claim_notes(schema: Schema, keep: Sequence[str]) -> list[Note]:

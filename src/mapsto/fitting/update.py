@@ -80,7 +80,8 @@ def update(old: Fitted, table: Table, *, time: str | float | None, progress: Any
     if old.held is not None:
         new.held = replace(old.held, predictions=new.predictions(old.held.encoded))
     text = f"Updated with {frame.height:,} rows; the verdict of the first fit no longer holds, see evaluate()."
-    new.notes = [*old.notes, Note("info", text)]
+    lost = schema.unread_notes(frame, schema.unread(frame, rows, truth=True))
+    new.notes = [*old.notes, Note("info", text), *lost]
     return new
 
 

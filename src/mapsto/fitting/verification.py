@@ -177,6 +177,7 @@ def _prepared(table: Table, options: Options) -> _Identities:
     turns, train = _turns(every, options, valid, rest, identity)
     schema.learn(every, train, guided=False)
     encoded = schema.encode(every, truth=True)
+    notes += schema.unread_notes(every, schema.unread(every, encoded, truth=True))
     found = _Identities(options, schema, every, train, turns, test_rows, notes, encoded, identity)
     notes.append(_split_note(found))
     return found

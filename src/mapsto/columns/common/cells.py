@@ -133,14 +133,14 @@ def missing(series: pl.Series) -> np.ndarray:
     return series.is_null().to_numpy()
 
 
-def examples(values: list[Any], most: int = 3) -> str:
-    """A few values in words.
+def examples(values: list[Any], most: int = 3, longest: int = 30) -> str:
+    """A few values in words, each with so many characters at most.
 
     >>> examples(["a", "b", "c", "d"])
     "'a', 'b' and 'c'"
     """
     shown = [f"{value:.6g}" if isinstance(value, float) else repr(value) for value in values[:most]]
-    shown = [text if len(text) <= 30 else text[:27] + "..." for text in shown]
+    shown = [text if len(text) <= longest else text[: longest - 3] + "..." for text in shown]
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
 
 
