@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from test_columns_contract import CASES
 
 import mapsto
 from mapsto.columns import TYPES
 from mapsto.fitting.options import make_options
 from mapsto.fitting.prepare import prepare
 from mapsto.table import read
+from test_columns_contract import CASES
 
 BROKEN: dict[str, list[Any]] = {
     "number-text": ["abc", "1.2.3"],
