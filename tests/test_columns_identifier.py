@@ -18,13 +18,13 @@ DRAW = np.random.default_rng(0)
     ("name", "values", "why"),
     [
         ("n", list(range(60)), "steps of 1"),
-        ("n", DRAW.permutation(60).tolist(), "steps of 1"),
-        ("n", list(range(1000, 1600, 10)), "steps of 10"),
+        ("row", DRAW.permutation(60).tolist(), "steps of 1"),
+        ("index", list(range(1000, 1600, 10)), "steps of 10"),
         ("order_id", DRAW.choice(10**6, 30, replace=False).tolist(), "named like"),
         ("n", [str(uuid.UUID(int=int(DRAW.integers(2**62)))) for _ in range(20)], "UUID"),
         ("n", [f"C{i:05}" for i in DRAW.choice(10**5, 20, replace=False)], "letter key"),
         ("n", [f"C{i:05}-{DRAW.integers(2**31):08x}" for i in range(20)], "one length"),
-        ("n", [str(i) for i in range(100, 200)], "steps of 1"),
+        ("n", [str(i) for i in range(1, 100)], "steps of 1"),
         ("ticketId", ["ab", "cd", "ef"], "named like"),
     ],
 )
@@ -41,6 +41,8 @@ def test_keys_are_recognised(name: str, values: list[object], why: str) -> None:
         ("price", DRAW.normal(size=60).tolist()),
         ("id", [1, 1, 2, 2]),
         ("x", list(range(20))),
+        ("dose", DRAW.permutation(60).tolist()),
+        ("year", list(range(1950, 2020))),
         (
             "smiles",
             ["CCO", "CC(=O)Oc1ccccc1", "c1ccc2ccccc2c1", "CN1C=NC2", "O=C(O)c1", "CC1", "CCC2", "C3CCCC3CC"] * 1,

@@ -134,6 +134,14 @@ class Column(ABC):
         """
         return None
 
+    def numbers(self, series: pl.Series) -> np.ndarray:
+        """What a type that is no input could tell all the same, as float64 `(rows,)`, NaN where it is no number: the
+        fit says so where the target can be guessed from it.
+        """
+        import numpy as np
+
+        return np.full(len(series), np.nan)
+
     def malformed(self, series: pl.Series) -> np.ndarray:
         """Boolean `(rows,)`: cells that are present but cannot be read as this type (they count as missing)."""
         import numpy as np

@@ -11,12 +11,12 @@ import polars as pl
 
 from mapsto.columns.common.aside import SetAside
 from mapsto.columns.common.cells import distinct_share, is_text, present, sample
-from mapsto.columns.common.evidence import named_like_id
+from mapsto.columns.common.evidence import named_like_id, named_like_row
 from mapsto.errors import ColumnRefused
 
 _UNIQUE = 0.95
 _ROWS = 50
-"""Rows from which a count upwards is taken for row numbers whatever its name."""
+"""Rows from which a count upwards is taken for row numbers."""
 _UUID = r"(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$"
 _KEY = re.compile(r"^[A-Za-z]{1,8}[-_:#/.]?\d+$").pattern
 _MIXED = r"^[A-Za-z0-9_:#./-]*\d[A-Za-z0-9_:#./-]*$"
@@ -49,7 +49,10 @@ class Identifier(SetAside):
     def _reason_for_numbers(cls, series: pl.Series, name: str) -> str:
         if named_like_id(name):
             return "named like an identifier, and values hardly repeat"
-        if step := _step(present(series)):
+        cells = present(series)
+        step = _step(cells)
+        # Doses and years count as well: without a name that says so, only rows numbered in their order are told apart.
+        if step and (named_like_row(name) or (step == 1 and cells[0] in (0, 1) and cells.is_sorted())):
             return f"counts in steps of {step} and never repeats, like a row number"
         message = "whole numbers without the name or the steps of an identifier"
         raise ColumnRefused(message)

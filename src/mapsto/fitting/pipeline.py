@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mapsto.errors import RunError
 from mapsto.fitted import Fitted
 from mapsto.fitting.baselines import learn_baselines
@@ -19,7 +21,7 @@ from mapsto.fitting.reading import data_fingerprint, read_rows
 from mapsto.fitting.verdict_rows import plan
 from mapsto.fitting.verification import fit_verification
 from mapsto.fitting.versions import versions
-from mapsto.judging.checks import check_target, column_features, leaks, shift
+from mapsto.judging.checks import check_target, column_features, leaks, shift, telling
 from mapsto.judging.labels import suspected_labels
 from mapsto.sample import Sample, affordable, draw_rows
 from mapsto.table import Note
@@ -135,6 +137,10 @@ def checks(prepared: Prepared) -> list[Note]:
     for target in schema.targets:
         notes += leaks(columns, target.task or "regression", sample.truth[target.name], target=target.name,
                        seed=prepared.options.recipe.seed)  # fmt: skip
+    aside = {c.name: c.numbers(prepared.frame[c.name])[rows] for c in schema.left_out if c.reason != "given"}
+    for target in schema.targets:
+        notes += telling({name: x for name, x in aside.items() if np.isfinite(x).any()}, target.task or "regression",
+                         sample.truth[target.name], target=target.name, seed=prepared.options.recipe.seed)  # fmt: skip
     if prepared.test is not None and prepared.how != "random":
         test = prepared.test.take(draw_rows(prepared.test.rows, 5000, 1))
         both = [column_features(schema, rows, schema.inputs) for rows in (sample, test)]

@@ -30,6 +30,8 @@ _TOO_GOOD = {"classification": 0.98, "multilabel": 0.98, "regression": 0.99}
 """Balanced accuracy, or R² of ranks, from which on a single column is suspected."""
 _HOPELESS = 0.9
 """After one fold below this, the others are not run."""
+_TELLING = 0.3
+"""How much of the way from chance to certainty a column that was left out must go to be told."""
 _SHIFTED = 0.6
 """AUC of telling training from test rows, from which on a shift is worth a word."""
 
@@ -65,22 +67,56 @@ def leaks(columns: Mapping[str, Features], task: Task, truth: np.ndarray, *, tar
     return notes
 
 
-def alone(values: np.ndarray, task: Task, truth: np.ndarray, *, seed: int = 0) -> float:
+def telling(
+    aside: Mapping[str, np.ndarray], task: Task, truth: np.ndarray, *, target: str, seed: int = 0
+) -> list[Note]:
+    """A warning for each column that was left out although the target can be guessed from it.
+
+    Args:
+        aside: by name, the values of columns that were left out, `(rows,)` float64, NaN where they are no number.
+        task: the form of the target.
+        truth: of the same rows.
+        target: its name.
+        seed: of the sample and the folds.
+    """
+    rows = _sample(np.flatnonzero(_usable(task, truth)), _ROWS, seed)
+    if len(rows) < 2 * _LEAST_OF_A_CLASS:
+        return []
+    notes: list[Note] = []
+    for name, values in aside.items():
+        score, chance = alone(values[rows, None], task, truth[rows], seed=seed, leaf=len(rows) // 40), 0.0
+        if task == "classification":
+            chance = 1 / len(np.unique(truth[rows]))
+        elif task == "multilabel":
+            chance = 0.5
+        if score - chance >= _TELLING * (1 - chance):
+            figure = "R² of ranks" if task == "regression" else "balanced accuracy"
+            text = (
+                f"Column '{name}' was left out, but it tells about the target '{target}': alone it reaches {figure} "
+                f"{score:.2f} (chance is {chance:.2f}). Either rows are sorted by the target, or by time, or it is a "
+                f"quantity: then give types={{{name!r}: 'number'}}."
+            )
+            notes.append(Note("warning", text, column=name))
+    return notes
+
+
+def alone(values: np.ndarray, task: Task, truth: np.ndarray, *, seed: int = 0, leaf: int = 0) -> float:
     """How well a small tree predicts the target from these features, in cross-validation.
 
     Balanced accuracy (mean over labels), or R² of the ranks of a number, which a copy in other units or on another
-    scale reaches as well. Stops after one fold that is far from suspect.
+    scale reaches as well. Stops after one fold that is far from suspect, unless `leaf` is given.
 
     Args:
         values: `(rows, n)` float32, NaN missing.
         task: the form of `truth`.
         truth: without missing rows.
         seed: of the folds.
+        leaf: rows that a leaf has at least, where a fair figure is wanted; 0: as few as a suspect column needs.
     """
     if task == "multilabel":
         labels = (truth > 0.5).astype(np.int64)
         kept = [j for j in range(labels.shape[1]) if np.bincount(labels[:, j], minlength=2).min() >= _LEAST_OF_A_CLASS]
-        found = [alone(values, "classification", labels[:, j], seed=seed) for j in kept]
+        found = [alone(values, "classification", labels[:, j], seed=seed, leaf=leaf) for j in kept]
         return float(np.mean(found)) if found else 0.0
     if task == "regression":
         answer = _ranks(truth)
@@ -92,8 +128,8 @@ def alone(values: np.ndarray, task: Task, truth: np.ndarray, *, seed: int = 0) -
     predicted = np.zeros((len(truth), 1 if task == "regression" else answer.max() + 1))
     for out in range(_FOLDS):
         inside, held = fold != out, fold == out
-        predicted[held] = _tree(values[inside], answer[inside], values[held], predicted.shape[1], seed)
-        if metric(answer[held], predicted[held]) < _HOPELESS:
+        predicted[held] = _tree(values[inside], answer[inside], values[held], predicted.shape[1], seed, leaf or 2)
+        if not leaf and metric(answer[held], predicted[held]) < _HOPELESS:
             return metric(answer[held], predicted[held])
     return metric(answer, predicted)
 
@@ -212,11 +248,11 @@ def _usable(task: Task, truth: np.ndarray) -> np.ndarray:
     return known & enough[truth] if enough.sum() >= 2 else np.zeros(len(truth), dtype=bool)
 
 
-def _tree(values: np.ndarray, answer: np.ndarray, new: np.ndarray, width: int, seed: int) -> np.ndarray:
+def _tree(values: np.ndarray, answer: np.ndarray, new: np.ndarray, width: int, seed: int, leaf: int) -> np.ndarray:
     """Predictions `(rows, width)` of a small tree."""
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-    options = {"min_samples_leaf": 2, "max_features": min(64, values.shape[1]), "random_state": seed}
+    options = {"min_samples_leaf": leaf, "max_features": min(64, values.shape[1]), "random_state": seed}
     if width == 1:
         predicted = DecisionTreeRegressor(**options).fit(values, answer).predict(new)
         return np.asarray(predicted).reshape(-1, 1)

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+import polars as pl
 
 from mapsto.columns.base import Column, Features, Guide
-from mapsto.columns.common.cells import present
+from mapsto.columns.common.cells import as_text, is_number, is_text, present
 from mapsto.columns.common.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import polars as pl
 
     from mapsto.columns.common.parts import Part, Ragged
 
@@ -40,6 +39,14 @@ class SetAside(Column):
     def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
         """No features."""
         return Features(np.zeros((0, 0), dtype=np.float32), [], [])
+
+    def numbers(self, series: pl.Series) -> np.ndarray:
+        """The last digits of keys and the values of numbers, float64 `(rows,)`, NaN where there are none."""
+        if is_text(series.dtype):
+            series = as_text(series).str.extract(r"(\d{1,15})\D*$")
+        elif not is_number(series.dtype):
+            return np.full(len(series), np.nan)
+        return series.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
 
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells and, where cells can be compared, distinct values."""

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 _ID = re.compile(
-    r"(^|.*[^a-z])(id|ids|uuid|guid|idx|index|rowid|pk)$|^(user|item|movie|client|customer|order|product|record|row"
+    r"(^|.*[^a-z])(id|ids|uuid|guid|rowid|pk)$|^(user|item|movie|client|customer|order|product|record|row"
     r"|case|person|patient|passenger|account|transaction|session)id$"
+)
+_ROW = re.compile(
+    r"^((row|record|line|sample|obs|observation|entry)[^a-z]*)?(index|idx|no|nr|num|number|row)$|^unnamed"
 )
 _CODE = re.compile(r"(^|.*[^a-z])(zip|zipcode|zip_code|postcode|postal_code|postal|plz)$")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -37,6 +40,15 @@ def named_like_id(name: str) -> bool:
     [True, True, True, False, False]
     """
     return bool(_ID.match(_CAMEL.sub("_", name.strip()).lower()))
+
+
+def named_like_row(name: str) -> bool:
+    """Whether a name says "row number"; an index of prices or of air quality is none.
+
+    >>> [named_like_row(name) for name in ("index", "Unnamed: 0", "row_number", "price_index", "")]
+    [True, True, True, False, True]
+    """
+    return not name.strip() or bool(_ROW.match(_CAMEL.sub("_", name.strip()).lower()))
 
 
 def named_like_code(name: str) -> bool:
