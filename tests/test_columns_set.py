@@ -43,7 +43,7 @@ def test_lists_and_text_encode_the_same_and_come_back(cells: list[list[str] | No
 
 
 def test_repeats_blanks_and_unknown_labels() -> None:
-    column = learned(pl.Series(["a|b", "b|a", "b|rare"]))
+    column = learned(pl.Series(["a|b", "b|a", "b|rare"]), order=False)
     (bag,) = column.encode(pl.Series([" b |b||a", "new|b", "", None]))
     assert isinstance(bag, Ragged)
     assert bag.values.tolist() == [1, 2, 0, 1]

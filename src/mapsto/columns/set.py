@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from mapsto.columns.base import Column, Features, Guide, Task
-from mapsto.columns.common.cells import BLANKS, as_text, examples, is_text, missing, sample
+from mapsto.columns.common.cells import BLANKS, as_text, examples, is_text, missing, present, sample
 from mapsto.columns.common.lookup import Lookup, table
+from mapsto.columns.common.orders import in_order, order_varies
 from mapsto.columns.common.parts import BagPart, Ragged
 from mapsto.columns.common.state import State
 from mapsto.columns.common.vocabulary import Vocabulary
@@ -29,14 +30,18 @@ _SEPARATORS = {"|": 0.7, ";": 0.7, ",": 0.5}
 """Separator to the most distinct labels per distinct cell: a comma also occurs in ordinary text."""
 _LONGEST = 40
 _SHARE = 0.1
+_FREE = 0.5
+"""Of labels that follow another somewhere, the share that must stand first somewhere: of "angina, severe" none does."""
+_ORDER = "the same labels come in several orders, so their places are read too (order=False leaves them out)"
 _LOSS_OPTIONS = ("label_smoothing", "class_weights")
 
 
 @dataclass
 class Set(Column):
-    """Several labels a row, without order: lists of text or whole numbers, or text such as "Comedy|Drama".
+    """Several labels a row: lists of text or whole numbers, or text such as "Comedy|Drama".
 
     Networks read the bag of labels, each weighted `1 / sqrt(labels in the row)`; code 0 is an unseen or rare label.
+    Where the same labels come in several orders, places and neighbours of labels are in the bag as well.
     As a target every label seen in training is predicted on its own (multilabel); an empty cell has no labels, a
     missing one is unknown.
 
@@ -57,7 +62,14 @@ class Set(Column):
     min_count: int = 2
     """Labels seen in fewer training rows are rare."""
 
+    order: bool | None = None
+    """Whether the places of labels in a cell, and which follow each other, are read too (as an input); None: where the
+    same labels come in several orders.
+    """
+
     _separator: str | None = field(default=None, init=False)
+    _order_read: bool = field(default=False, init=False)
+    _places: tuple[str, ...] = field(default=(), init=False)
     _vocabulary: Vocabulary = field(default_factory=Vocabulary, init=False)
 
     def __post_init__(self) -> None:
@@ -75,27 +87,35 @@ class Set(Column):
         if isinstance(series.dtype, pl.List):
             inner = series.dtype.inner
             if is_text(inner) or inner.is_integer():  # type: ignore[arg-type]
-                return cls(name=name, reason="lists of labels")
+                ordered = not target and order_varies(present(series))
+                return cls(order=ordered, name=name, reason="lists of labels", doubt=_ORDER if ordered else "")
             message = f"lists of {inner} are not labels"
             raise ColumnRefused(message)
         if series.dtype != pl.String:
             message = f"cells are {series.dtype}, not lists of labels"
             raise ColumnRefused(message)
-        cells = as_text(sample(series))
-        separator = _find_separator(cells)
+        separator = _find_separator(present(series))
         if separator is None:
-            message = "no separator divides the cells into labels that recur"
+            message = "no separator divides the cells into labels that recur in other combinations"
             raise ColumnRefused(message)
-        reason = f"text with several labels a cell, divided by {separator!r}, such as {examples(cells.to_list(), 1)}"
-        return cls(separator=separator, name=name, reason=reason)
+        shown = examples(sample(series).to_list(), 1)
+        reason = f"text with several labels a cell, divided by {separator!r}, such as {shown}"
+        ordered = not target and order_varies(present(series).unique().str.split(separator.strip(BLANKS)))
+        doubt = f"if a cell is one class, types={{{name!r}: 'category'}}" if target else _ORDER if ordered else ""
+        return cls(separator=separator, order=ordered, name=name, reason=reason, doubt=doubt)
 
     # -- learn and encode
 
     def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
         """The separator and the labels."""
         text = is_text(series.dtype)
-        self._separator = (self.separator or _find_separator(as_text(sample(series))) or "|") if text else None
+        self._separator = (self.separator or _find_separator(present(as_text(series))) or "|") if text else None
         self._vocabulary = Vocabulary.learn(self._labels(series).explode().drop_nulls(), self.max_size)
+        places = self._order_read = order_varies(self._cells(series)) if self.order is None else self.order
+        found = Vocabulary.learn(in_order(self._cells(series))[0], self.max_size) if places else Vocabulary()
+        self._places = tuple(
+            value for value, count in zip(found.values, found.counts, strict=True) if count >= self.min_count
+        )
         self._index()
 
     def _index(self) -> None:
@@ -110,28 +130,49 @@ class Set(Column):
     @property
     def parts(self) -> Sequence[Part]:
         """One bag."""
-        return [BagPart(self.name, self._kept + _FIRST)]
+        return [BagPart(self.name, self._kept + _FIRST + len(self._places))]
 
     def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
         """A bag of int32 codes; empty where missing."""
         labels, lengths = self._flat(series)
+        codes = self._lookup.codes(labels, self._codes)
+        if self._places:
+            codes, lengths = self._with_places(series, codes, lengths)
         weights = np.repeat(1 / np.sqrt(np.maximum(lengths, 1)), lengths).astype(np.float32)
-        return [Ragged(self._lookup.codes(labels, self._codes), np.concatenate([[0], np.cumsum(lengths)]), weights)]
+        return [Ragged(codes, np.concatenate([[0], np.cumsum(lengths)]), weights)]
+
+    def _with_places(self, series: pl.Series, codes: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The codes of each row, followed by those of its labels' places and neighbours, and how many a row has."""
+        texts, rows = in_order(self._cells(series))
+        first = self._kept + _FIRST
+        known = table(np.arange(first, first + len(self._places)), unseen=-1, absent=-1)
+        more = Lookup(self._places).codes(texts, known)
+        rows, more = rows[more >= 0], more[more >= 0]
+        every = np.concatenate([np.repeat(np.arange(len(lengths)), lengths), rows])
+        order = np.argsort(every, kind="stable")
+        return np.concatenate([codes, more])[order].astype(np.int32), np.bincount(every, minlength=len(lengths))
 
     def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
-        """The number of labels, and one column for each of the most frequent."""
+        """The number of labels, and one column for each of the most frequent, and of the most frequent places."""
         bag = arrays[0]
         if not isinstance(bag, Ragged):
             message = f"a set's features come from a bag, got {type(bag).__name__}"
             raise TypeError(message)
-        width = min(self._kept, _FEATURES)
-        lengths = np.diff(bag.offsets)
-        values = np.zeros((len(bag), width + 1), dtype=np.float32)
-        values[:, 0] = lengths
-        known = (bag.values >= _FIRST) & (bag.values < _FIRST + width)
-        values[np.repeat(np.arange(len(bag)), lengths)[known], bag.values[known] - _FIRST + 1] = 1
-        labels = [f"{self.name}: {self.show(value)}" for value in self._vocabulary.values[:width]]
-        return Features(values, [f"{self.name}, labels", *labels], [False] * (width + 1))
+        row = np.repeat(np.arange(len(bag)), np.diff(bag.offsets))
+        first = self._kept + _FIRST
+        kept = [
+            *range(_FIRST, min(first, _FIRST + _FEATURES)),
+            *range(first, first + min(len(self._places), _FEATURES)),
+        ]
+        column = np.full(first + len(self._places) + 1, -1)
+        column[kept] = np.arange(1, len(kept) + 1)
+        values = np.zeros((len(bag), len(kept) + 1), dtype=np.float32)
+        values[:, 0] = np.bincount(row[bag.values < first], minlength=len(bag))
+        place = column[bag.values]
+        values[row[place > 0], place[place > 0]] = 1
+        shown = [self.show(value) for value in self._vocabulary.values[: min(self._kept, _FEATURES)]]
+        names = [f"{self.name}: {value}" for value in [*shown, *self._places[:_FEATURES]]]
+        return Features(values, [f"{self.name}, labels", *names], [False] * (len(kept) + 1))
 
     def malformed(self, series: pl.Series) -> np.ndarray:
         """Cells of a dtype that holds no labels."""
@@ -141,6 +182,10 @@ class Set(Column):
 
     def _labels(self, series: pl.Series) -> pl.Series:
         """A series of lists of distinct labels without blanks around them, null where missing."""
+        return self._cells(series).list.eval(pl.element().unique(maintain_order=True))
+
+    def _cells(self, series: pl.Series) -> pl.Series:
+        """A series of lists of labels without blanks around them, null where missing."""
         if is_text(series.dtype):
             cells = as_text(series).str.split((self._separator or self.separator or "|").strip(BLANKS))
         elif isinstance(series.dtype, pl.List):
@@ -151,7 +196,7 @@ class Set(Column):
         if is_text(cells.dtype.inner):  # type: ignore[attr-defined]
             label = label.cast(pl.String).str.strip_chars(BLANKS)
             label = label.filter(label.str.len_bytes() > 0)
-        return cells.list.eval(label.drop_nulls().unique(maintain_order=True))
+        return cells.list.eval(label.drop_nulls())
 
     def _flat(self, series: pl.Series) -> tuple[pl.Series, np.ndarray]:
         """All labels one after another, and how many each row has (0 where missing)."""
@@ -250,6 +295,9 @@ class Set(Column):
             "read_separator": self._separator,
             "max_size": self.max_size,
             "min_count": self.min_count,
+            "order": self.order,
+            "read_order": self._order_read,
+            "places": list(self._places),
             **self._vocabulary.to_json(),
         }
         return json, {}
@@ -267,23 +315,35 @@ class Set(Column):
             separator=given,
             max_size=state.integer("max_size", low=1),
             min_count=state.integer("min_count", low=1),
+            order=None if json.get("order") is None else state.flag("order"),
         )
         column._separator = read
+        if "places" in json:  # files of earlier versions read no order
+            column._order_read = state.flag("read_order")
+            column._places = tuple(state.items("places", str, longest=column.max_size))
+            if len(set(column._places)) < len(column._places):
+                raise state.refusal("places", column._places, "different texts")
         column._vocabulary = Vocabulary.from_state(state)
         column._index()
         return column
 
 
 def _find_separator(cells: pl.Series) -> str | None:
-    """The separator that divides these cells into short labels that recur, with the blank after it if there is one."""
+    """The separator that divides these cells into short labels that recur in other combinations and at any place, with
+    the blank after it if there is one.
+    """
     distinct = cells.unique()
     for separator, most in _SEPARATORS.items():
         holds = cells.str.contains(separator, literal=True)
         if not len(cells) or holds.mean() < _SHARE:  # type: ignore[operator]
             continue
-        labels = distinct.str.split(separator).explode().str.strip_chars(BLANKS).drop_nulls()
-        labels = labels.filter(labels != "").unique()
+        parts = distinct.str.split(separator).list.eval(pl.element().str.strip_chars(BLANKS))
+        parts = parts.list.eval(pl.element().filter(pl.element() != ""))
+        labels = parts.explode().drop_nulls().unique()
         if not len(labels) or len(labels) > most * len(distinct) or labels.str.len_chars().max() > _LONGEST:  # type: ignore[operator]
+            continue
+        later = parts.list.slice(1).explode().drop_nulls().unique()
+        if later.is_in(parts.list.first().unique().implode()).mean() < _FREE:  # type: ignore[operator]
             continue
         spaced = cells.filter(holds).str.contains(f"{separator} ", literal=True).mean()
         return f"{separator} " if spaced > 0.5 else separator  # type: ignore[operator]

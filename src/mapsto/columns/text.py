@@ -31,6 +31,7 @@ _TOPIC_NGRAMS = 2**14
 _SHORT, _LONG_WORDS = 120, 12
 _HISTOGRAM = (0, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 _LARGEST = 2**18
+_CASE_ROWS, _CASE_SHARE = 1000, 0.02
 
 
 @dataclass
@@ -67,6 +68,8 @@ class Text(Column):
     word2vec and GloVe write them as text; None: random numbers. A model file holds the vectors, not the file's name.
     """
 
+    case: bool = False
+    """Whether upper and lower case differ; a pretrained encoder's tokenizer has a rule of its own."""
     pretrained: str | None = None
     """A pretrained encoder (`mapsto.networks.folders.find`) whose tokenizer cuts the texts as well, so that it can read
     them; set for every text where `network="pretrained:..."`. A model file holds the tokenizer, not this name.
@@ -106,7 +109,8 @@ class Text(Column):
             raise ColumnRefused(message)
         cells = as_text(sample(series))
         words = cells.str.count_matches(r"\S+").sum() / max(1, len(cells))
-        return cls(name=name, reason=f"text that rarely repeats, {words:.1f} words on average")
+        doubt = "upper and lower case are read alike (Text(case=True) tells them apart)" if _case_varies(cells) else ""
+        return cls(name=name, reason=f"text that rarely repeats, {words:.1f} words on average", doubt=doubt)
 
     # -- learn and encode
 
@@ -115,7 +119,7 @@ class Text(Column):
         text = as_text(_some(series, _LEARN_ROWS)).drop_nulls()
         self._characters = _worth_characters(text) if self.characters is None else self.characters
         found = np.zeros(BUCKETS, dtype=np.int64)
-        for _, _, bucket, _ in counted(text, characters=self._characters):
+        for _, _, bucket, _ in counted(text, characters=self._characters, case=self.case):
             found += np.bincount(bucket, minlength=BUCKETS)
         min_count = min(self.min_count, max(1, len(text) // 2))
         often = np.flatnonzero(found >= min_count)
@@ -124,7 +128,9 @@ class Text(Column):
         self._index()
         self._topics = self._learn_topics(text.head(_TOPIC_ROWS))
         pieces = self.pieces or ("words" if self.vectors else None)
-        self._words = Words.learn(text, pieces=pieces, length=self.length, most=self.words, min_count=min_count)
+        self._words = Words.learn(
+            text, pieces=pieces, length=self.length, most=self.words, min_count=min_count, case=self.case
+        )
         self._vectors = self._words.vectors(self.vectors, text) if self.vectors else None
         self._subwords = Subwords.learn(self.pretrained, text, self.length) if self.pretrained else None
 
@@ -168,7 +174,7 @@ class Text(Column):
 
     def _bag(self, text: pl.Series) -> Ragged:
         codes, weights, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)], [np.zeros(1, np.int64)]
-        for rows, row, bucket, times in counted(text, characters=self._characters):
+        for rows, row, bucket, times in counted(text, characters=self._characters, case=self.case):
             code = self._code[bucket]
             known = code >= 0
             row, code = row[known], code[known]
@@ -235,6 +241,7 @@ class Text(Column):
             "pieces": self.pieces,
             "most_words": self.words,
             "length": self.length,
+            "case": self.case,
             "reads_characters": self._characters,
             "subwords": None if self._subwords is None else self._subwords.to_state(),
             "vector_width": 0 if self._vectors is None else self._vectors.shape[1],
@@ -256,6 +263,7 @@ class Text(Column):
             pieces=state.optional_text("pieces"),
             words=state.integer("most_words", low=1),
             length=None if json.get("length") is None else state.integer("length", low=1),
+            case=state.flag("case") if "case" in json else False,
         )
         column._words = Words.from_state(state)
         if (subwords := json.get("subwords")) is not None:
@@ -278,6 +286,16 @@ class Text(Column):
 def _some(series: pl.Series, rows: int) -> pl.Series:
     """At most `rows` cells, spread evenly."""
     return series if len(series) <= rows else series.gather(np.linspace(0, len(series) - 1, rows).astype(np.int64))
+
+
+def _case_varies(text: pl.Series) -> bool:
+    """Whether words come both in capitals and in lower case: more than a fiftieth of all words is so, beginnings of
+    sentences and names apart.
+    """
+    words = _some(text, _CASE_ROWS).str.extract_all(r"\p{L}{2,}").explode().drop_nulls()
+    inner = words.str.slice(1)
+    raised = words.filter(inner != inner.str.to_lowercase())
+    return raised.str.to_lowercase().is_in(words.implode()).sum() > _CASE_SHARE * len(words)
 
 
 def _worth_characters(text: pl.Series) -> bool:

@@ -28,28 +28,31 @@ _CHUNK = 2**20
 _CHARACTERS = (3, 4)
 
 _IS_WORD = np.zeros(256, dtype=bool)
-_IS_WORD[[*b"abcdefghijklmnopqrstuvwxyz0123456789_'", *range(128, 256)]] = True
+_IS_WORD[[*b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_'", *range(128, 256)]] = True
 _BLANK = np.uint8(32)
 
 
-def counted(texts: pl.Series, *, characters: bool) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+def counted(
+    texts: pl.Series, *, characters: bool, case: bool = False
+) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
     """N-grams of texts, by chunks of rows.
 
     Yields for each chunk its number of rows, and three arrays sorted by row and bucket: row in the chunk, bucket in
     `[0, BUCKETS)`, and how often the n-gram occurs in that row. Words and word pairs always; with `characters` also
-    three and four characters in a row inside words, so that misspelt and inflected words resemble each other.
+    three and four characters in a row inside words, so that misspelt and inflected words resemble each other. Upper
+    and lower case are the same, unless `case`.
     """
     for some in chunks(texts, _CHUNK):
-        row, hashed = _hashes(some, characters=characters)
+        row, hashed = _hashes(some if case else some.str.to_lowercase(), characters=characters)
         keys, times = np.unique(row * BUCKETS + (hashed >> _SHIFT).astype(np.int64), return_counts=True)
         yield len(some), keys // BUCKETS, keys % BUCKETS, times
 
 
 def _hashes(texts: pl.Series, *, characters: bool) -> tuple[np.ndarray, np.ndarray]:
     """Row and 64-bit hash of every n-gram."""
-    lowered = texts.str.to_lowercase().fill_null("")
-    raw = np.frombuffer("\n".join(["", *lowered, ""]).encode(), dtype=np.uint8)
-    ends = np.cumsum(lowered.str.len_bytes().to_numpy().astype(np.int64) + 1)
+    filled = texts.fill_null("")
+    raw = np.frombuffer("\n".join(["", *filled, ""]).encode(), dtype=np.uint8)
+    ends = np.cumsum(filled.str.len_bytes().to_numpy().astype(np.int64) + 1)
     word = _IS_WORD[raw]
     edge = np.diff(word.astype(np.int8))
     first, last = np.flatnonzero(edge == 1) + 1, np.flatnonzero(edge == -1) + 1

@@ -129,9 +129,20 @@ class Words:
 
     vocabulary: WordList | BytePairs = field(default_factory=WordList)
     length: int = _SHORTEST
+    case: bool = False
+    """Whether upper and lower case differ."""
 
     @classmethod
-    def learn(cls, text: pl.Series, *, pieces: Pieces | None, length: int | None, most: int, min_count: int) -> Words:
+    def learn(
+        cls,
+        text: pl.Series,
+        *,
+        pieces: Pieces | None,
+        length: int | None,
+        most: int,
+        min_count: int,
+        case: bool = False,
+    ) -> Words:
         """Learn from training texts.
 
         Args:
@@ -140,17 +151,18 @@ class Words:
             length: words or pieces at which a text is cut; None: the length that 98 of 100 texts keep within.
             most: words or pieces that are kept.
             min_count: words found less often are not kept.
+            case: whether upper and lower case differ.
         """
         text = text.gather_every(1 + int(text.str.len_bytes().sum()) // _LEARN_BYTES)
-        words = split(text).list.head(LONGEST)
+        words = split(text, case=case).list.head(LONGEST)
         flat = words.explode().drop_nulls()
         chosen = pieces or ("words" if _mostly_known(words, most) else "bytepairs")
         known = WordList.learn(flat, most, min_count) if chosen == "words" else BytePairs.learn(flat, most)
         if length is None:
-            lengths = np.diff(cls(known, LONGEST).encode(text).offsets)
+            lengths = np.diff(cls(known, LONGEST, case).encode(text).offsets)
             usual = np.quantile(lengths, _USUAL_SHARE, method="higher") if len(lengths) else 0
             length = min(max(int(usual), _SHORTEST), LONGEST)
-        return cls(known, length)
+        return cls(known, length, case)
 
     @property
     def size(self) -> int:
@@ -167,7 +179,7 @@ class Words:
         return Ragged(np.concatenate(values), np.cumsum(np.concatenate(lengths)))
 
     def _encode(self, text: pl.Series) -> Ragged:
-        words = split(text).list.head(self.length)
+        words = split(text, case=self.case).list.head(self.length)
         lengths = words.list.len().fill_null(0).to_numpy()
         offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         return _cut(self.vocabulary.encode(words.explode().drop_nulls(), offsets), self.length)
@@ -188,22 +200,24 @@ class Words:
         """JSON and arrays."""
         pieces = next(name for name, kind in VOCABULARIES.items() if isinstance(self.vocabulary, kind))
         json, arrays = self.vocabulary.to_state()
-        return {"reads": pieces, "reads_length": self.length, **json}, arrays
+        return {"reads": pieces, "reads_length": self.length, "reads_case": self.case, **json}, arrays
 
     @classmethod
     def from_state(cls, state: State) -> Words:
         """The inverse of `to_state`, checked."""
         kind = VOCABULARIES["words" if state.text("reads", allowed=VOCABULARIES) == "words" else "bytepairs"]
-        return cls(kind.from_state(state), state.integer("reads_length", low=1, high=LONGEST))
+        case = state.flag("reads_case") if "reads_case" in state.json else False
+        return cls(kind.from_state(state), state.integer("reads_length", low=1, high=LONGEST), case)
 
 
-def split(text: pl.Series) -> pl.Series:
-    """The words of every text, and the runs of other signs between them, in lower case.
+def split(text: pl.Series, *, case: bool = False) -> pl.Series:
+    """The words of every text, and the runs of other signs between them, in lower case unless `case`.
 
     >>> split(pl.Series(["It’s GOOD... (2 times)!", None])).to_list()
     [["it's", 'good', '...', '(', '2', 'times', ')!'], None]
     """
-    return text.str.to_lowercase().str.replace_all("’", "'", literal=True).str.extract_all(_WORD)
+    lowered = text if case else text.str.to_lowercase()
+    return lowered.str.replace_all("’", "'", literal=True).str.extract_all(_WORD)
 
 
 def _mostly_known(words: pl.Series, most: int) -> bool:
