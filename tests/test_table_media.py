@@ -12,7 +12,7 @@ import pytest
 
 from conftest import shared_data
 from mapsto.errors import DataError
-from mapsto.table import fingerprint, read, sources
+from mapsto.table import fingerprint, read, unpacking
 from mapsto.table.listing import absolute
 
 
@@ -317,7 +317,7 @@ def test_hostile_zips_are_still_tables():
 def test_bombs_of_pictures_are_refused(pack, monkeypatch):
     with pytest.raises(DataError, match="was refused"):
         read(pack({"a/1.png": bytes(48 << 20), "b/2.png": b"2"}))
-    monkeypatch.setattr(sources, "FREE", 1 << 20)
+    monkeypatch.setattr(unpacking, "FREE", 1 << 20)
     many = {f"{label}/{n}.png": bytes(1 << 17) for label in "ab" for n in range(16)}
     with pytest.raises(DataError, match=r"photos\.zip was refused"):  # each is small, all are not
         read(pack(many))

@@ -405,7 +405,7 @@ def test_excel_with_one_name_twice_is_refused(tmp_path):
 def test_excel_without_its_extra_says_so(put, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "fastexcel", None)
     with pytest.raises(MissingExtra, match=r"mapsto\[excel\]"):
-        read(put(b"PK", "t.xlsx"))
+        read(put(b"PK\x03\x04", "t.xlsx"))
 
 
 def test_no_excel_file(put):

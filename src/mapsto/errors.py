@@ -10,13 +10,37 @@ MapstoError
 └── MissingExtra       an optional dependency is not installed (an ImportError)
 
 A message says what was seen, what was expected and what to do next, and names column and row where there is one.
+What other libraries raise becomes one of these through `translated`; names and values in messages are shown escaped.
 """
 
 from __future__ import annotations
 
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What moves or recolours the text of a terminal, turns its direction, or is half a letter; line ends and tabs stay."""
+
+
+def shown(text: object) -> str:
+    r"""Text as it may go to a terminal: what would act there instead of being read is written as an escape.
+
+    >>> shown("a\x1b[31mb"), shown("a\tb")
+    ('a\\x1b[31mb', 'a\tb')
+    """
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), str(text))
+
 
 class MapstoError(Exception):
     """Base of all errors raised on purpose."""
+
+    def __str__(self) -> str:
+        """The message, escaped: it may name columns and values of a stranger's file."""
+        return shown(super().__str__())
 
 
 class DataError(MapstoError, ValueError):
@@ -58,3 +82,35 @@ class MissingExtra(MapstoError, ImportError):  # noqa: N818
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f'{what} needs an optional part. Install it with: pip install "mapsto[{extra}]"')
+
+
+@contextmanager
+def translated(what: str, kind: type[MapstoError] = DataError, advice: str = "") -> Iterator[None]:
+    """Whatever a foreign library raises inside, told as an error of ours: "WHAT: its reason. ADVICE".
+
+    For blocks that hold little but the call of a library, whose errors nobody can list: parsers in Rust panic, which
+    Python sees as a `BaseException` of a class that cannot be named. What people and the system send passes.
+    """
+    try:
+        yield
+    except (MapstoError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise kind(f"{what}: {reason(error)}. {advice}".rstrip()) from error
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what a library says, cut where it is long."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    first = next(iter(str(error).strip().splitlines()), "")[:200].rstrip(". ")
+    return first or type(error).__name__
+
+
+def is_panic(error: BaseException) -> bool:
+    """Whether a library in Rust has panicked: each has a class of its own for that, no `Exception`."""
+    return not isinstance(error, Exception) and type(error).__name__ == "PanicException"

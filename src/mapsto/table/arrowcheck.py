@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mapsto.table.sources import MOST_UNPACKED
+from mapsto.table.unpacking import MOST_UNPACKED
 
 if TYPE_CHECKING:
     import mmap

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import polars as pl
 
-from mapsto.errors import DataError
-from mapsto.table.layout import HEAD, NAMES, Layout, blank_start, decoded, sniff, wide_encoding
-from mapsto.table.names import named
-from mapsto.table.notes import Note, examples, listed, plural
+from mapsto.errors import DataError, translated
+from mapsto.table.layout import HEAD, NAMES, Layout, decoded, opening, wide_encoding
+from mapsto.table.names import named, require_columns
+from mapsto.table.notes import EXAMPLES, Note, examples, listed, plural
 from mapsto.table.numbers import typed
-from mapsto.table.precheck import CHUNK, Findings, Odd, check
+from mapsto.table.precheck import CHUNK, Findings, Odd, QuotesError, check
 from mapsto.table.quotes import paired, records_of
 from mapsto.table.sources import Source
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_BROKEN = 0.05
 """Share of records that may be set aside; above it the file is refused, for it is not what it seems."""
+_LARGE = 1 << 20
+"""Bytes of a file from which on the first of them say whether any quote encloses a field."""
 
 
 @dataclass
@@ -54,8 +56,13 @@ def read_delimited(source: Source, *, align: bool = False) -> tuple[pl.DataFrame
     Raises:
         DataError: there is nothing to read, or more is broken than may be set aside; lines are named.
     """
-    file = _open(source)
-    findings = _sound(file)
+    try:
+        file = _open(source)
+        findings = _sound(file)
+    except QuotesError as error:
+        message = f"{source.name}: {error}."
+        raise DataError(message) from error
+    require_columns(findings.fields, source.name)
     removed, filled = _set_aside(file, findings, align=align)
     frame = _parse(file, findings, removed, filled)
     frame, notes = named(frame, _header(findings.header, file.layout), source.name)
@@ -82,8 +89,13 @@ def _open(source: Source) -> _File:
         source = Source(source.name, source.suffix, data=source.read().replace(b"\r", b"\n"))
         notes.append(Note("info", f"{source.name} ends its lines with carriage returns; they were read as line ends."))
         head = source.head(HEAD)
-    start, blank = blank_start(head)
-    return _File(source, sniff(head[start:], source.suffix), start, 1 + blank, notes)
+    begins = opening(head, source.suffix)
+    if begins.above:
+        what = ", ".join(repr(line[:60]) for line in begins.above[:3])
+        lines, were = plural(len(begins.above), "line"), "was" if len(begins.above) == 1 else "were"
+        text = f"{lines} above the header of {source.name} {were} passed over: {what}."
+        notes.append(Note("info", text, count=len(begins.above)))
+    return _File(source, begins.layout, begins.start, 1 + begins.lines, notes)
 
 
 def _sound(file: _File) -> Findings:
@@ -106,6 +118,11 @@ def _sound(file: _File) -> Findings:
 def _mend_quotes(file: _File) -> Findings:
     """Stray quotes become characters, unless reading every quote as a character makes a whole table."""
     quote = file.layout.quote or 0
+    if file.source.size > _LARGE:
+        head = file.source.head(file.start + _LARGE)[file.start :]
+        some = paired(head[: head.rfind(b"\n") + 1], file.layout.separator, quote, file.line)
+        if not some.proper and (literal := _as_characters(file, None, at_all=True)) is not None:
+            return literal
     mended = paired(file.source.read()[file.start :], file.layout.separator, quote, file.line)
     source = Source(file.source.name, file.source.suffix, data=mended.data)
     findings = replace(file, source=source, start=0).check(quote)
@@ -122,14 +139,14 @@ def _mend_quotes(file: _File) -> Findings:
     return findings
 
 
-def _as_characters(file: _File, quoted: Findings, *, at_all: bool) -> Findings | None:
+def _as_characters(file: _File, quoted: Findings | None, *, at_all: bool) -> Findings | None:
     """What the check finds when quotes mean nothing, if that is a whole table where reading them as quotes gives none
     (or `at_all`); else None.
     """
-    if not at_all and not (quoted.odd.fields > 0).any():
+    if not at_all and quoted is not None and not (quoted.odd.fields > 0).any():
         return None
     literal = file.check(None)
-    if not literal.ok or (literal.odd.fields > 0).any() or literal.fields != quoted.fields:
+    if not literal.ok or (literal.odd.fields > 0).any() or (quoted is not None and literal.fields != quoted.fields):
         return None
     file.layout = Layout(file.layout.separator, None)
     text = f"Quotes in {file.source.name} do not enclose fields and were read as ordinary characters."
@@ -173,9 +190,9 @@ def _set_aside(file: _File, findings: Findings, *, align: bool) -> tuple[Odd, np
         text = f"{plural(count, 'broken record')} of {rows:,} in {file.source.name} {done}: {what}."
         file.notes.append(Note("repair", text, count=count, lines=examples(odd.lines[odd.fields > 0])))
     if blank.any():
-        lines = findings.odd.lines[blank]
-        text = f"{plural(len(lines), 'blank line')} in {file.source.name} ({listed(lines, len(lines))}) were skipped."
-        file.notes.append(Note("info", text, count=len(lines), lines=examples(lines)))
+        lines, count = findings.odd.where(blank).numbers(EXAMPLES), int(findings.odd.counts[blank].sum())
+        text = f"{plural(count, 'blank line')} in {file.source.name} ({listed(lines, count)}) were skipped."
+        file.notes.append(Note("info", text, count=count, lines=examples(lines)))
     return odd, (odd.fields > 0) & align
 
 
@@ -199,10 +216,11 @@ def _header(header: bytes, layout: Layout) -> list[str]:
     text = header.decode().removesuffix("\n").removesuffix("\r")
     quote = None if layout.quote is None else chr(layout.quote)
     quoting: Literal[0, 3] = csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=chr(layout.separator), quotechar=quote, quoting=quoting
-    )
-    return next(reader, [""])
+    with translated("the header cannot be read"):
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=chr(layout.separator), quotechar=quote, quoting=quoting
+        )
+        return next(reader, [""])
 
 
 def _parse(file: _File, findings: Findings, removed: Odd, filled: np.ndarray) -> pl.DataFrame:
@@ -229,7 +247,8 @@ def _cleaned(file: _File, findings: Findings, removed: Odd, filled: np.ndarray) 
     data = file.source.read()
     empty = bytes([file.layout.separator]) * (findings.fields - 1) + b"\n"
     pieces, at = [], file.start
-    for start, end, fill in zip(removed.starts.tolist(), removed.ends.tolist(), filled.tolist(), strict=True):
+    starts, ends, fills = removed.starts.tolist(), removed.ends.tolist(), filled.tolist()
+    for start, end, fill in zip(starts, ends, fills, strict=True):
         pieces.append(data[at:start])
         if fill:
             pieces.append(empty)

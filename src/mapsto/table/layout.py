@@ -92,8 +92,7 @@ def sniff(head: bytes, suffix: str) -> Layout:
     >>> chr(sniff(b"price;count\n0,05;3\n1,15;4\n", ".csv").separator)
     ';'
     """
-    whole = head[: head.rfind(b"\n") + 1] if len(head) >= HEAD and b"\n" in head else head
-    whole = whole.replace(b"\0", b"").decode("utf-8", errors="replace").encode()
+    whole = _whole(head)
     order = b"\t,;|" if suffix in (".tsv", ".tab") else b"|,;\t" if suffix == ".psv" else SEPARATORS
     best, layout = (0.0, 1), Layout(NO_SEPARATOR)
     for quote in b"\"'":
@@ -104,6 +103,12 @@ def sniff(head: bytes, suffix: str) -> Layout:
     return layout
 
 
+def _whole(head: bytes) -> bytes:
+    """Whole lines, without what cannot be read."""
+    whole = head[: head.rfind(b"\n") + 1] if len(head) >= _LOOK // 2 and b"\n" in head else head
+    return whole.replace(b"\0", b"").decode("utf-8", errors="replace").encode()
+
+
 def _score(head: bytes, separator: int, quote: int) -> tuple[float, int]:
     """Share of records with the header's number of fields, rounded so that a few bad ones do not decide; and fields."""
     found = check([head], separator=separator, quote=quote)
@@ -111,8 +116,8 @@ def _score(head: bytes, separator: int, quote: int) -> tuple[float, int]:
         found = check([head], separator=separator, quote=None)
     if found.fields < 2:
         return 0.0, 0
-    blank = int((found.odd.fields == 0).sum())
-    return round(1 - (len(found.odd) - blank) / max(found.records, 1), 1), found.fields
+    odd = int((found.odd.fields > 0).sum())
+    return round(1 - odd / max(found.records, 1), 1), found.fields
 
 
 def blank_start(head: bytes) -> tuple[int, int]:
@@ -122,6 +127,120 @@ def blank_start(head: bytes) -> tuple[int, int]:
     (3, 2)
     """
     mark = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
-    blank = re.compile(rb"(?:[ ]*\r?\n)*").match(head, mark)
+    blank = _BLANK.match(head, mark)
     end = blank.end() if blank else mark
     return end, head.count(b"\n", 0, end)
+
+
+_BLANK = re.compile(rb"(?:[ ]*\r?\n)*")
+_DECLARED = re.compile(rb'"?sep=(.)"?[ ]*\r?\n', re.IGNORECASE)
+"""The line in which Excel is told the separator."""
+_MOST_TITLES = 30
+"""Lines above a header at most."""
+_LOOK = 1 << 13
+"""Bytes in which titles are looked for."""
+_SCORE = 0.9
+_NUMBER = re.compile(rb"[ ]*[-+(]?[$\xe2\x82\xac]*[0-9.,]+[0-9eE%+-]*[)]?[ ]*")
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Where a text table begins, and how it is written."""
+
+    start: int
+    """Bytes before the header."""
+    lines: int
+    """Lines before it."""
+    layout: Layout
+    above: tuple[str, ...] = ()
+    """What stands in the lines above the header that are none of the table: titles, comments, Excel's `sep=`."""
+
+
+def opening(head: bytes, suffix: str) -> Opening:
+    r"""Where the table begins: after blank lines, `sep=;`, comments and titles.
+
+    >>> opening(b"sep=;\na;b\n1;2\n", ".csv").above, opening(b"Sales of 2024\n\na,b\n1,2\n3,4\n", ".csv").lines
+    (('sep=;',), 2)
+    """
+    start, lines = blank_start(head)
+    above = list[str]()
+    declared = _DECLARED.match(head, start)
+    if declared:
+        above.append(_told(declared[0]))
+        start, lines = declared.end(), lines + 1
+    titles = _titles(head[: start + _LOOK], start, suffix)
+    above += [_told(line) for line in head[start:titles].split(b"\n") if line.strip()]
+    lines, start = lines + head.count(b"\n", start, titles), titles
+    layout = sniff(head[start:], suffix)
+    if declared and layout.separator == NO_SEPARATOR:
+        layout = Layout(declared[1][0], layout.quote)
+    return Opening(start, lines, layout, tuple(above))
+
+
+def _told(line: bytes) -> str:
+    return line.strip().decode("utf-8", errors="replace")
+
+
+def _titles(head: bytes, start: int, suffix: str) -> int:
+    """Where comments and titles above the header end; `start` where there are none."""
+    at = _after_comments(head, start, suffix)
+    if _fits(head, at, suffix)[0] > 0.5:
+        return at
+    lines = head[at:].split(b"\n")
+    ends = np.cumsum([len(line) + 1 for line in lines])
+    for row in sorted({_first_like_most([line.count(separator) for line in lines]) for separator in SEPARATORS} - {0}):
+        place = at + int(ends[row - 1])
+        fewest = max(line.count(separator) + 1 for line in lines[:row] for separator in SEPARATORS)
+        score, fields, numbers = _fits(head, place, suffix)
+        sure = not lines[row - 1].strip() or numbers
+        if score >= _SCORE and fewest < fields and (sure or (fields > 2 and fewest * 2 <= fields)):
+            return place
+    return at
+
+
+def _first_like_most(counts: list[int]) -> int:
+    """The first line with as many separators as most lines have, if it is among the first; else 0."""
+    usual = int(np.bincount(counts[len(counts) // 2 : -1] or [0]).argmax())
+    return counts.index(usual) if usual and usual in counts[:_MOST_TITLES] else 0
+
+
+def _after_comments(head: bytes, start: int, suffix: str) -> int:
+    """Behind lines that begin with `#`, unless the last of them is the header (`#id,name` above records)."""
+    places, at = list[int](), start
+    while head.startswith(b"#", at) and (end := head.find(b"\n", at) + 1):
+        places.append(at)
+        blank = _BLANK.match(head, end)
+        at = blank.end() if blank else end
+    if not places or at >= len(head):
+        return start
+    score, fields, _ = _fits(head, places[-1], suffix)
+    named = _fits(head, at, suffix)[2] or not _has_number(head, at, suffix)
+    tight = not head.startswith((b"# ", b"##"), places[-1])
+    if score >= _SCORE and fields >= 2 and (tight or not named):
+        return places[-1]
+    return at
+
+
+def _fits(head: bytes, start: int, suffix: str) -> tuple[float, int, bool]:
+    """How well a table begins here: the share of records with as many fields as the first, how many these are, and
+    whether a name stands above numbers. Nothing, where the first record holds a number, a gap or one name twice.
+    """
+    layout = sniff(head[start:], suffix)
+    if layout.separator == NO_SEPARATOR:
+        return 0.0, 1, False
+    score, fields = _score(_whole(head[start:]), layout.separator, layout.quote or 0)
+    rows = [line.rstrip(b"\r").split(bytes([layout.separator])) for line in head[start:].split(b"\n", 21)[:21]]
+    first, rest = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
+    names = [name.strip(b" \"'") for name in first]
+    if start and (len(set(names)) < len(names) or not all(names) or any(map(_NUMBER.fullmatch, first))):
+        return 0.0, fields, False
+    below = any(sum(bool(_NUMBER.fullmatch(row[n])) for row in rest) * 2 > len(rest) for n in range(len(first)))
+    spaced = any(name.startswith(b" ") for name in first[1:])
+    return score, fields if below or not spaced else min(fields, 2), below
+
+
+def _has_number(head: bytes, start: int, suffix: str) -> bool:
+    layout = sniff(head[start:], suffix)
+    end = head.find(b"\n", start)
+    line = head[start : end if end >= 0 else len(head)].rstrip(b"\r")
+    return any(map(_NUMBER.fullmatch, line.split(bytes([layout.separator]))))

@@ -18,7 +18,7 @@ import polars as pl
 
 from mapsto.errors import DataError
 from mapsto.table.notes import Note, plural
-from mapsto.table.sources import DAMAGE, MOST_UNPACKED, grown_too_far, limited, members, unpacking
+from mapsto.table.unpacking import DAMAGE, MOST_UNPACKED, grown_too_far, member, members, unpacking
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -115,8 +115,7 @@ class Packed:
                 info = self._infos[name]
                 told = f"{name} in {self.where}"
                 try:
-                    with archive.open(info) as file:
-                        data = limited(file, told, info.compress_size, MOST_UNPACKED - unpacked)
+                    data = member(archive, info, told, MOST_UNPACKED - unpacked)
                 except DAMAGE:
                     yield None
                     continue

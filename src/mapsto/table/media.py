@@ -18,8 +18,9 @@ from mapsto.table.frame import Table
 from mapsto.table.layout import decoded
 from mapsto.table.listing import Folder, Listing, Matches, Packed, is_pattern
 from mapsto.table.notes import Kind, Note, examples, plural
-from mapsto.table.sources import MOST_UNPACKED, Source
+from mapsto.table.sources import Source, is_zip
 from mapsto.table.suffixes import FORMS, KINDS, ROLES, names_only_table
+from mapsto.table.unpacking import MOST_UNPACKED
 
 FILE, CLASS = "file", "class"
 MOST_TEXT = 4 << 20
@@ -62,7 +63,7 @@ def files_of(path: Path) -> Listing | None:
     """The files of a folder, zip or pattern; None where a table lies among them, for then that is meant."""
     if path.is_dir():
         return None if _holds_table(path) else Folder(path)
-    if not is_pattern(path) and path.suffix.lower() != ".zip":
+    if not is_pattern(path) and not is_zip(path):
         return None
     listing = Matches(str(path)) if is_pattern(path) else Packed(path)
     return None if any(map(names_only_table, listing.names)) else listing

@@ -12,6 +12,19 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+MOST_COLUMNS = 100_000
+"""Columns of a table. Where rows and columns changed places, there are more."""
+
+
+def require_columns(count: int, where: str) -> None:
+    """Refuse a table with more columns than can be handled one by one."""
+    if count > MOST_COLUMNS:
+        message = (
+            f"{where} has {count:,} columns; expected at most {MOST_COLUMNS:,}, and a row for each thing that is "
+            "described. Did rows and columns change places? Else keep the columns that matter."
+        )
+        raise DataError(message)
+
 
 def named(frame: pl.DataFrame, header: Sequence[str | None], where: str) -> tuple[pl.DataFrame, list[Note]]:
     """Give the columns of `frame` the names of `header`, in order.

@@ -18,31 +18,64 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CHUNK = 1 << 20
+MOST_QUOTES = 1 << 20
+"""Quotes side by side."""
 NEWLINE, RETURN = 10, 13
+
+
+class QuotesError(ValueError):
+    """There are more quotes than can be sorted out."""
 
 
 @dataclass
 class Odd:
-    """Records that are not as the header: first line (from 1), byte range, number of fields (0: a blank line)."""
+    """Records that are not as the header: first line (from 1), byte range, number of fields (0: blank lines), and how
+    many there are side by side (blank lines only, which are taken together).
+    """
 
     lines: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
     fields: np.ndarray
+    counts: np.ndarray
 
     def __len__(self) -> int:
         return len(self.lines)
 
     def where(self, which: np.ndarray) -> Odd:
         """Those that a mask or an index picks."""
-        return Odd(self.lines[which], self.starts[which], self.ends[which], self.fields[which])
+        return Odd(*(column[which] for column in self._columns()))
+
+    def numbers(self, most: int) -> list[int]:
+        """The first line numbers, those of blank lines taken together among them."""
+        some = zip(self.lines[:most].tolist(), self.counts[:most].tolist(), strict=True)
+        return [line + n for line, count in some for n in range(min(count, most))][:most]
+
+    def _columns(self) -> tuple[np.ndarray, ...]:
+        return self.lines, self.starts, self.ends, self.fields, self.counts
 
     @classmethod
     def joined(cls, pieces: list[Odd]) -> Odd:
         """All pieces, in order."""
         none = np.zeros(0, dtype=np.int64)
-        columns = zip(*((p.lines, p.starts, p.ends, p.fields) for p in pieces), strict=True)
-        return cls(*(np.concatenate(column) for column in columns)) if pieces else cls(none, none, none, none)
+        columns = zip(*(piece._columns() for piece in pieces), strict=True)
+        return cls(*map(np.concatenate, columns)) if pieces else cls(none, none, none, none, none)
+
+    @classmethod
+    def records(cls, lines: np.ndarray, starts: np.ndarray, ends: np.ndarray, fields: np.ndarray) -> Odd:
+        """Records one by one; blank lines that follow each other become one entry."""
+        counts = np.ones(len(lines), dtype=np.int64)
+        again = (fields[1:] == 0) & (fields[:-1] == 0) & (starts[1:] == ends[:-1])
+        if again.any():
+            first, last = np.flatnonzero(np.append(True, ~again)), np.flatnonzero(np.append(~again, True))
+            lines, starts, ends, fields, counts = (
+                lines[first],
+                starts[first],
+                ends[last],
+                fields[first],
+                last - first + 1,
+            )
+        return cls(lines, starts, ends, fields, counts)
 
 
 @dataclass
@@ -111,6 +144,9 @@ def _whole_quotes(chunks: Iterable[bytes], quote: int | None) -> Iterable[bytes]
         whole = kept + chunk if kept else chunk
         body = whole.rstrip(mark) if mark else whole
         kept = whole[len(body) :]
+        if len(kept) > MOST_QUOTES:
+            message = f"more than {MOST_QUOTES:,} quotes follow each other; this is no table"
+            raise QuotesError(message)
         if body:
             yield body
     if kept:
@@ -240,7 +276,7 @@ class _Scan:
         blank = (stops - starts == 1) | ((stops - starts == 2) & (before == RETURN))
         fields[blank] = 0
         self.found.records -= int(blank.sum())
-        self.pieces.append(Odd(lines, starts, stops, fields))
+        self.pieces.append(Odd.records(lines, starts, stops, fields))
 
     def finish(self) -> None:
         """The last record may end without a line feed; a quote still open is unpaired."""
@@ -251,7 +287,7 @@ class _Scan:
                 self.found.fields, self.found.header = self.separators + 1, bytes(self.header)
             elif self.separators + 1 != self.found.fields:
                 place = (self.record_line, self.record_at, self.at, self.separators + 1)
-                self.pieces.append(Odd(*(np.array([value]) for value in place)))
+                self.pieces.append(Odd.records(*(np.array([value]) for value in place)))
             self.found.records += 1
         self.found.odd = Odd.joined(self.pieces)
 

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mapsto.table.precheck import Odd
+from mapsto.table.precheck import Odd, QuotesError
+
+MOST_STRAY = 500_000
+"""Fields to mend one by one."""
 
 
 @dataclass
@@ -47,6 +50,12 @@ def paired(data: bytes, separator: int, quote: int, line: int = 1) -> Paired:
             proper += 1
             return match["proper"]
         stray = match["stray"]
+        if len(places[True]) + len(places[False]) >= MOST_STRAY:
+            message = (
+                f"more than {MOST_STRAY:,} fields have quotes that do not pair, beside others that do; write the file "
+                "again with every text in quotes and the quotes inside doubled, or as Parquet"
+            )
+            raise QuotesError(message)
         places[stray.lstrip(b" ").startswith(mark)].append(match.start())
         return mark + stray.replace(mark, double) + mark
 
@@ -67,7 +76,7 @@ def records_of(data: bytes, quote: int, lines: list[int], line: int = 1) -> Odd:
     starts = np.concatenate([[0], ends[:-1]])
     first_lines = np.searchsorted(feeds, starts) + line
     records = np.unique(np.searchsorted(first_lines, lines, side="right") - 1)
-    return Odd(first_lines[records], starts[records], ends[records], np.ones(len(records), dtype=np.int64))
+    return Odd.records(first_lines[records], starts[records], ends[records], np.ones(len(records), dtype=np.int64))
 
 
 def _pattern(separator: int, quote: int) -> re.Pattern[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,9 +13,11 @@ import polars as pl
 
 from mapsto.errors import DataError
 from mapsto.table import kinds
-from mapsto.table.binary import read_arrow, read_excel, read_parquet
+from mapsto.table.binary import read_arrow, read_parquet
+from mapsto.table.contents import foreign
 from mapsto.table.delimited import read_delimited
 from mapsto.table.frame import Table
+from mapsto.table.layout import HEAD, NO_SEPARATOR, sniff
 from mapsto.table.listing import absolute, fixed_folder, is_pattern, matching
 from mapsto.table.media import nothing_in, read_media
 from mapsto.table.notes import Note
@@ -30,12 +33,14 @@ from mapsto.table.suffixes import (
     PACKED,
     PARQUET,
     ROLES,
+    names_only_table,
     names_table,
     role_of,
 )
+from mapsto.table.workbooks import read_excel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 def read(data: Any, *, sheet: str | int | None = None, align: bool = False) -> Table:
@@ -94,18 +99,45 @@ def _read_tables(path: Path, *, sheet: str | int | None, align: bool) -> Table:
 
 def _files(paths: Iterable[Path], *, sheet: str | int | None, align: bool) -> tuple[dict[str, Table], list[Note]]:
     """The tables of some files by name; a zip may hold several."""
-    tables, notes = dict[str, Table](), list[Note]()
+    notes, found = list[Note](), list[tuple[Source, Path]]()
     for path in paths:
-        found, more = sources(path)
-        read = {name: _read_source(s, sheet, align=align) for name, s in found.items() if _is_table(s, found)}
-        tables |= {name if name not in tables else path.name: beside(t, path.parent) for name, t in read.items()}
+        inside, more = sources(path)
+        found += [(source, path) for source in inside if _is_table(source, inside)]
+        if other := [source.inner for source in inside if not _is_table(source, inside)]:
+            text = f"Not read in {path.name}: {', '.join(map(repr, other[:5]))}, whose names are not those of tables."
+            more.append(Note("info", text, count=len(other)))
         notes += more
-    return tables, notes
+    tables = dict[str, Table]()
+    stems = Counter(source.stem for source, _ in found)
+    names = [source.stem if stems[source.stem] == 1 else source.inner for source, _ in found]
+    sure = [(name, *one) for name, one in zip(names, found, strict=True) if names_only_table(one[0].inner)]
+    rest = [(name, *one) for name, one in zip(names, found, strict=True) if not names_only_table(one[0].inner)]
+    for name, source, path in sure:
+        tables[name] = beside(_read_source(source, sheet, align=align), path.parent)
+    for name, source, path in rest:
+        table = _read_source(source, sheet, align=align) if not sure else _like(source, tables, align=align)
+        if table is None:
+            text = f"{source.name!r} was not read: it is no table with the columns of {list(tables)[:3]}."
+            notes.append(Note("info", text))
+        else:
+            tables[name] = beside(table, path.parent)
+    order = [name for name in names if name in tables]
+    return {name: tables[name] for name in order}, notes
 
 
-def _is_table(source: Source, beside: dict[str, Source]) -> bool:
+def _is_table(source: Source, others: list[Source]) -> bool:
     """The only file is taken for a table whatever its name; of several, those whose names say so."""
-    return len(beside) == 1 or source.suffix in FORMS
+    return len(others) == 1 or source.suffix in FORMS
+
+
+def _like(source: Source, tables: dict[str, Table], *, align: bool) -> Table | None:
+    """A file such as notes.txt beside tables: one more of them if it has columns of theirs, else None."""
+    try:
+        table = _read_source(source, None, align=align)
+    except DataError:
+        return None
+    columns = set(table.frame.columns)
+    return table if any(columns <= set(other.frame.columns) for other in tables.values()) else None
 
 
 def _not_found(path: Path) -> str:
@@ -119,27 +151,55 @@ def _not_found(path: Path) -> str:
 
 
 def _read_source(source: Source, sheet: str | int | None, *, align: bool) -> Table:
-    """One table by its content where that shows, else by its suffix."""
-    head, suffix = source.head(8), source.suffix
-    if head.startswith(b"PAR1") or suffix in PARQUET:
-        frame, notes = read_parquet(source)
-    elif head.startswith((b"ARROW1", b"\xff\xff\xff\xff")) or suffix in ARROW:
-        frame, notes = read_arrow(source)
-    elif suffix in EXCEL:
-        frame, notes = read_excel(source, sheet)
-    elif suffix in JSON_LINES:
-        frame, notes = read_json_lines(source, align=align)
-    elif suffix == ".json":
-        frame, notes = read_json(source, align=align)
-    elif suffix in DELIMITED or not suffix:
-        frame, notes = read_delimited(source, align=align)
-    else:
+    """One table, by its content where that shows, else by its suffix; where they differ, that is told."""
+    seen, told = source.content, _form(source.suffix)
+    form = told or ("text" if seen == "text" and not source.suffix else None)
+    if seen in ("parquet", "arrow", "excel", "zip"):
+        form = "excel" if seen == "zip" else seen
+    elif (kind := foreign(source.head(_LOOK))) is not None:
+        message = f"{source.name} is no table that mapsto reads; it is {kind}. Expected one of {', '.join(FORMS)}."
+        raise DataError(message)
+    elif seen == "json" and told not in ("json", "lines"):
+        form = "json"
+    elif seen == "text" and told in ("parquet", "arrow", "excel"):
+        if sniff(source.head(HEAD), "").separator == NO_SEPARATOR:
+            message = (
+                f"{source.name} is no {told} file: it begins with {source.head(40)!r}. Expected what its name says, or "
+                "a text table."
+            )
+            raise DataError(message)
+        form = "text"
+    if form is None:
         message = (
-            f"{source.name}: {suffix!r} is no kind of table mapsto reads; expected one of {', '.join(FORMS)}, plain or "
-            f"as {' or '.join(PACKED)}"
+            f"{source.name}: {source.suffix!r} is no kind of table mapsto reads; expected one of {', '.join(FORMS)}, "
+            f"plain or as {' or '.join(PACKED)}"
         )
         raise DataError(message)
+    frame, notes = _READERS[form](source, sheet, align)
+    if told is not None and form != told and {form, told} != {"json", "lines"}:
+        text = f"{source.name} is {_NOUNS[form]}, which its name does not say; it was read as such."
+        notes = [Note("info", text), *notes]
     return Table(kinds.tidy(frame), notes=notes)
+
+
+_LOOK = 4096
+_READERS: dict[str, Callable[[Source, str | int | None, bool], tuple[pl.DataFrame, list[Note]]]] = {
+    "parquet": lambda source, sheet, align: read_parquet(source),
+    "arrow": lambda source, sheet, align: read_arrow(source),
+    "excel": lambda source, sheet, align: read_excel(source, sheet),
+    "lines": lambda source, sheet, align: read_json_lines(source, align=align),
+    "json": lambda source, sheet, align: read_json(source, align=align),
+    "text": lambda source, sheet, align: read_delimited(source, align=align),
+}
+_NOUNS = {"parquet": "Parquet", "arrow": "Arrow", "excel": "an Excel workbook", "text": "a text table",
+          "json": "JSON", "lines": "JSON Lines"}  # fmt: skip
+
+
+def _form(suffix: str) -> str | None:
+    """The reader that a suffix asks for."""
+    by_suffix = {"parquet": PARQUET, "arrow": ARROW, "excel": EXCEL, "lines": JSON_LINES, "json": (".json",),
+                 "text": DELIMITED}  # fmt: skip
+    return next((form for form, suffixes in by_suffix.items() if suffix in suffixes), None)
 
 
 def _folder(path: Path, *, sheet: str | int | None, align: bool) -> tuple[dict[str, Table], list[Note]]:

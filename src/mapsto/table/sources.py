@@ -1,35 +1,25 @@
-"""Where bytes come from: a file, or a member of a gz or zip file unpacked in memory under limits.
-
-Nothing is ever written to disk, names inside a zip are never used as paths, and unpacked sizes are counted while
-unpacking, whatever the file declares: a bomb is refused after a few megabytes.
-"""
+"""Where bytes come from: a file, or what was packed in one, unpacked in memory under the limits of `unpacking`."""
 
 from __future__ import annotations
 
-import gzip
 import io
 import zipfile
-import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from mapsto.errors import DataError
+from mapsto.table.contents import content, is_workbook
 from mapsto.table.notes import Note
+from mapsto.table.suffixes import EXCEL
+from mapsto.table.unpacking import MOST_MEMBERS, MOST_UNPACKED, gunzip, member, members, unpacking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST_UNPACKED = 8 << 30
-"""Bytes a packed table may unpack to."""
-MOST_RATIO = 250
-"""Times a packed table may grow, once it is larger than `FREE`; text tables seldom pass 40."""
-FREE = 32 << 20
-MOST_MEMBERS = 10_000
-_CHUNK = 1 << 20
-DAMAGE = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError)
-"""Errors of unpacking bytes that are damaged or cut off."""
+_MOST_LAYERS = 3
+"""How often a file may be packed; servers pack what is packed already."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +32,24 @@ class Source:
     """Lower case, with its dot; that of the inner file for packed ones."""
     path: Path | None = None
     data: bytes | None = None
+    inner: str = ""
+    """The name of the file that was packed, with its folders; that of the file itself if it was not packed."""
+
+    @property
+    def stem(self) -> str:
+        """The name without suffixes of packing and form; folders inside a zip stay in front."""
+        inner = PurePosixPath(self.inner or self.name)
+        return str(inner.parent / stem(inner)) if inner.name else self.name
+
+    @property
+    def content(self) -> str:
+        """What the first bytes say it is, see `contents`."""
+        return content(self.head(_HEAD))
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.data) if self.data is not None else self._path.stat().st_size
 
     def read(self) -> bytes:
         """All bytes."""
@@ -78,7 +86,11 @@ class Source:
         return self.path
 
 
-def stem(path: Path) -> str:
+_HEAD = 4096
+"""Bytes that tell what a file is."""
+
+
+def stem(path: Path | PurePosixPath) -> str:
     """The file name without its suffixes of packing and form.
 
     >>> stem(Path("data/adult_train.csv.gz"))
@@ -88,90 +100,72 @@ def stem(path: Path) -> str:
     return inner.stem or path.name
 
 
-def sources(path: Path) -> tuple[dict[str, Source], list[Note]]:
-    """The tables in a file by their stem: one, unless it is a zip with several."""
-    suffix = path.suffix.lower()
-    if suffix == ".gz":
-        inner = path.with_suffix("")
-        return {stem(path): Source(path.name, inner.suffix.lower(), data=_gunzip(path))}, []
-    if suffix == ".zip":
-        return _unzip(path)
-    return {stem(path): Source(path.name, suffix, path)}, []
+def is_zip(path: Path) -> bool:
+    """Whether a file is a zip by its first bytes, and no workbook, which is a zip too."""
+    if path.suffix.lower() in EXCEL or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return content(file.read(_HEAD)) == "zip" and not is_workbook(file)
 
 
-@contextmanager
-def unpacking(name: str) -> Iterator[None]:
-    """Damage found while unpacking, told as a `DataError`."""
-    try:
-        yield
-    except (*DAMAGE, NotImplementedError, RuntimeError) as error:
-        message = f"{name} cannot be unpacked: {error}. It is damaged or cut off; expected a whole gz or zip file."
-        raise DataError(message) from error
+def sources(path: Path) -> tuple[list[Source], list[Note]]:
+    """The tables in a file: one, unless it is a zip with several."""
+    source = Source(path.name, path.suffix.lower(), path, inner=path.name)
+    return _unpacked(source, _MOST_LAYERS)
 
 
-def _gunzip(path: Path) -> bytes:
-    with unpacking(path.name), gzip.open(path, "rb") as file:
-        return limited(file, path.name, path.stat().st_size, MOST_UNPACKED)
+def _unpacked(source: Source, layers: int) -> tuple[list[Source], list[Note]]:
+    """What is inside, by the first bytes; a suffix that says otherwise is told."""
+    packing = source.content
+    if packing not in ("gzip", "zip") or (packing == "zip" and (source.suffix in EXCEL or _is_workbook(source))):
+        if source.suffix not in (".gz", ".zip") or packing == "zip":
+            return [source], []
+        note = Note("info", f"{source.name} is not packed, whatever its name says; it was read as it is.")
+        return [_renamed(source)], [note]
+    if layers == 0:
+        message = f"{source.name} is packed more than {_MOST_LAYERS} times over; unpack it first"
+        raise DataError(message)
+    found, notes = ([_gunzipped(source)], []) if packing == "gzip" else _unzipped(source)
+    if source.suffix != {"gzip": ".gz", "zip": ".zip"}[packing]:
+        notes.append(
+            Note("info", f"{source.name} is packed ({packing}), which its name does not say; it was unpacked.")
+        )
+    inside = list[Source]()
+    for one in found:
+        # of a zip, only what is packed itself is looked into; a table in it is what it is named
+        more, told = _unpacked(one, layers - 1) if one.content in ("gzip", "zip") else ([one], list[Note]())
+        inside += more
+        notes += told
+    return inside, notes
 
 
-def _unzip(path: Path) -> tuple[dict[str, Source], list[Note]]:
-    found: dict[str, Source] = {}
+def _is_workbook(source: Source) -> bool:
+    with source.opened() as file:
+        return is_workbook(file)
+
+
+def _renamed(source: Source) -> Source:
+    """Under the name without its suffix of packing."""
+    inner = PurePosixPath(source.inner).with_suffix("")
+    return replace(source, inner=str(inner), suffix=inner.suffix.lower())
+
+
+def _gunzipped(source: Source) -> Source:
+    with source.opened() as file:
+        data = gunzip(file, source.name, source.size)
+    unpacked = replace(source, path=None, data=data)
+    return _renamed(unpacked) if source.suffix == ".gz" else unpacked
+
+
+def _unzipped(source: Source) -> tuple[list[Source], list[Note]]:
+    found = list[Source]()
     left = MOST_UNPACKED
-    with unpacking(path.name), zipfile.ZipFile(path) as archive:
-        infos, notes = members(archive, path.name, MOST_MEMBERS)
+    with source.opened() as file, unpacking(source.name), zipfile.ZipFile(file) as archive:
+        infos, notes = members(archive, source.name, MOST_MEMBERS)
         for info in infos:
             inner = PurePosixPath(info.filename)
-            name = f"{inner} in {path.name}"
-            with archive.open(info) as file:
-                data = limited(file, name, info.compress_size, left)
+            name = f"{inner} in {source.name}"
+            data = member(archive, info, name, left)
             left -= len(data)
-            found[str(inner.with_suffix(""))] = Source(name, inner.suffix.lower(), data=data)
+            found.append(Source(name, inner.suffix.lower(), data=data, inner=str(inner)))
     return found, notes
-
-
-def members(archive: zipfile.ZipFile, name: str, most: int) -> tuple[list[zipfile.ZipInfo], list[Note]]:
-    """Members that may be read; a note names those whose names or kind are not those of a plain file inside."""
-    infos = archive.infolist()
-    if len(infos) > most:
-        message = f"{name} holds {len(infos):,} files; expected at most {most:,}. Pack only what is to be read."
-        raise DataError(message)
-    plain, unsafe = [], []
-    for info in infos:
-        parts = PurePosixPath(info.filename).parts
-        if not _safe(info):
-            unsafe.append(info)
-        elif not (info.is_dir() or parts[0] == "__MACOSX" or parts[-1].startswith(".")):
-            plain.append(info)
-    notes = []
-    if unsafe:
-        names = ", ".join(repr(info.filename) for info in unsafe[:3])
-        text = f"{name}: {len(unsafe)} entries point outside the archive or are links ({names}, ...) and were ignored."
-        notes.append(Note("warning", text, count=len(unsafe)))
-    return plain, notes
-
-
-def _safe(info: zipfile.ZipInfo) -> bool:
-    name = info.filename
-    parts = PurePosixPath(name).parts
-    is_link = (info.external_attr >> 28) == 0xA
-    return bool(parts) and not (name.startswith("/") or "\\" in name or ":" in name or ".." in parts or is_link)
-
-
-def limited(file: IO[bytes] | gzip.GzipFile, name: str, packed: int, most: int) -> bytes:
-    """All bytes of a packed file, unless it grows past the limits."""
-    pieces, size = [], 0
-    while piece := file.read(_CHUNK):
-        size += len(piece)
-        pieces.append(piece)
-        grown_too_far(name, packed, size, most)
-    return b"".join(pieces)
-
-
-def grown_too_far(name: str, packed: int, unpacked: int, most: int) -> None:
-    """Refuse what has unpacked to more than the limits allow."""
-    if unpacked > most or (unpacked > FREE and unpacked > MOST_RATIO * packed):
-        message = (
-            f"{name} was refused: {packed:,} packed bytes unpack to more than {unpacked:,}; expected at most "
-            f"{MOST_RATIO} times as much and {MOST_UNPACKED >> 30} GiB. If you trust it, unpack it yourself first."
-        )
-        raise DataError(message)
