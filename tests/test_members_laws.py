@@ -17,8 +17,8 @@ from mapsto.schema import Encoded
 from mapsto.training.run import Run
 from members_world import Target, World, california, german, titanic
 
-NAMES = ["dummy", "linear-model", "forest", "extra-trees", "boosting", "nearest", "bagged", "ensemble"]
-LEARNERS = ["linear-model", "forest", "extra-trees", "boosting", "nearest"]
+NAMES = ["dummy", "linear-model", "forest", "extra-trees", "boosting", "nearest", "ridge", "bagged", "ensemble"]
+LEARNERS = ["linear-model", "forest", "extra-trees", "boosting", "nearest", "ridge"]
 FEW = {"boosting": {"max_iter": 30}, "forest": {"n_estimators": 30}, "extra-trees": {"n_estimators": 12}}
 
 
@@ -229,7 +229,7 @@ def test_sets_of_labels(name: str, worlds: dict[str, World]) -> None:
         assert found[world.test.truth["class"] == 0, 1].mean() > found[world.test.truth["class"] != 0, 1].mean() + 0.5
 
 
-@pytest.mark.parametrize("name", ["linear-model", "forest", "boosting", "nearest"])
+@pytest.mark.parametrize("name", ["linear-model", "forest", "boosting", "nearest", "ridge"])
 def test_an_unknown_option_is_named(name: str, worlds: dict[str, World]) -> None:
     with pytest.raises(OptionError, match=f"members.{name}.leaves"):
         make(name).fit(worlds["german"].work(members={name: {"leaves": 3}}))
@@ -244,7 +244,7 @@ def test_a_malformed_option_is_named(name: str, entry: dict, worlds: dict[str, W
         make(name).fit(worlds["german"].work(members={name: entry}))
 
 
-@pytest.mark.parametrize("name", ["linear-model", "forest", "boosting", "nearest"])
+@pytest.mark.parametrize("name", ["linear-model", "forest", "boosting", "nearest", "ridge"])
 def test_recorded_decisions_repeat_a_timed_fit(name: str, worlds: dict[str, World]) -> None:
     first = Run()
     once = make(name).fit(worlds["german"].work(run=first, seconds=0.2)).to_state()

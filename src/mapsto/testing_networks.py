@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mapsto.networks.base import Network
 
 OUTPUTS = {"price": 1, "kind": 3}
-SENSES: tuple[Sense, ...] = ("picture", "pixels", "sequence", "subwords", "tree", "clip")
+SENSES: tuple[Sense, ...] = ("picture", "pixels", "sequence", "steps", "subwords", "tree", "clip")
 TASKS = {"price": "regression", "kind": "classification"}
 
 
@@ -62,7 +62,7 @@ class _Seen(SensePart):
     def shape(self, sense: Sense, options: dict[str, Any]) -> tuple[int, ...]:
         """What `_sensed` draws."""
         shapes: dict[str, tuple[int, ...]] = {
-            "picture": (3, 16, 16), "pixels": (3, 16, 16), "sequence": (6, 5), "subwords": (6, 20),
+            "picture": (3, 16, 16), "pixels": (3, 16, 16), "sequence": (6, 5), "steps": (6, 5), "subwords": (6, 20),
             "clip": (4, 3, 8, 8), "tree": (9, 3, 5),
         }  # fmt: skip
         return shapes[sense]

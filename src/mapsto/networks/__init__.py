@@ -45,6 +45,7 @@ _CLASSES = {
     "rnn": "RNN",
     "lstm": "LSTM",
     "gru": "GRU",
+    "rocket": "Rocket",
     "tcn": "TCN",
     "additive-attention": "Attentive",
     "transformer": "Transformer",

@@ -24,8 +24,8 @@ from mapsto.errors import OptionError
 
 Layout = Literal["flat", "tokens"]
 """What a trunk reads: one vector a row `(B, F)`, or one token (vector of equal width) per part `(B, T, D)`."""
-Sense = Literal["picture", "pixels", "sequence", "subwords", "tree", "clip"]
-SENSES: tuple[Sense, ...] = ("picture", "pixels", "sequence", "subwords", "tree", "clip")
+Sense = Literal["picture", "pixels", "sequence", "steps", "subwords", "tree", "clip"]
+SENSES: tuple[Sense, ...] = ("picture", "pixels", "sequence", "steps", "subwords", "tree", "clip")
 """What a network may read instead: the cells of one column that have an inner structure.
 
 Such a network stands behind its column, and a trunk joins what it found with the other columns. Its `forward` takes
@@ -34,6 +34,7 @@ Such a network stands behind its column, and a trunk joins what it found with th
 * pixels: `x_BCHW` float32, from 0 to 1, for networks that standardise in their own way;
 * sequence: `x_BLD` and `lengths_B` (int64, 0 where missing); what lies behind a row's length is padding and must not
   matter;
+* steps: the same, where it is measurements as they are and no vectors that are learned, for networks with a fixed look;
 * tree: a `mapsto.networks.blocks.trees.Forest`;
 * clip: `x_BTCHW` and `lengths_B`;
 * subwords: `ids_BL` and `lengths_B`, int64, as the tokenizer of a pretrained encoder gives them;

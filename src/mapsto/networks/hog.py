@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from mapsto.networks.base import DataSize, Network, NetworkConfig, Sense, option
 from mapsto.networks.blocks.dropout import Dropout
+from mapsto.networks.blocks.layers import OverBatch
 from mapsto.networks.blocks.passes import passes
 
 _LARGE = 40
@@ -48,16 +49,6 @@ def _stretches(count: int, length: int) -> Tensor:
     pixel_L = torch.arange(length)
     covered = torch.minimum(ends[1:, None], pixel_L + 1) - torch.maximum(ends[:-1, None], pixel_L)
     return covered.clamp_min(0.0) * (count / length)
-
-
-class OverBatch(nn.BatchNorm1d):
-    """Each feature normalised over the batch; a row that is alone, by what was seen before."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """`h_BF -> h_BF`."""
-        if len(input) > 1:
-            return super().forward(input)
-        return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
 class HOG(Network):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Layout = Literal["flat", "tokens"]
 """What the network reads: one vector a row, or one token (vector of equal width) per part."""
-Sense = Literal["picture", "pixels", "sequence", "subwords", "tree", "clip"]
+Sense = Literal["picture", "pixels", "sequence", "steps", "subwords", "tree", "clip"]
 """The forms that a cell with an inner structure can be read in; see `mapsto.networks.base.SENSES`."""
 
 

@@ -30,8 +30,9 @@ class StepsPart(SensePart):
     usual: int = 1
     """Steps that a row usually has."""
     group: ClassVar[str] = "steps"
-    senses: ClassVar[tuple[Sense, ...]] = ("sequence",)
+    senses: ClassVar[tuple[Sense, ...]] = ("sequence", "steps")
     network: ClassVar[str] = "gru"
+    quick: ClassVar[str] = "rocket"
 
     def shape(self, sense: Sense, options: dict[str, Any]) -> tuple[int, ...]:
         """`(usual length, channels)`."""

@@ -1,4 +1,5 @@
-"""What encoders see in a cell that are not taught here: a pretrained one in a text, a fixed look at a picture.
+"""What encoders see in a cell that are not taught here: a pretrained one in a text, a fixed look at a picture or at
+a series.
 
 Nothing of the target is in it, so it says as much of rows that are learned from as of others; what a network sees that
 was taught on the same rows is trusted too much by whoever learns from it next (dev/LOG.md, "Hybrids"). It is turned to
@@ -40,7 +41,7 @@ _FAINT = 1e-6
 
 def encoders(schema: Schema) -> dict[str, str]:
     """By input, the network that sees something in it untaught: the pretrained encoder that a text is cut for, or the
-    fixed look of a picture's quick network.
+    fixed look of a picture's or a series' quick network.
     """
     found = {column.name: _encoder(column) for column in schema.inputs}
     return {name: network for name, network in found.items() if network}
@@ -88,8 +89,8 @@ class Look:
     """Of that column alone; of its weights the encoder's are used, and are as they came."""
     middle: torch.Tensor
     """`(D,)`."""
-    directions: torch.Tensor
-    """`(D, R)`, of length 1, most first."""
+    directions: torch.Tensor | None
+    """`(D, R)`, of length 1, most first; None: what it finds is kept as it is."""
 
     @classmethod
     def learn(
@@ -98,32 +99,31 @@ class Look:
         column: str,
         network: str,
         encoded: Encoded,
-        most: int,
+        most: int | None,
         device: torch.device,
         options: Options,
     ) -> Self:
-        """Build the encoder, and find at most so many directions in these rows."""
+        """Build the encoder, and find at most so many directions in these rows; None: none are looked for."""
         composition = _built(schema, column, network, device, options)
+        if most is None:
+            return cls(column, composition, torch.zeros(_reader(composition).width), None)
         some = np.unique(np.linspace(0, encoded.rows - 1, min(_ROWS, encoded.rows)).astype(np.int64))
         reader = _reader(composition)
         vectors = np.asarray(transfer.seen(composition, _block(encoded, reader.key).take(some)).blocks[reader.key])
         middle = vectors.mean(axis=0, dtype=np.float64)
-        apart = vectors - middle
-        spread, axes = np.linalg.eigh(apart.T @ apart)
-        kept = max(1, min(most, MOST, int((spread > _FAINT * spread[-1]).sum())))
-        directions = np.ascontiguousarray(axes[:, ::-1][:, :kept])
+        directions = _principal(vectors - middle, min(most, MOST))
         return cls(column, composition, *(torch.tensor(a, dtype=torch.float32) for a in (middle, directions)))
 
     @property
     def width(self) -> int:
         """R."""
-        return self.directions.shape[1]
+        return _reader(self.composition).width if self.directions is None else self.directions.shape[1]
 
     def see(self, encoded: Encoded) -> np.ndarray:
         """Rows along the directions: `(N, R)` float32."""
         composition, device = self.composition.eval(), next(self.composition.parameters()).device
         reader = _reader(composition)
-        middle, directions = self.middle.to(device), self.directions.to(device)
+        middle, directions = self.middle.to(device), None if self.directions is None else self.directions.to(device)
         found, known = np.empty((encoded.rows, self.width), np.float32), encoded.seen.get(reader.memory)
         # Vectors that are known take the place of the cells they were seen in (`SenseEncoder.forward`).
         rows = _block(encoded, reader.key) if known is None else replace(encoded, blocks={reader.key: known})
@@ -131,7 +131,8 @@ class Look:
         def look(span: Span) -> None:
             block = chunk(rows, span, device)[reader.key]
             h_ND = (reader.place.see(block) if known is None else cast("torch.Tensor", block)).float()
-            found[slice(*span)] = ((h_ND - middle) @ directions)[: span[1] - span[0]].cpu().numpy()
+            h_NR = h_ND if directions is None else (h_ND - middle) @ directions
+            found[slice(*span)] = h_NR[: span[1] - span[0]].cpu().numpy()
 
         side_by_side(look, spans(rows, device, transfer.rows_at_once(composition, rows)), device)
         return found
@@ -140,7 +141,8 @@ class Look:
         """The composition, with weights where they came from elsewhere, and the directions."""
         fixed = _reader(self.composition).network.fixed
         arrays = states.prefixed("weights", {} if fixed else self.composition.arrays())
-        arrays |= {"middle": self.middle.numpy(), "directions": self.directions.numpy()}
+        if self.directions is not None:
+            arrays |= {"middle": self.middle.numpy(), "directions": self.directions.numpy()}
         return {"column": self.column, "composition": self.composition.to_json()}, arrays
 
     @classmethod
@@ -153,6 +155,8 @@ class Look:
         states.require(len(readers) == 1, f"no encoder that needs no teaching reads '{column}'")
         if not readers[0].network.fixed:
             composition.load(states.unprefixed("weights", arrays))
+        if "directions" not in arrays:
+            return cls(column, composition, torch.zeros(readers[0].width), None)
         middle = states.finite(arrays, "middle", (readers[0].width,))
         directions = states.finite(arrays, "directions", (readers[0].width, None))
         states.require(0 < directions.shape[1] <= MOST, f"expected 1 to {MOST} directions")
@@ -165,6 +169,18 @@ def _built(schema: Schema, column: str, network: str, device: torch.device, opti
     own = options.get(resolve(network)[0])
     # How many rows there are matters to what is taught only.
     return Composition.build(_only(schema, column), network, rows=1, options=own).to(device).eval()
+
+
+def _principal(apart: np.ndarray, most: int) -> np.ndarray:
+    """At most so many principal directions of centred rows, `(D, R)`, most first."""
+    few = len(apart) < apart.shape[1]
+    spread, axes = np.linalg.eigh(apart @ apart.T if few else apart.T @ apart)
+    kept = max(1, min(most, int((spread > _FAINT * spread[-1]).sum())))
+    found = axes[:, ::-1][:, :kept]
+    if few:
+        found = apart.T @ found
+        found /= np.maximum(np.sqrt(np.square(found).sum(axis=0)), np.finfo(np.float32).tiny)
+    return np.ascontiguousarray(found)
 
 
 def _reader(composition: Composition) -> transfer.Reader:
