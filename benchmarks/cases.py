@@ -266,6 +266,15 @@ def photographed(_prepared: Prepared, work: Work) -> Member:
         return make(f"pretrained:{garment_encoder(Path(folder))}").fit(work)
 
 
+def _by_kernels(kind: str, name: str, network: str) -> Case:
+    """What reads lines as series, against the same pictures' nearest neighbours, the best classical member on them."""
+    dataset, beat = "Fashion-MNIST, line by line", "nearest neighbours of the pictures"
+    rival = Case(kind, name, dataset, garments, partial(alone, "nearest"), beat)
+    return Case(
+        kind, name, dataset, garments_by_line, partial(alone, network), beat, types={"lines": "sequence"}, rival=rival
+    )
+
+
 def _masked() -> Case:
     beat = "the same network without pretraining"
     rival = Case(
@@ -311,6 +320,7 @@ CASES: list[Case] = [
         _sensed("network", name, "Fashion-MNIST, 4,000 pictures", garments, name)
         for name in ("hog", "lenet", "convnet", "resnet", "vit")
     ),
+    _by_kernels("network", "rocket", "rocket"),
     _sensed("network", "treelstm", "SST trees, binary", parsed_opinions, "treelstm"),
     *(
         _sensed("network", name, "SST-2", opinions, name)
@@ -328,6 +338,7 @@ CASES: list[Case] = [
         Case("member", name, ADULT, adult, partial(alone, name), FREQUENCIES)
         for name in ("linear-model", "forest", "extra-trees", "boosting")
     ),
+    _by_kernels("member", "ridge", "hybrid"),
     Case("member", "nearest", "Fashion-MNIST, 4,000 pictures", garments, partial(alone, "nearest"), FREQUENCIES),
     Case("member", "network", ADULT, adult, partial(alone, "tabm"), FREQUENCIES),
     _hybrid(),

@@ -23,6 +23,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("tabm", {"views": 3, "width": 20, "scales": "all", "depth": 3}),
     ("ft-transformer", {"token_width": 16, "depth": 2, "activation": "geglu"}),
     ("hog", {"hidden": 24}),
+    ("rocket", {"thresholds": 2}),
     ("lenet", {}),
     ("convnet", {"filters": 8, "hidden": 32}),
     ("resnet", {"width": 8}),

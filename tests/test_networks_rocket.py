@@ -6,7 +6,6 @@ import torch
 
 from mapsto.networks.base import DataSize
 from mapsto.networks.rocket import Rocket
-from mapsto.testing import check_network
 
 
 def made(steps: int, channels: int = 1) -> Rocket:
@@ -16,10 +15,6 @@ def made(steps: int, channels: int = 1) -> Rocket:
 def series(rows: int, steps: int, channels: int = 1) -> torch.Tensor:
     draw = np.random.default_rng(0).normal(size=(rows, steps, channels)).cumsum(axis=1)
     return torch.tensor(draw, dtype=torch.float32)
-
-
-def test_keeps_the_laws() -> None:
-    check_network(Rocket)
 
 
 def test_a_share_is_what_counting_finds() -> None:

@@ -1,5 +1,5 @@
 """The baselines every model is judged against: a dummy, a linear model, a random forest and boosted trees; beside
-pictures, nearest neighbours too.
+pictures, nearest neighbours too; beside series, ridge regression on fixed convolution kernels.
 
 They learn with the settings their library gives them, within a fifth of the time; when rows are many, on a stated
 subsample. Where test rows judge they learn from all development rows, but where a threshold is to be chosen only from
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mapsto.columns.common.pictures import PicturePart
+from mapsto.columns.common.steps import StepsPart
 from mapsto.fitting.learned import microseconds_a_row, work_of
 from mapsto.judging.verdict import Cost
 from mapsto.members import make
-from mapsto.members.bagged import Bagged
 from mapsto.members.common.states import prefixed, unprefixed
 from mapsto.recipe import Recipe
 
@@ -32,6 +32,8 @@ NAMES = {"dummy": "dummy", "linear-model": "linear model", "boosting": "boosted 
 """Members that serve as baselines, cheapest first, and what the verdict calls them."""
 BESIDE_PICTURES = {"nearest": "nearest neighbours"}
 """Serve where a column holds pictures: what is alike is often the same."""
+BESIDE_SERIES = {"hybrid": "ridge on fixed kernels"}
+"""Serve where a column holds a series: what is known to be strongest on them and needs no tuning (ROCKET)."""
 MOST_ROWS = 200_000
 """More rows than this teach a baseline little that is new; it then learns from a sample of this many."""
 
@@ -68,8 +70,9 @@ def learn_baselines(prepared: Prepared, run: Run, seconds: float | None) -> list
 
 def serving(schema: Schema) -> dict[str, str]:
     """Names of the members that serve as baselines for these columns, and what the verdict calls them."""
-    pictures = any(isinstance(part, PicturePart) for parts in schema.parts.values() for part in parts)
-    return NAMES | BESIDE_PICTURES if pictures else NAMES
+    kinds = {type(part) for parts in schema.parts.values() for part in parts}
+    pictures = BESIDE_PICTURES if any(issubclass(kind, PicturePart) for kind in kinds) else {}
+    return NAMES | pictures | (BESIDE_SERIES if any(issubclass(kind, StepsPart) for kind in kinds) else {})
 
 
 def _kept_or_learned(name: str, title: str, prepared: Prepared, run: Run, seconds: float | None) -> Baseline:
@@ -104,7 +107,7 @@ def _fit(name: str, work: Work, prepared: Prepared) -> tuple[Member, np.ndarray,
     folds = prepared.folds if prepared.out_of_fold else prepared.verdict_folds
     judged_by_folds = prepared.test is None and bool(folds)
     if judged_by_folds or (prepared.out_of_fold and prepared.chooses):
-        bagged = Bagged(make(name), folds, stop_rows=np.zeros(0, dtype=np.int64))
+        bagged = make(name).over(folds, stop_rows=np.zeros(0, dtype=np.int64))
         bagged.fit(replace(work, train=prepared.dev, label=f"{work.label}folds: "))
         rows = np.unique(np.concatenate([outside for _, outside in folds]))
         held = {target: values[rows] for target, values in bagged.out_of_fold.items()}

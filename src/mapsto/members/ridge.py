@@ -60,14 +60,18 @@ class RidgeSettings(Settings):
 
 @dataclass(frozen=True)
 class Directions:
-    """Centred rows by their principal directions: `u_NK`, and the squares of how far they reach `squared_K`."""
+    """Centred rows by their principal directions."""
 
-    x_NF: np.ndarray
-    """Centred, times the root of each row's weight."""
-    u_NK: np.ndarray
-    squared_K: np.ndarray
-    middle_F: np.ndarray
-    weight_N: np.ndarray
+    rows: np.ndarray
+    """`(N, F)`, each times the root of its weight."""
+    turned: np.ndarray
+    """`(N, K)`: where rows lie along the directions, each of length 1."""
+    squared: np.ndarray
+    """How far they reach, squared: `(K,)`."""
+    middle: np.ndarray
+    """`(F,)`."""
+    weight: np.ndarray
+    """`(N,)`."""
 
     @classmethod
     def of(cls, x_NF: np.ndarray, weight_N: np.ndarray) -> Self:
@@ -86,25 +90,25 @@ class Directions:
     @property
     def length(self) -> float:
         """Mean squared length of a row."""
-        return max(float(self.squared_K.sum()) / len(self.x_NF), np.finfo(np.float32).tiny)
+        return max(float(self.squared.sum()) / len(self.rows), 1e-30)
 
     def left_out(self, y_NO: np.ndarray, penalty: float) -> np.ndarray:
         """What each row is predicted to be by all the others, `(N, O)`."""
-        root_N1 = np.sqrt(self.weight_N)[:, None]
-        own_NO = (y_NO - np.average(y_NO, axis=0, weights=self.weight_N)) * root_N1
-        kept_K = self.squared_K / (self.squared_K + penalty)
-        wrong_NO = own_NO - self.u_NK @ (kept_K[:, None] * (self.u_NK.T @ own_NO))
-        decides_N = np.square(self.u_NK) @ kept_K + self.weight_N / self.weight_N.sum()
+        root_N1 = np.sqrt(self.weight)[:, None]
+        own_NO = (y_NO - np.average(y_NO, axis=0, weights=self.weight)) * root_N1
+        kept_K = self.squared / (self.squared + penalty)
+        wrong_NO = own_NO - self.turned @ (kept_K[:, None] * (self.turned.T @ own_NO))
+        decides_N = np.square(self.turned) @ kept_K + self.weight / self.weight.sum()
         found: np.ndarray = y_NO - wrong_NO / np.maximum(1 - decides_N, _NEAR)[:, None] / root_N1
         return found
 
     def coefficients(self, y_NO: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
         """`(F, O)`, and the intercept `(O,)`."""
-        mean_O = np.average(y_NO, axis=0, weights=self.weight_N)
-        own_NO = (y_NO - mean_O) * np.sqrt(self.weight_N)[:, None]
-        turned_KO = (self.u_NK.T @ own_NO) / (self.squared_K + penalty)[:, None]
-        found_FO = (self.x_NF.T @ (self.u_NK @ turned_KO)).astype(np.float32)
-        return found_FO, mean_O - self.middle_F @ found_FO
+        mean_O = np.average(y_NO, axis=0, weights=self.weight)
+        own_NO = (y_NO - mean_O) * np.sqrt(self.weight)[:, None]
+        turned_KO = (self.turned.T @ own_NO) / (self.squared + penalty)[:, None]
+        found_FO = (self.rows.T @ (self.turned @ turned_KO)).astype(np.float32)
+        return found_FO, mean_O - self.middle @ found_FO
 
 
 @dataclass(frozen=True)

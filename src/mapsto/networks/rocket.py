@@ -123,8 +123,8 @@ class Rocket(Network):
         @classmethod
         def learning(cls, size: DataSize) -> dict[str, Any]:
             """AdamW at a low rate: thousands of features of one size add up."""
-            epochs = passes(size.rows, 7, most=40)
-            return {"optimizer": "adamw", "learning_rate": 3e-4, "weight_decay": 0.05, "batch_size": 64, "epochs": epochs}
+            learning = {"optimizer": "adamw", "learning_rate": 3e-4, "weight_decay": 0.05, "batch_size": 64}
+            return learning | {"epochs": passes(size.rows, 7, most=40)}
 
     def __init__(self, in_features: int, config: Config) -> None:
         """`in_features`: channels."""
@@ -146,7 +146,7 @@ class Rocket(Network):
         """`x_BLC, lengths_B -> share_BF`."""
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
             step = max(1, _AT_ONCE // (self.kernels * x.shape[1]))
-            parts = zip(x.float().split(step), lengths.split(step), strict=True)
+            parts = zip(torch.split(x.float(), step), torch.split(lengths, step), strict=True)
             return torch.cat([self._look(*part) for part in parts])
 
     def _look(self, x_BLC: Tensor, lengths_B: Tensor) -> Tensor:
