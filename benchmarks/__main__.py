@@ -10,6 +10,7 @@ NAMES = {
     "images": "pictures and clips: Fashion-MNIST, CIFAR-10, faces, moving items",
     "text": "texts: AG News, SST-2, CLINC150",
     "sound": "spoken digits",
+    "series": "series of measurements: sets that come with packages, beside MiniRocket",
     "mixed": "a picture, a text, a number and a category in one table",
     "trees": "parse trees: the Stanford Sentiment Treebank",
     "patience": "how long to learn: classes that overlap and classes that do not",

@@ -56,6 +56,8 @@ KINDS: dict[str, Kind] = {
                   {"networks": {"convnet": {"filters": 2, "stages": 2, "hidden": 8}}}),
     "sequence": Kind(("steps", "size"), "kind", "gru", {"types": {"steps": "sequence"}},
                      {"networks": {"gru": {"width": 6}}}),
+    "series": Kind(("steps", "size"), "kind", ["hybrid", "ridge"], {"types": {"steps": "sequence"}},
+                   {"networks": {"rocket": {"gaps": 1, "thresholds": 1}}}),
     "tree": Kind(("tree",), "sold", "treelstm", {"types": {"tree": "tree"}}, {"networks": {"treelstm": {"width": 6}}}),
     "clip": Kind(("clip",), "sold", "convlstm", {"types": {"clip": "video"}},
                  {"networks": {"convlstm": {"width": 2, "side": 3}}}),

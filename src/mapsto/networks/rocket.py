@@ -1,14 +1,15 @@
-"""Rocket: many fixed convolution kernels, and for how much of a series each of them is exceeded.
+"""Rocket: many fixed convolution kernels, and for how much of a series the answer of each is above a threshold.
 
 Nothing of it is learned. All 84 kernels of nine steps that hold three twos and six minus ones slide over the series and
 over its differences, each with many gaps between its steps, so that they answer to shapes of every length. What is kept
-of a kernel is the share of the steps at which its answer lies above a threshold, for a few thresholds. A linear model
-on these thousands of shares learns in seconds what takes networks minutes, and from a few dozen series; nothing quick
-is known to be stronger on series (Middlehurst et al., "Bake off redux", 2024).
+of a kernel is the share of the steps at which its answer lies above a threshold, for a few thresholds, and how far its
+answers lie apart. A linear model on these thousands of numbers learns in seconds what takes networks minutes, and from
+a few dozen series; nothing quick is known to be stronger on them (Middlehurst et al., "Bake off redux", DMKD 38, 2024).
 Papers: Dempster, Petitjean & Webb, "ROCKET", DMKD 34 (2020), arXiv 1910.13051; Dempster, Schmidt & Webb, "MiniRocket",
-KDD 2021, arXiv 2012.08791; differences from MultiRocket (Tan et al., DMKD 36, 2022). Here thresholds are in deviations
-of a kernel's own answers to the series, so that no training rows have to be asked, and neither loud nor quiet matters;
-and numbers are rounded so that all sums are exact: a share does not depend on the rows beside.
+KDD 2021, arXiv 2012.08791; differences as in MultiRocket (Tan et al., DMKD 36, 2022). Here thresholds are in deviations
+of a kernel's own answers to the series, so that no training rows have to be asked, and shares do not tell loud from
+quiet, which the deviations do; and numbers are rounded so that all sums are exact: a share does not depend on the rows
+beside.
 
 Shape legend: B batch, L length, C channels, K kernels, Q thresholds, F features.
 """
@@ -36,9 +37,15 @@ _REACH = 9
 _TWOS = 3
 _MANY_CHANNELS = 9
 """Channels that a kernel reads at most."""
+_DRAWN = 32
+"""Channels that are drawn for a kernel, to keep the first few that differ."""
 _FINE, _FARTHEST = 256.0, 2.0**16
 """Parts of a row's root mean square to which steps are rounded, and where they are cut: 12 of nine channels add up to
 less than 2 ** 24, which float32 still holds."""
+_QUIET = 1e-3
+"""Added to deviations: less is silence. A channel's own deviation is 1."""
+_USUAL = 48
+"""Thresholds of all gaps together, about: of short series, which have few gaps, each kernel has more."""
 _AT_ONCE = 2**19
 """Answers of kernels in memory at once."""
 _GOLDEN = (math.sqrt(5) + 1) / 2
@@ -64,15 +71,16 @@ class Kernels(nn.Module):
         draw, read = np.random.RandomState(number), np.zeros((len(places), in_features), np.float32)
         most = math.log2(min(in_features, _MANY_CHANNELS) + 1)
         for kernel in read:
-            kernel[draw.permutation(in_features)[: int(2 ** draw.uniform(0.0, most))]] = 1.0
+            count, among = int(2 ** draw.uniform(0.0, most)), draw.randint(0, in_features, _DRAWN)
+            kernel[list(dict.fromkeys(among.tolist()))[:count]] = 1.0
         self.register_buffer("channels", torch.from_numpy(read), persistent=False)
         count = len(places) * thresholds
         share = (torch.arange(1, count + 1, dtype=torch.float64) + number * count) * _GOLDEN % 1
         deviations = torch.special.ndtri(share.clamp(_RARE, 1 - _RARE)).view(len(places), thresholds)
         self.register_buffer("thresholds", deviations, persistent=False)
 
-    def forward(self, x_BCL: Tensor, lengths_B: Tensor) -> Tensor:
-        """`x_BCL` of whole numbers, 0 behind each row's length -> `share_BF`."""
+    def forward(self, x_BCL: Tensor, lengths_B: Tensor, unit_B: Tensor) -> Tensor:
+        """`x_BCL` of whole numbers of `unit_B`, 0 behind each row's length -> `h_BF`: shares, then deviations."""
         reach = self.gap * (_REACH // 2)
         if x_BCL.shape[1] == 1:
             answer_BKL = F.conv1d(x_BCL, self.taken, padding=reach, dilation=self.gap)
@@ -90,16 +98,16 @@ class Kernels(nn.Module):
             torch.gt(answer_BKL, threshold_BK.float()[..., None], out=above_BKL)
             counted_BK = above_BKL.sum(2) - absent_B1 * (threshold_BK < 0)
             found.append((counted_BK / steps_B1).float())
-        return torch.cat(found, dim=1)
+        return torch.cat([*found, (apart_BK * unit_B[:, None] + _QUIET).log().float()], dim=1)
 
 
 class Rocket(Network):
-    """`look`: shares of all kernels, of the series and of its differences. `read`: the same, normalised.
+    """`look`: shares and deviations of all kernels, on the series and on its differences. `read`: the same, normalised.
 
     >>> import torch
     >>> network = Rocket(2, Rocket.Config(steps=30, gaps=2, thresholds=1)).eval()
     >>> network(torch.zeros(5, 30, 2), torch.tensor([30, 12, 5, 1, 0])).shape
-    torch.Size([5, 336])
+    torch.Size([5, 672])
     """
 
     name: ClassVar[str] = "rocket"
@@ -117,8 +125,11 @@ class Rocket(Network):
 
         @classmethod
         def derived(cls, size: DataSize) -> dict[str, Any]:
-            """The usual length."""
-            return {"steps": size.shape[0]} if size.shape else {}
+            """The usual length, and as many thresholds as make some thousand features of any length."""
+            if not size.shape:
+                return {}
+            gaps = len(_gaps(size.shape[0], 16))
+            return {"steps": size.shape[0], "thresholds": max(2, min(16, round(_USUAL / gaps)))}
 
         @classmethod
         def learning(cls, size: DataSize) -> dict[str, Any]:
@@ -137,13 +148,13 @@ class Rocket(Network):
             for first in (0, len(found))
         )
         self.kernels = math.comb(_REACH, _TWOS)
-        self.seen_features = 2 * len(found) * self.kernels * config.thresholds
+        self.seen_features = 2 * len(found) * self.kernels * (config.thresholds + 1)
         self.normalised = OverBatch(self.seen_features, affine=False)
         self.silence = Dropout(config.dropout)
         self.out_features = self.seen_features
 
     def look(self, x: Tensor, lengths: Tensor) -> Tensor:  # type: ignore[override]
-        """`x_BLC, lengths_B -> share_BF`."""
+        """`x_BLC, lengths_B -> h_BF`."""
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
             step = max(1, _AT_ONCE // (self.kernels * x.shape[1]))
             parts = zip(torch.split(x.float(), step), torch.split(lengths, step), strict=True)
@@ -153,8 +164,12 @@ class Rocket(Network):
         x_BCL = (x_BLC * present(lengths_B, x_BLC.shape[1])[..., None]).transpose(1, 2)
         fewer_B = (lengths_B - 1).clamp_min(0)
         apart_BCL = F.pad(x_BCL.diff(dim=2), (0, 1)) * present(fewer_B, x_BCL.shape[2])[:, None]
-        found = [kernels(_whole(x_BCL, lengths_B), lengths_B) for kernels in self.plain]
-        found += [kernels(_whole(apart_BCL, fewer_B), fewer_B) for kernels in self.differences]
+        found = []
+        for each_BCL, steps_B, looks in (
+            (x_BCL, lengths_B, self.plain), (apart_BCL, fewer_B, self.differences)
+        ):  # fmt: skip
+            whole_BCL, unit_B = _whole(each_BCL, steps_B)
+            found += [kernels(whole_BCL, steps_B, unit_B) for kernels in looks]
         return torch.cat(found, dim=1)
 
     def read(self, h_BF: Tensor) -> Tensor:
@@ -177,9 +192,11 @@ def _gaps(steps: int, most: int) -> list[int]:
     return sorted({int(2 ** (widest * place / max(1, most - 1))) for place in range(most)})
 
 
-def _whole(x_BCL: Tensor, lengths_B: Tensor) -> Tensor:
-    """Each row in whole parts of its root mean square: sums of them are exact in any order."""
+def _whole(x_BCL: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
+    """Each row in whole numbers of a unit, a part of its root mean square: sums of them are exact in any order. And the
+    units, `(B,)`.
+    """
     numbers_B = lengths_B.clamp_min(1) * x_BCL.shape[1]
     size_B = (x_BCL.double().square().sum(dim=(1, 2)) / numbers_B).sqrt()
-    scaled_BCL = x_BCL * (_FINE / size_B.clamp_min(torch.finfo(torch.float32).tiny)).float()[:, None, None]
-    return scaled_BCL.nan_to_num(0.0).clamp(-_FARTHEST, _FARTHEST).round()
+    unit_B = size_B.clamp_min(torch.finfo(torch.float32).tiny) / _FINE
+    return (x_BCL / unit_B[:, None, None]).float().nan_to_num(0.0).clamp(-_FARTHEST, _FARTHEST).round(), unit_B
