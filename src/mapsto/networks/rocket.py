@@ -2,9 +2,10 @@
 
 Nothing of it is learned. All 84 kernels of nine steps that hold three twos and six minus ones slide over the series and
 over its differences, each with many gaps between its steps, so that they answer to shapes of every length. What is kept
-of a kernel is the share of the steps at which its answer lies above a threshold, for a few thresholds, and how far its
-answers lie apart. A linear model on these thousands of numbers learns in seconds what takes networks minutes, and from
-a few dozen series; nothing quick is known to be stronger on them (Middlehurst et al., "Bake off redux", DMKD 38, 2024).
+of a kernel is at how many steps, as a share of the usual length, its answer lies above a threshold, for a few
+thresholds, and how far its answers lie apart. A linear model on these thousands of numbers learns in seconds what takes
+networks minutes, and from a few dozen series; nothing quick is known to be stronger on them (Middlehurst et al.,
+"Bake off redux", DMKD 38, 2024).
 Papers: Dempster, Petitjean & Webb, "ROCKET", DMKD 34 (2020), arXiv 1910.13051; Dempster, Schmidt & Webb, "MiniRocket",
 KDD 2021, arXiv 2012.08791; differences as in MultiRocket (Tan et al., DMKD 36, 2022). Here thresholds are in deviations
 of a kernel's own answers to the series, so that no training rows have to be asked, and shares do not tell loud from
@@ -60,10 +61,10 @@ class Kernels(nn.Module):
     channels: Tensor
     thresholds: Tensor
 
-    def __init__(self, in_features: int, gap: int, thresholds: int, number: int) -> None:
-        """`number`: of this look among all, from which its draws follow."""
+    def __init__(self, in_features: int, gap: int, thresholds: int, usual: int, number: int) -> None:
+        """`usual`: steps of a series; `number`: of this look among all, from which its draws follow."""
         super().__init__()
-        self.gap = gap
+        self.gap, self.usual = gap, usual
         places = torch.tensor(list(combinations(range(_REACH), _TWOS)))
         weights = torch.full((len(places), 1, _REACH), -1.0).scatter_(2, places[:, None], 2.0)
         self.register_buffer("taken", weights, persistent=False)
@@ -97,7 +98,8 @@ class Kernels(nn.Module):
             threshold_BK = (apart_BK * deviations_K).floor() + 0.5
             torch.gt(answer_BKL, threshold_BK.float()[..., None], out=above_BKL)
             counted_BK = above_BKL.sum(2) - absent_B1 * (threshold_BK < 0)
-            found.append((counted_BK / steps_B1).float())
+            # Of the usual length, not of the own: how long a series is tells as much as what is in it.
+            found.append((counted_BK / self.usual).float())
         return torch.cat([*found, (apart_BK * unit_B[:, None] + _QUIET).log().float()], dim=1)
 
 
@@ -143,7 +145,8 @@ class Rocket(Network):
         found = _gaps(config.steps, config.gaps)
         self.plain, self.differences = (
             nn.ModuleList(
-                Kernels(in_features, gap, config.thresholds, first + place) for place, gap in enumerate(found)
+                Kernels(in_features, gap, config.thresholds, config.steps, first + place)
+                for place, gap in enumerate(found)
             )
             for first in (0, len(found))
         )
