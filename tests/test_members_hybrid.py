@@ -182,7 +182,7 @@ def test_without_an_encoder_it_says_so() -> None:
     ("change", "says"),
     [
         (lambda json, arrays: json["looks"][0].update(column="kind"), "there is no input 'kind'"),
-        (lambda json, arrays: json["looks"].append(json["looks"][0]), "'middle' is missing"),
+        (lambda json, arrays: json["looks"].append(json["looks"][0]), "its encoders read"),
         (lambda json, arrays: json.update(looks=[]), "its encoders read"),
         (lambda json, arrays: json["head"].update(kind="nearest"), "cannot stand here"),
         (lambda json, arrays: json["head"].update(kind="bagged", state={"members": [{"kind": "network"}]}), "heads"),
