@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 TYPES: tuple[type[Column], ...] = (
     *(Ignored, Image, Audio, Video, Boolean, Date, Identifier, Number),
-    *(Tree, Sequence, Set, Category, Text),
+    *(Sequence, Tree, Set, Category, Text),
 )
 """Claims are tried in this order; the first that takes a column has it. Text comes last as it takes all text."""
 

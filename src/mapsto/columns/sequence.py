@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from mapsto.columns.base import Column, Features, Guide
-from mapsto.columns.common.cells import as_text, is_text, sample
+from mapsto.columns.common.cells import affordable, is_text, sample
 from mapsto.columns.common.insides import StepsInside
+from mapsto.columns.common.listtexts import share_of_lists, shortened
 from mapsto.columns.common.parts import Ragged
 from mapsto.columns.common.state import State
 from mapsto.columns.common.steps import (
@@ -18,7 +19,6 @@ from mapsto.columns.common.steps import (
     StepsPart,
     channels_of,
     is_steps,
-    share_of_lists,
     statistics,
     steps_of,
 )
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _SAMPLE = 500
 _SHARE = 0.9
+_NEAR = 0.3
+"""Share of cells that are lists from which on it is told that the others are not."""
 _FEW, _LONG = 50, 8
 """Whole numbers with so few different values are labels rather, unless lists are long and repeat them."""
 _REPEAT = 0.3
@@ -83,19 +85,18 @@ class Sequence(Column):
         if target:
             message = "a sequence cannot be predicted yet"
             raise ColumnRefused(message)
-        cells = sample(series, _SAMPLE).head(_SAMPLE)
-        if is_text(series.dtype):
-            if not len(cells) or share_of_lists(as_text(cells)) < _SHARE:
-                message = "text that is no list of numbers in square brackets"
-                raise ColumnRefused(message)
+        if series.dtype == pl.String:
+            _refuse_other_text(sample(series, _SAMPLE))
+            _refuse_other_text(affordable(series))
         elif not is_steps(series.dtype):
             message = f"cells are {series.dtype}, not lists of numbers"
             raise ColumnRefused(message)
+        cells = affordable(series)
         channels = channels_of(cells)
         found = steps_of(cells, channels, _MOST)
         if channels == 1 and not isinstance(series.dtype, pl.Array) and _labels(found.values[:, 0], found.lengths):
             message = "lists of few whole numbers that recur, which are labels rather than measurements"
-            raise ColumnRefused(message)
+            raise ColumnRefused(message, near=True)
         what = f"vectors of {channels} numbers" if channels > 1 else "numbers"
         return cls(name=name, reason=f"lists of {what}, {found.lengths.mean() if len(cells) else 0:.0f} on average")
 
@@ -212,6 +213,21 @@ class Sequence(Column):
         if not column._channels or (column._deviation < _SMALLEST).any() or (abs(column._mean) > _WIDEST).any():
             raise state.refusal("deviation", column._deviation, "one deviation above 0 for each of its channels")
         return column
+
+
+def _refuse_other_text(cells: pl.Series) -> None:
+    """Only text that is lists of numbers is taken; that some was, or was cut when it was written, is told."""
+    share = share_of_lists(cells)
+    if share >= _SHARE:
+        return
+    if (cut := shortened(cells)) >= 1 - _SHARE:
+        message = (
+            f"{cut:.0%} of the lists were shortened with '...' when the table was written, so that their numbers are "
+            "lost; write whole lists, as JSON does"
+        )
+        raise ColumnRefused(message, near=True)
+    message = f"only {share:.0%} of cells are lists of numbers"
+    raise ColumnRefused(message, near=share >= _NEAR)
 
 
 def _labels(numbers: np.ndarray, lengths: np.ndarray) -> bool:

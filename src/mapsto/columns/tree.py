@@ -12,7 +12,7 @@ import polars as pl
 
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.brackets import parsed, words_of
-from mapsto.columns.common.cells import as_text, is_text, missing, sample
+from mapsto.columns.common.cells import affordable, as_text, is_text, missing, sample
 from mapsto.columns.common.insides import NodesInside
 from mapsto.columns.common.lookup import Lookup, table
 from mapsto.columns.common.parts import Ragged
@@ -88,18 +88,18 @@ class Tree(Column):
         if target:
             message = "a tree cannot be predicted yet"
             raise ColumnRefused(message)
-        if not is_text(series.dtype):
+        if series.dtype != pl.String:
             message = f"cells are {series.dtype}, not text"
             raise ColumnRefused(message)
         cells = as_text(sample(series, _SAMPLE)).head(_SAMPLE)
         if not len(cells) or cells.str.contains(r"^\s*\(.*\(.*\)\s*$").mean() < _SHARE:  # type: ignore[operator]
             message = "cells are not brackets within brackets"
             raise ColumnRefused(message)
-        (nodes,) = parsed(cells)
-        if (nodes.counts > 1).mean() < _SHARE:
-            message = f"brackets are not balanced in {(nodes.counts < 2).mean():.0%} of the cells"
-            raise ColumnRefused(message)
-        reason = f"bracketed parses with {nodes.counts.mean():.0f} nodes on average, such as {cells[0][:30]}..."
+        counts = np.concatenate([nodes.counts for nodes in parsed(affordable(series))])
+        if (counts > 1).mean() < _SHARE:
+            message = f"brackets around words are not balanced in {(counts < 2).mean():.0%} of the cells"
+            raise ColumnRefused(message, near=True)
+        reason = f"bracketed parses with {counts.mean():.0f} nodes on average, such as {cells[0][:30]}..."
         return cls(name=name, reason=reason)
 
     # -- learn and encode

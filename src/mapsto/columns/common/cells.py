@@ -15,6 +15,8 @@ BLANKS = " \t\r\n\v\f\u00a0\ufeff"
 """Characters stripped from both ends of text before it is compared."""
 SAMPLE = 10_000
 """Cells a claim looks at."""
+AFFORDED = 2**24
+"""Bytes of cells that a claim reads where reading takes as long as learning."""
 
 _KEPT: dict[str, Any] = {
     str(dtype): dtype
@@ -54,6 +56,13 @@ def sample(series: pl.Series, rows: int = SAMPLE) -> pl.Series:
         return some
     there = present(series)
     return there if len(there) <= rows else there.gather(np.linspace(0, len(there) - 1, rows).astype(np.int64))
+
+
+def affordable(series: pl.Series, most: int = AFFORDED) -> pl.Series:
+    """All present cells; of a column of more than `most` bytes as many as they take, spread evenly."""
+    there = present(series)
+    size = there.estimated_size()
+    return there if size <= most else sample(there, max(1, int(len(there) * most // size)))
 
 
 def is_constant(series: pl.Series) -> bool:

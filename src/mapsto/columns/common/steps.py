@@ -10,13 +10,12 @@ import numpy as np
 import polars as pl
 
 from mapsto.columns.common.cells import as_text, is_text, missing
+from mapsto.columns.common.listtexts import lists_of
 from mapsto.columns.common.parts import Block, Ragged, Sense, SensePart
 
 if TYPE_CHECKING:
     from torch import nn
 
-_NUMBERS = r"[^\s,;\[\]]+"
-_LISTED = r"^\s*\[[^\[\]]*\]\s*$"
 _QUANTILES = {"10 %": 0.1, "median": 0.5, "90 %": 0.9}
 STATISTICS = ("mean", "deviation", "least", "most", "first", "last", "slope", *_QUANTILES)
 """What `statistics` finds of each channel."""
@@ -73,22 +72,12 @@ def is_steps(dtype: pl.DataType) -> bool:
     return depth in (1, 2) and inner.is_numeric() and not inner.is_decimal()
 
 
-def share_of_lists(cells: pl.Series) -> float:
-    """The share of texts that are numbers in square brackets.
-
-    >>> share_of_lists(pl.Series(["[1, 2.5]", "[3 nan]", "[a, b]", "1, 2"]))
-    0.5
-    """
-    listed = cells.filter(cells.str.contains(_LISTED))
-    known = _parsed(listed).list.eval(pl.element().is_not_null().all()).list.first()
-    return float(known.sum() or 0) / max(1, len(cells))
-
-
 def channels_of(cells: pl.Series) -> int:
     """The commonest number of channels of the steps; 1 for plain numbers."""
-    if is_text(cells.dtype) or _unnested(cells.dtype)[0] < 2:
+    lists = _lists(cells)
+    if lists is None or _unnested(lists.dtype)[0] < 2:
         return 1
-    widths = cells.cast(_listed(cells.dtype)).drop_nulls().explode(empty_as_null=False).list.len().drop_nulls()
+    widths = lists.drop_nulls().explode(empty_as_null=False).list.len().drop_nulls()
     return int(widths.mode().min() or 1)  # type: ignore[arg-type]
 
 
@@ -120,14 +109,8 @@ def steps_of(series: pl.Series, channels: int, longest: int) -> Steps:
 def _lists(series: pl.Series) -> pl.Series | None:
     """Cells as lists of numbers, or of lists of them; None where they are of another kind."""
     if is_text(series.dtype):
-        cells = as_text(series)
-        return _parsed(cells.set(~cells.str.contains(_LISTED).fill_null(False), None))
+        return lists_of(as_text(series))
     return series.cast(_listed(series.dtype)) if is_steps(series.dtype) else None
-
-
-def _parsed(texts: pl.Series) -> pl.Series:
-    number = pl.element().cast(pl.Float64, strict=False)
-    return texts.cast(pl.String).str.extract_all(_NUMBERS).list.eval(number)
 
 
 def _listed(dtype: pl.DataType) -> pl.DataType:
