@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 import mmap
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from mapsto.errors import DataError, translated
 from mapsto.table.arrowcheck import check_arrow
+from mapsto.table.kinds import from_arrow, is_foreign
 from mapsto.table.notes import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mapsto.table.sources import Source
 
@@ -37,7 +38,12 @@ def read_parquet(source: Source) -> tuple[pl.DataFrame, list[Note]]:
         if cells > MOST_CELLS and cells > MOST_CELLS_A_BYTE * size:
             message = f"{source.name} was refused: {size:,} bytes declare {cells:,} cells, more than any real table"
             raise DataError(message)
-        return lazy.collect(), []
+        try:
+            return lazy.collect(), []
+        except pl.exceptions.PolarsError:
+            if (found := _by_arrow(source)) is None:
+                raise
+            return found, []
 
 
 def _size_and_tail(source: Source) -> tuple[int, bytes]:
@@ -53,9 +59,32 @@ def read_arrow(source: Source) -> tuple[pl.DataFrame, list[Note]]:
     with translated(f"{source.name} cannot be read as Arrow", advice=advice):
         with _mapped(source) as data:
             check_arrow(data)
+        if (found := _by_arrow(source)) is not None:
+            return found, []
         if source.head(4) == b"\xff\xff\xff\xff":
             return pl.read_ipc_stream(source.body), []
         return pl.read_ipc(source.body), []
+
+
+def _by_arrow(source: Source) -> pl.DataFrame | None:
+    """A file with types that polars does not know (intervals, unions, long decimals), if pyarrow is there to read it;
+    None: there is no such type, or no pyarrow.
+    """
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError:
+        return None
+    with source.opened() as file:
+        load: Callable[[], Any]
+        if source.content == "parquet":
+            schema, load = parquet.read_schema(file), lambda: parquet.read_table(file)
+        else:
+            stream = source.head(4) == b"\xff\xff\xff\xff"
+            reader = pa.ipc.open_stream(file) if stream else pa.ipc.open_file(file)
+            schema, load = reader.schema, reader.read_all
+        file.seek(0)
+        return from_arrow(load()) if any(is_foreign(field.type) for field in schema) else None
 
 
 @contextmanager

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
 import polars as pl
 from narwhals import dependencies
 
-from mapsto.errors import DataError
+from mapsto.errors import DataError, is_panic, translated
 from mapsto.table.frame import Kind, Levels
 from mapsto.table.moments import is_text
 from mapsto.table.pixels import as_cells
+from mapsto.table.tidying import has_large, in_digits, tidy, whole
+
+if TYPE_CHECKING:
+    from mapsto.table.notes import Note
 
 ACCEPTED = (
     "a path (csv, tsv, jsonl, json, parquet, arrow, feather, xlsx; also .gz and .zip) or a folder with train, valid "
@@ -24,23 +29,84 @@ _DIMENSIONS = (1, 3, 4, 5)
 """Of an array: a value a row, or a grey or coloured picture, or a clip."""
 
 
-def from_object(data: Any) -> tuple[pl.DataFrame, Kind]:
-    """A frame in memory as polars, and what kind it was; values are shared where memory allows it."""
+def from_object(data: Any) -> tuple[pl.DataFrame, Kind, list[Note]]:
+    """A frame in memory as polars, what kind it was, and what was lost; values are shared where memory allows it."""
+    frame, kind = _as_polars(data)
+    tidied, notes = tidy(frame)
+    return tidied, kind, notes
+
+
+def _as_polars(data: Any) -> tuple[pl.DataFrame, Kind]:
     if isinstance(data, pl.LazyFrame):
-        return tidy(data.collect()), "polars"
+        with translated("the lazy frame cannot be computed"):
+            return data.collect(), "polars"
     if isinstance(data, pl.DataFrame):
-        return tidy(data), "polars"
+        return data, "polars"
     if dependencies.is_pandas_dataframe(data):
-        return tidy(_from_pandas(data)), "pandas"
+        return _from_pandas(data), "pandas"
     if dependencies.is_pyarrow_table(data):
-        _require_unique([str(name) for name in data.column_names])
-        return tidy(_with_order(nw.from_native(data, eager_only=True).to_polars(), data)), "pyarrow"
+        return from_arrow(data), "pyarrow"
     if isinstance(data, Mapping):
-        return tidy(_from_mapping(data)), "dict"
+        return _from_mapping(data), "dict"
     if hasattr(data, "__arrow_c_stream__") and not dependencies.is_into_series(data):
-        return tidy(pl.DataFrame(data)), "polars"
+        if (pyarrow := _pyarrow()) is not None:
+            with translated(f"cannot read a table from {_described(data)}"):
+                data = pyarrow.table(data)
+            return from_arrow(data), "polars"
+        with translated(f"cannot read a table from {_described(data)}"):
+            return pl.DataFrame(data), "polars"
     message = f"cannot read a table from {_described(data)}; expected {ACCEPTED}."
     raise DataError(message)
+
+
+def _pyarrow() -> Any:
+    """The library, if it is installed."""
+    try:
+        import pyarrow
+    except ImportError:
+        return None
+    return pyarrow
+
+
+def from_arrow(data: Any) -> pl.DataFrame:
+    """A pyarrow table; columns of types that polars does not know go value by value."""
+    names = [whole(str(name)) for name in data.column_names]
+    _require_unique(names)
+    foreign = [n for n, field in enumerate(data.schema) if is_foreign(field.type)]
+    plain = data.select([n for n in range(len(names)) if n not in set(foreign)])
+    with translated("the pyarrow table cannot be read"):
+        known = iter(nw.from_native(plain, eager_only=True).to_polars().get_columns() if plain.num_columns else [])
+    columns = [
+        _listed(name, _arrow_values(data.column(n))) if n in set(foreign) else next(known).alias(name)
+        for n, name in enumerate(names)
+    ]
+    return _with_order(pl.DataFrame(columns), data)
+
+
+def is_foreign(dtype: Any) -> bool:
+    """Whether polars has no type for this type of pyarrow, or for one inside it."""
+    kinds = _pyarrow().types
+    if kinds.is_decimal256(dtype) or kinds.is_interval(dtype) or kinds.is_union(dtype):
+        return True
+    if kinds.is_run_end_encoded(dtype):
+        return True
+    inner = [dtype.field(n).type for n in range(dtype.num_fields)]
+    return any(map(is_foreign, inner))
+
+
+def _arrow_values(column: Any) -> list[Any]:
+    """Values one by one; decimals as numbers, pairs and triples such as intervals as they are written."""
+    with translated("a column of the pyarrow table cannot be read"):
+        values = column.to_pylist()
+    return [_plain_value(value) for value in values]
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, tuple):
+        return str(value)
+    return [_plain_value(each) for each in value] if isinstance(value, list) else value
 
 
 def levels_of(data: Any) -> dict[str, Levels]:
@@ -66,22 +132,6 @@ def _dictionary(column: Any) -> list[Any] | None:
         return None
     chunks = column.unify_dictionaries().chunks
     return [value for value in chunks[0].dictionary.to_pylist() if value is not None] if chunks else []
-
-
-def tidy(frame: pl.DataFrame) -> pl.DataFrame:
-    """The same values in the types that columns know: no decimals, half floats, 128-bit integers or Python objects."""
-    changed = []
-    for series in frame.get_columns():
-        dtype = series.dtype
-        if isinstance(dtype, pl.Decimal) or dtype in (pl.Int128, pl.UInt128):
-            fits = isinstance(dtype, pl.Decimal)
-            changed.append(series.cast(pl.Float64 if fits else pl.String))
-        elif dtype == pl.Float16:
-            changed.append(series.cast(pl.Float32))
-        elif dtype == pl.Object or isinstance(dtype, pl.Extension):
-            texts = [None if value is None else str(value) for value in series.to_list()]
-            changed.append(pl.Series(series.name, texts, dtype=pl.String))
-    return frame.with_columns(changed) if changed else frame
 
 
 def give_back(frame: pl.DataFrame, kind: Kind, like: Any = None) -> Any:
@@ -133,7 +183,8 @@ def _from_mapping(data: Mapping[Any, Any]) -> pl.DataFrame:
             seen = f"an array of shape {shape}" if shape is not None else f"a {type(values).__name__}"
             message = f"column {name!r} is {seen}; expected a list or an array with one value (or one picture) a row"
             raise DataError(message)
-        columns.append(_from_values(str(name), values))
+        with translated(f"column {name!r} cannot be read"):
+            columns.append(_from_values(whole(str(name)), values))
     _require_unique([series.name for series in columns])
     lengths = {series.name: len(series) for series in columns}
     if len(set(lengths.values())) > 1:
@@ -149,20 +200,51 @@ def _from_values(name: str, values: Any) -> pl.Series:
     if dependencies.is_pandas_series(values):
         return _pandas_series(name, values)
     if dependencies.is_pyarrow_chunked_array(values):
+        if is_foreign(values.type):
+            return _listed(name, _arrow_values(values))
         return pl.Series(name, nw.from_native(values, series_only=True).to_polars())
     if isinstance(values, np.ma.MaskedArray):
         values = values.tolist()  # gaps become None
     if not isinstance(values, np.ndarray) and hasattr(values, "__array__"):
         values = np.asarray(values)
-    if isinstance(values, np.ndarray) and values.dtype.kind not in "biufmMU":
-        values = values.tolist()
+    if isinstance(values, np.ndarray) and (values.dtype.kind not in "biufmM" or values.dtype == np.longdouble):
+        values = values.astype(np.float64) if values.dtype.kind == "f" else values.tolist()
     if isinstance(values, np.ndarray):
-        return pl.Series(name, np.ascontiguousarray(values), nan_to_null=False)
+        return pl.Series(name, np.ascontiguousarray(_in_known_units(values)), nan_to_null=False)
     return _listed(name, list(values))
 
 
+def _in_known_units(values: np.ndarray) -> np.ndarray:
+    """Instants in one of the units that polars knows, those beyond the calendar as missing."""
+    if values.dtype.kind not in "mM" or np.datetime_data(values.dtype) in _UNITS:
+        return values
+    if values.dtype.kind == "m":
+        return values.astype("m8[us]")
+    if np.datetime_data(values.dtype)[0] in ("Y", "M", "W", "D", "h", "m", "s"):
+        first, last = (np.datetime64(day).astype(values.dtype) for day in ("0001-01-01", "9999-12-31"))
+        values = np.where((values >= first) & (values <= last), values, np.datetime64("NaT"))
+    return values.astype("M8[us]")
+
+
+_UNITS = (("D", 1), ("ms", 1), ("us", 1), ("ns", 1))
+
+
 def _listed(name: str, values: list[Any]) -> pl.Series:
-    return pl.Series(name, as_cells(values), strict=False)
+    """Values one by one, as numbers, texts or whatever they have in common; else as text."""
+    cells = as_cells(values)
+    if isinstance(cells, np.ndarray) and cells.dtype.kind == "c":
+        cells = values = cells.tolist()
+    try:
+        found = pl.Series(name, cells, strict=False)
+    except UnicodeEncodeError:
+        cells = values = whole(values)
+        found = pl.Series(name, cells, strict=False)
+    except (TypeError, OverflowError, ValueError):
+        found = pl.Series(name, in_digits(values, name), dtype=pl.String)
+    if found.dtype in (pl.String, pl.Object) and any(isinstance(value, list) for value in values[:100]):
+        found = pl.Series(name, whole(values), strict=False)  # halves of letters inside lists
+    lost = found.null_count() > sum(value is None for value in values) and found.dtype != pl.String
+    return pl.Series(name, in_digits(values, name), dtype=pl.String) if lost and has_large(values) else found
 
 
 def _with_order(frame: pl.DataFrame, data: Any) -> pl.DataFrame:
@@ -176,7 +258,7 @@ def _with_order(frame: pl.DataFrame, data: Any) -> pl.DataFrame:
 
 
 def _from_pandas(data: Any) -> pl.DataFrame:
-    names = [str(name) for name in data.columns]
+    names = [whole(str(name)) for name in data.columns]
     _require_unique(names)
     return pl.DataFrame([_pandas_series(name, series) for name, (_, series) in zip(names, data.items(), strict=True)])
 
@@ -186,14 +268,19 @@ def _pandas_series(name: str, series: Any) -> pl.Series:
     pandas without pyarrow).
     """
     dtype = series.dtype
+    if hasattr(dtype, "pyarrow_dtype") and is_foreign(dtype.pyarrow_dtype):
+        return _listed(name, _arrow_values(series.array.__arrow_array__()))
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
         return pl.Series(name, np.ascontiguousarray(series.to_numpy()), nan_to_null=True)
     found: Any = None
     if dependencies.get_pyarrow() is not None or (isinstance(dtype, np.dtype) and dtype.kind in "mM"):
         try:
             found = pl.from_pandas(series)
-        except (TypeError, ValueError, OverflowError, NotImplementedError):
+        except (TypeError, ValueError, OverflowError, NotImplementedError, pl.exceptions.PolarsError):
             found = None  # Arrow has no type for a mixture; as values below it becomes text
+        except BaseException as error:
+            if not is_panic(error):
+                raise
     if found is None or isinstance(found.dtype, pl.Extension):
         found = _listed(name, _pandas_values(series))
     if str(dtype) == "category" and not (found.dtype.is_numeric() or found.dtype == pl.Boolean):
@@ -213,8 +300,7 @@ def _pandas_values(series: Any) -> list[Any]:
     missing = series.isna().to_numpy(dtype=bool)
     values = np.array(series.astype(object), dtype=object)
     values[missing] = None
-    found: list[Any] = values.tolist()
-    return found
+    return [float(value) if isinstance(value, Decimal) else value for value in values.tolist()]
 
 
 def _to_pandas(frame: pl.DataFrame, like: Any) -> Any:

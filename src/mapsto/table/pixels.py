@@ -12,6 +12,8 @@ Cells = np.ndarray | list[Any]
 
 _ORIENTATION = 0x0112
 _PLAIN = ("L", "RGB")
+_STRAIGHT = {"La": "LA", "RGBa": "RGBA"}
+"""Modes whose colours are multiplied by their opacity, and those in which they are not."""
 
 
 def as_cells(values: list[Any]) -> Cells:
@@ -55,5 +57,9 @@ def _cell(value: Any) -> Any:
     if not _is_image(value):
         return value
     file = BytesIO()
-    value.save(file, "TIFF", exif=value.getexif())
+    try:
+        value.save(file, "TIFF", exif=value.getexif())
+    except OSError:  # TIFF has no such mode (HSV, premultiplied alpha)
+        file = BytesIO()
+        value.convert(_STRAIGHT.get(value.mode, "RGB")).save(file, "TIFF", exif=value.getexif())
     return file.getvalue()

@@ -37,6 +37,7 @@ from mapsto.table.suffixes import (
     names_table,
     role_of,
 )
+from mapsto.table.tidying import tidy
 from mapsto.table.workbooks import read_excel
 
 if TYPE_CHECKING:
@@ -65,11 +66,11 @@ def read(data: Any, *, sheet: str | int | None = None, align: bool = False) -> T
         return data
     if isinstance(data, str | os.PathLike):
         return _read_path(Path(os.fspath(data)), sheet=sheet, align=align)
-    frame, kind = kinds.from_object(data)
+    frame, kind, notes = kinds.from_object(data)
     if not frame.width:
         message = "the table has no columns; expected at least one to learn from and one to predict"
         raise DataError(message)
-    return Table(frame, kind, like=data if kind == "pandas" else None, levels=kinds.levels_of(data))
+    return Table(frame, kind, notes=notes, like=data if kind == "pandas" else None, levels=kinds.levels_of(data))
 
 
 def _read_path(path: Path, *, sheet: str | int | None, align: bool) -> Table:
@@ -179,7 +180,8 @@ def _read_source(source: Source, sheet: str | int | None, *, align: bool) -> Tab
     if told is not None and form != told and {form, told} != {"json", "lines"}:
         text = f"{source.name} is {_NOUNS[form]}, which its name does not say; it was read as such."
         notes = [Note("info", text), *notes]
-    return Table(kinds.tidy(frame), notes=notes)
+    frame, lost = tidy(frame)
+    return Table(frame, notes=[*notes, *lost])
 
 
 _LOOK = 4096
