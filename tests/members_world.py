@@ -14,6 +14,7 @@ from mapsto.columns.base import Features
 from mapsto.members.base import Work
 from mapsto.recipe import Recipe
 from mapsto.schema import Encoded
+from mapsto.training.budget import Budget
 from mapsto.training.run import Run
 
 
@@ -60,15 +61,17 @@ class World:
     def work(self, *, valid: bool = True, run: Run | None = None, **given: Any) -> Work:
         names = {"classification": "log_loss", "regression": "rmse", "multilabel": "log_loss"}
         deciding = {t.name: metrics.get(names[t.task], t.task) for t in self.schema.targets}
-        options = given.pop("members", {})
+        options, run, seconds = given.pop("members", {}), run or Run(), given.pop("seconds", None)
+        budget = None if seconds is None else Budget.within(run, seconds)
         return Work(
             self.schema,
             self.train,
             self.valid if valid else None,
             deciding,
             Recipe(members=options),
-            run or Run(),
+            run,
             threads=1,
+            budget=budget,
             **given,
         )
 

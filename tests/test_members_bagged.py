@@ -19,6 +19,7 @@ from mapsto.members.network import Network
 from mapsto.schema import Encoded
 from mapsto.table.notes import Note
 from mapsto.training import loop, measuring
+from mapsto.training.budget import Budget
 from mapsto.training.run import Run
 from members_world import World, german, titanic
 
@@ -172,7 +173,10 @@ def test_what_a_step_takes_is_found_out_once_and_how_many_there_are_for_each_fol
 
     monkeypatch.setattr(processors, "flags", lambda: frozenset({"avx512_bf16"}))
     monkeypatch.setattr(measuring, "which_precision", found_out)
-    given = replace(small_tables.work({"sold": "category"}, learning={"epochs": 1, "precision": "auto"}), seconds=20.0)
+    given = replace(
+        small_tables.work({"sold": "category"}, learning={"epochs": 1, "precision": "auto"}),
+        budget=Budget.within(Run(), 20.0),
+    )
     Bagged(Network("perceptron"), folds(given.train.rows)).fit(given)
     assert asked == ["fold 1 of 3"]
     assert given.run.decisions["each of 3 folds/precision"]["precision"] == "bfloat16"

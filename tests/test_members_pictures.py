@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +22,7 @@ from mapsto.members.network import Network
 from mapsto.networks.hog import HOG
 from mapsto.recipe import Learning, Recipe
 from mapsto.schema import Encoded, Schema
+from mapsto.training.budget import Budget
 from mapsto.training.run import Run
 
 TRAIN, TEST = 900, 300
@@ -151,30 +151,27 @@ def test_what_cannot_be_looked_at_in_time_is_looked_at_batch_by_batch(
 ) -> None:
     monkeypatch.setattr(transfer, "seconds_a_row", lambda *_: seconds_a_row)
     recipe, run = Recipe.parse({"networks": {"hog": {"hidden": 16}}}), Run()
-    Network("hog").fit(replace(work, recipe=recipe, run=run, seconds=8.0, label="hog: "))
+    Network("hog").fit(replace(work, recipe=recipe, run=run, budget=Budget.within(run, 8.0), label="hog: "))
     assert run.decided("hog/looks once") is once
 
 
-@pytest.mark.parametrize(("seconds_a_row", "expected"), [(1e-3, 6.0), (1e-2, 5.0)])
+@pytest.mark.parametrize(("seconds_a_row", "share"), [(1e-3, 0.6), (1e-2, 0.5)])
 def test_time_for_predictions_is_kept_free(
-    work: Work, monkeypatch: pytest.MonkeyPatch, *, seconds_a_row: float, expected: float
+    work: Work, monkeypatch: pytest.MonkeyPatch, *, seconds_a_row: float, share: float
 ) -> None:
-    """Of 10 seconds: 4 for 4,000 rows of a millisecond, but never more than half."""
+    """Of 1,000 seconds: 400 for 400,000 rows of a millisecond, but never more than half."""
     planned: list[float] = []
-
-    def slow(composition: Composition, encoded: Encoded, *_: Any, **__: Any) -> dict[str, np.ndarray]:
-        time.sleep(seconds_a_row * encoded.rows)
-        return {}
 
     def stop(*_: Any, seconds: float, **__: Any) -> None:
         planned.append(seconds)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Composition, "predict_numpy", slow)
     monkeypatch.setattr(teaching, "train", stop)
+    run = Run(decisions={"vit/predicting": seconds_a_row})
+    given = replace(work, run=run, budget=Budget.within(run, 1000.0), afterwards=400_000)
     with pytest.raises(KeyboardInterrupt):
-        Network("vit").fit(replace(work, run=Run(), seconds=10.0, afterwards=4_000, recipe=Recipe.parse(NO_FLIPS)))
-    assert planned[0] == pytest.approx(expected, abs=0.7)
+        Network("vit").fit(replace(given, recipe=Recipe.parse(NO_FLIPS)))
+    assert planned[0] / 1000 == pytest.approx(share, abs=0.05)
 
 
 @pytest.mark.parametrize(("encoding", "learned"), [({}, ["hog", "resnet"]), ({"picture_flip": "no"}, ["resnet"])])

@@ -152,15 +152,14 @@ def test_trying_precisions_leaves_most_of_a_short_time_to_learning(monkeypatch):
 
     class Slow(Growing):
         def step(self, batch, update):
-            time.sleep(0.05)
+            time.sleep(0.15)
             return super().step(batch, update)
 
     run = Run()
     history = loop.train(Slow(), Learning(learning_rate=1e-3, epochs=10_000), run, "net", seconds=2.0)
-    assert run.decisions["net/precision"]["precision"] == "float32"
-    assert "too many" in run.decisions["net/precision"]["why"]
-    assert history.steps > 15
-    assert history.seconds < 3.0
+    assert run.decisions["net/first step"]["slow"]
+    assert "net/precision" not in run.decisions
+    assert history.steps > 5
 
 
 def test_a_recorded_precision_counts_whatever_the_processor_is_and_an_old_run_goes_on_in_float32(monkeypatch):

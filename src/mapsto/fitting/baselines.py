@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mapsto.fitting.prepare import Prepared
     from mapsto.members.base import Member, Predictions, Work
     from mapsto.schema import Schema
+    from mapsto.training.budget import Budget
     from mapsto.training.run import Run
 
 NAMES = {"dummy": "dummy", "linear-model": "linear model", "boosting": "boosted trees", "forest": "random forest"}
@@ -57,13 +58,12 @@ class Baseline:
         return {name: values[place] for name, values in self.held.items()}
 
 
-def learn_baselines(prepared: Prepared, run: Run, seconds: float | None) -> list[Baseline]:
-    """Fit the baselines one after another, each within an equal share of what is left of `seconds`."""
-    end = None if seconds is None else clock.monotonic() + seconds
+def learn_baselines(prepared: Prepared, run: Run, budget: Budget | None) -> list[Baseline]:
+    """Fit the baselines one after another, each within an equal share of what is left of the time."""
     found = []
     names = serving(prepared.schema)
     for position, (name, title) in enumerate(names.items()):
-        share = None if end is None else max(0.5, (end - clock.monotonic()) / (len(names) - position))
+        share = None if budget is None else budget.share(1 / (len(names) - position))
         found.append(_kept_or_learned(name, title, prepared, run, share))
     return found
 
@@ -75,22 +75,22 @@ def serving(schema: Schema) -> dict[str, str]:
     return NAMES | pictures | (BESIDE_SERIES if any(issubclass(kind, StepsPart) for kind in kinds) else {})
 
 
-def _kept_or_learned(name: str, title: str, prepared: Prepared, run: Run, seconds: float | None) -> Baseline:
+def _kept_or_learned(name: str, title: str, prepared: Prepared, run: Run, budget: Budget | None) -> Baseline:
     kept = run.kept(f"baselines/{name}")
     if kept is not None:
         json, arrays = kept
         cost = Cost(json["fit_seconds"], json["predict_us"], json["note"])
         return Baseline(title, cost, arrays["rows"], unprefixed("held", arrays), unprefixed("test", arrays))
-    found = _learn(name, title, prepared, run, seconds)
+    found = _learn(name, title, prepared, run, budget)
     json = {"fit_seconds": found.cost.fit_seconds, "predict_us": found.cost.predict_us, "note": found.cost.note}
     arrays = {"rows": found.rows} | prefixed("held", found.held) | prefixed("test", found.test)
     run.keep(f"baselines/{name}", json, arrays)
     return found
 
 
-def _learn(name: str, title: str, prepared: Prepared, run: Run, seconds: float | None) -> Baseline:
+def _learn(name: str, title: str, prepared: Prepared, run: Run, budget: Budget | None) -> Baseline:
     plain = Recipe(seed=prepared.options.recipe.seed)
-    work = work_of(prepared, run, plain, seconds, label=f"baseline {name}: ")
+    work = work_of(prepared, run, plain, budget, label=f"baseline {name}: ")
     work.valid = None
     start = clock.perf_counter()
     fitted, rows, held, notes = _fit(name, work, prepared)

@@ -26,6 +26,7 @@ from mapsto.fitting.pretrained import encoder_of
 from mapsto.members import CLASSICAL
 from mapsto.members.bagged import Bagged
 from mapsto.table import Note
+from mapsto.training.budget import Budget, NotInTime
 
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
@@ -76,21 +77,20 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
     recipe = prepared.options.recipe.model_copy(deep=True)
     wanted = candidates(prepared)
     prepared.notes += _reasons(prepared)
-    end = None if run.left is None else clock.monotonic() + _seconds_to_learn(run, run.left, prepared)
+    budget = None if run.left is None else Budget.within(run, _seconds_to_learn(run, run.left, prepared))
     if any(candidate.kind == "boosting" for candidate in wanted) and "boosting" not in recipe.members:
-        _tune(prepared, run, recipe, None if end is None else 0.25 * (end - clock.monotonic()))
+        _tune(prepared, run, recipe, None if budget is None else budget.share(0.25))
     found: list[Learned] = []
     left_out: list[str] = []
     for position, candidate in enumerate(wanted):
         rest = sum(one.share for one in wanted[position:])
-        seconds = None if end is None else max(0.5, (end - clock.monotonic()) * candidate.share / rest)
-        if found and _left_out(candidate, run, None if end is None else end - clock.monotonic()):
+        if found and _left_out(candidate, run, None if budget is None else budget.seconds):
             left_out.append(candidate.name)
             continue
         share = 0.2 + 0.7 * position / len(wanted)
         if candidate.kind == "hybrid" and encoder_of(prepared.schema) is not None:
             run.event("stage", text="reading texts with a pretrained encoder", share=share, left=run.left)
-            if not _read_once(candidate.name, prepared, run, recipe, end, alone=len(wanted) == 1):
+            if not _read_once(candidate.name, prepared, run, recipe, budget, alone=len(wanted) == 1):
                 left_out.append(candidate.name)
                 continue
         run.event("stage", text=f"learning {candidate.name}", share=share, left=run.left)
@@ -100,12 +100,19 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
             own = recipe.model_copy(update={"members": recipe.members | {candidate.kind: settings}})
         # By time, models of older windows would only dilute the newest one.
         bag = prepared.out_of_fold or (candidate.bag and not prepared.timed)
-        found.append(learn(candidate, prepared, run, own, seconds=seconds, part=candidate.share / rest, bag=bag))
+        part = candidate.share / rest
+        its = None if budget is None else budget.share(part)
+        try:
+            one = learn(candidate, prepared, run, own, budget=its, part=part, bag=bag, optional=bool(found))
+        except NotInTime as reason:
+            left_out.append(f"{candidate.name} ({reason})")
+            continue
+        found.append(one)
         if (reading := run.decided(f"{candidate.name}: {_READING}")) is not None:
             found[-1].fit_seconds += reading
         prepared.notes += found[-1].member.notes
-    if recipe.time is not None and len(wanted) > 1 and end is not None:
-        found += _once_more(found, prepared, run, recipe, end)
+    if recipe.time is not None and len(wanted) > 1 and budget is not None:
+        found += _once_more(found, prepared, run, recipe, budget)
     if left_out:
         text = f"Too little time was left, or learning was interrupted: {', '.join(left_out)} was not learned."
         prepared.notes.append(Note("info", text))
@@ -113,7 +120,7 @@ def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recip
     return found, recipe
 
 
-def _read_once(name: str, prepared: Prepared, run: Run, recipe: Recipe, end: float | None, *, alone: bool) -> bool:
+def _read_once(name: str, prepared: Prepared, run: Run, recipe: Recipe, budget: Budget | None, *, alone: bool) -> bool:
     """Let the rows remember what the encoder of texts sees in them: a hybrid and a network ask, to learn and to be
     judged, and reading takes longer than all that follows. Whether there is time for that is a recorded decision.
 
@@ -133,10 +140,10 @@ def _read_once(name: str, prepared: Prepared, run: Run, recipe: Recipe, end: flo
 
     def in_time() -> dict[str, Any]:
         seconds = sum(seconds_to_read(prepared.schema, rows, device, options) for rows in tables)
-        return {"seconds": round(seconds, 1), "read": end is None or seconds <= READING * (end - clock.monotonic())}
+        return {"seconds": round(seconds, 1), "read": budget is None or seconds <= READING * budget.seconds}
 
     with threads_within(prepared.options.threads):
-        planned = {"read": True} if end is None else run.decide(f"{name}: reading texts", in_time)
+        planned = {"read": True} if budget is None else run.decide(f"{name}: reading texts", in_time)
         if planned["read"]:
             stop = (lambda: False) if alone else (lambda: run.stopping)
             read = [remembered(prepared.schema, rows, device, options, stop) for rows in tables]
@@ -152,13 +159,13 @@ def _read_once(name: str, prepared: Prepared, run: Run, recipe: Recipe, end: flo
     return False
 
 
-def _once_more(found: list[Learned], prepared: Prepared, run: Run, recipe: Recipe, end: float) -> list[Learned]:
+def _once_more(found: list[Learned], prepared: Prepared, run: Run, recipe: Recipe, budget: Budget) -> list[Learned]:
     """Of the networks that can be learned once more in the time left, the one that took longest, from another seed.
 
     Networks that differ by chance err less together than one (Lakshminarayanan, Pritzel & Blundell, "Simple and
     scalable predictive uncertainty estimation using deep ensembles", NeurIPS 2017); the ensemble keeps what gains.
     """
-    left = end - clock.monotonic()
+    left = budget.seconds
     fits = [one for one in found if _is_network(one) and ONCE_MORE * one.fit_seconds < left and not run.stopping]
     chosen = run.decide("learned once more", lambda: max(fits, key=lambda one: one.fit_seconds).name if fits else None)
     first = next((one for one in found if one.name == chosen), None)
@@ -169,7 +176,7 @@ def _once_more(found: list[Learned], prepared: Prepared, run: Run, recipe: Recip
     candidate = Candidate(name, first.kind, 1.0)
     run.event("stage", text=f"learning {candidate.name}, from another seed", share=0.9, left=run.left)
     own = first.recipe.model_copy(update={"seed": recipe.seed + 1})
-    again = learn(candidate, prepared, run, own, seconds=max(0.5, end - clock.monotonic()), part=1.0, bag=False)
+    again = learn(candidate, prepared, run, own, budget=budget, part=1.0, bag=False)
     if not run.interrupted:
         text = f"There was time to learn {first.name} twice, from two seeds: {name} is the second."
         prepared.notes.append(Note("info", text))
@@ -326,14 +333,14 @@ def _skewed(target: Column, truth: np.ndarray) -> bool:
     return bool((centred**3).mean() > (centred**2).mean() ** 1.5)
 
 
-def _tune(prepared: Prepared, run: Run, recipe: Recipe, seconds: float | None) -> None:
+def _tune(prepared: Prepared, run: Run, recipe: Recipe, budget: Budget | None) -> None:
     """Settings and crosses of boosted trees, tried out of fold, on rows that do not calibrate; kept over a kill."""
     from mapsto.members.tuning import FOLDS, tune
 
     kept = run.kept("tuning/boosting")
     if kept is None:
         run.event("stage", text="trying settings of boosted trees", share=0.12, left=run.left)
-        work = work_of(prepared, run, recipe, seconds, label="tuning: ")
+        work = work_of(prepared, run, recipe, budget, label="tuning: ")
         rows = _choosing(prepared)
         work.train, work.valid = prepared.dev if len(rows) == prepared.dev.rows else prepared.dev.take(rows), None
         work.folds = _trial_folds(prepared, rows, FOLDS)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mapsto.fitting.prepare import Prepared
     from mapsto.members.base import Member, Predictions
     from mapsto.recipe import Recipe
+    from mapsto.training.budget import Budget
     from mapsto.training.run import Run
 
 TIMED_ROWS = 4096
@@ -51,26 +52,36 @@ class Learned:
 
 
 def learn(
-    candidate: Candidate, prepared: Prepared, run: Run, recipe: Recipe, *, seconds: float | None, part: float, bag: bool
+    candidate: Candidate,
+    prepared: Prepared,
+    run: Run,
+    recipe: Recipe,
+    *,
+    budget: Budget | None,
+    part: float,
+    bag: bool,
+    optional: bool = False,
 ) -> Learned:
     """Fit the candidate, or take it up as it was kept.
 
     With `bag`, one model a fold is fitted on the development rows, and the held rows are predicted by models that did
     not see them; otherwise one model is fitted on the training rows.
+
+    Raises:
+        NotInTime: it is `optional`, and was seen to take longer than `budget`.
     """
     name = candidate.name
     place = f"members/{name}"
     kept = run.kept(place)
     if kept is not None:
         return _taken_up(candidate, recipe, kept, prepared)
-    begun, took = clock.perf_counter(), 0.0
+    took = 0.0
     member = make(candidate.kind, prepared.options.module)
     if candidate.kind not in PREDICTORS:
         import_module("mapsto.members.common.teaching")  # and with it PyTorch, for the first network of a process
     start = clock.perf_counter()
-    work = work_of(prepared, run, recipe, seconds, label=f"{name}: ")
-    work.seconds = None if seconds is None else max(0.5, seconds - (clock.perf_counter() - begun))
-    work.part = part
+    work = work_of(prepared, run, recipe, budget, label=f"{name}: ")
+    work.part, work.optional = part, optional
     work.afterwards = 0 if prepared.test is None else prepared.test.rows
     work.afterwards += 0 if prepared.options.output is None else REPORT_ROWS
     held: Predictions
@@ -110,7 +121,7 @@ def _taken_up(
     return Learned(candidate.name, candidate.kind, member, recipe, held, seconds, cost)
 
 
-def work_of(prepared: Prepared, run: Run, recipe: Recipe, seconds: float | None, label: str) -> Work:
+def work_of(prepared: Prepared, run: Run, recipe: Recipe, budget: Budget | None, label: str) -> Work:
     """The work of a single model: training rows to learn from, choosing rows to stop at."""
     stop = None if prepared.out_of_fold or len(prepared.choose) == 0 else prepared.dev.take(prepared.choose)
     whole = len(prepared.train) == prepared.dev.rows
@@ -123,7 +134,7 @@ def work_of(prepared: Prepared, run: Run, recipe: Recipe, seconds: float | None,
         run,
         seed=recipe.seed,
         threads=prepared.options.threads,
-        seconds=seconds,
+        budget=budget,
         label=label,
         device=prepared.options.device,
     )

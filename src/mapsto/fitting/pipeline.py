@@ -25,6 +25,7 @@ from mapsto.judging.checks import check_target, column_features, leaks, shift, t
 from mapsto.judging.labels import suspected_labels
 from mapsto.sample import Sample, affordable, draw_rows
 from mapsto.table import Note
+from mapsto.training.budget import Budget
 from mapsto.training.history import validations
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
         prepared.verdict_folds = plan(prepared, candidates(prepared), run)
         _stage(run, "learning the baselines", 0.05)
         share = FOR_BASELINES if Seen.of(prepared.schema).plain else FOR_BASELINES_BESIDE_SENSES
-        baselines = learn_baselines(prepared, run, None if run.left is None else share * run.left)
+        whole = Budget.of(run)
+        baselines = learn_baselines(prepared, run, None if whole is None else whole.share(share))
     learned, recipe = learn_candidates(prepared, run)
     if run.interrupted:
         text = "Learning was interrupted: members and baselines may be less than whole ones would have been."

@@ -14,6 +14,7 @@ from mapsto.fitting.candidates import reserve
 from mapsto.members import make
 from mapsto.members.base import Folded, Member, Work
 from mapsto.table import Note, Selection, folds
+from mapsto.training.budget import Budget
 
 if TYPE_CHECKING:
     from mapsto.fitted import Fitted
@@ -49,8 +50,10 @@ def refit(fitted: Fitted, prepared: Prepared, learned: list[Learned], run: Run) 
 def _again(one: Learned, work: Work, prepared: Prepared, run: Run, frame: Selection) -> Member:
     work.label = f"refit {one.name}: "
     work.recipe, work.seed = one.recipe_as_learned, one.recipe.seed
-    left = None if run.left is None else max(0.5, run.left - reserve(run, prepared.options))
-    work.seconds = None if left is None else min(one.fit_seconds, left)
+    whole = Budget.of(run)
+    if whole is not None:
+        left = whole.before(reserve(run, prepared.options))
+        work.budget = min(left, Budget.within(run, one.fit_seconds), key=lambda budget: budget.end)
     fresh = make(one.kind, prepared.options.module)
     count = one.member.count if isinstance(one.member, Folded) else 0
     if not count:

@@ -25,6 +25,7 @@ from mapsto.members.ensemble import Ensemble, greedy_weights
 from mapsto.metrics import present
 from mapsto.schema import require
 from mapsto.table import Note, split
+from mapsto.training.budget import Budget
 from mapsto.training.run import Run
 
 if TYPE_CHECKING:
@@ -50,11 +51,12 @@ def update(old: Fitted, table: Table, *, time: str | float | None, progress: Any
     choose, calibrate = rows.take(cut.choose), rows.take(cut.calibrate)
     work = Work(schema, rows.take(cut.train), choose, metrics, old.recipe, run, seed=old.recipe.seed,
                 threads=processors.available())  # fmt: skip
+    budget = Budget.of(run)
     members, names = list(old.ensemble.members), list(old.ensemble.names)
     kinds = list(dict.fromkeys(old.facts["kinds"][name] for name in names))
     for position, kind in enumerate(kinds):
         work.label = f"update {kind}: "
-        work.seconds = None if run.left is None else run.left / (len(kinds) - position)
+        work.budget = None if budget is None else budget.share(1 / (len(kinds) - position))
         if kind == OWN:
             message = "this model holds a network of your own, which update cannot build anew; fit again with all rows"
             raise OptionError(message)

@@ -20,6 +20,7 @@ from mapsto.fitting.learned import work_of
 from mapsto.fitting.options import PREDICTORS
 from mapsto.fitting.prepare import SMALL_FOLDS
 from mapsto.members import make
+from mapsto.training.budget import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -75,19 +76,20 @@ def learn_again(learned: list[Learned], used: Container[str], prepared: Prepared
             continue
         rest = len(learned) - position
         run.event("stage", text=f"learning {one.name} on folds, to judge it", share=0.94, left=run.left)
-        left = None if run.left is None else max(0.5, (run.left - reserve(run, prepared.options)) / rest)
-        found.append(_again(one, prepared, run, left))
+        whole = Budget.of(run)
+        budget = None if whole is None else whole.before(reserve(run, prepared.options)).share(1 / rest)
+        found.append(_again(one, prepared, run, budget))
         if run.interrupted or run.overdue:
             return None
     return found
 
 
-def _again(one: Learned, prepared: Prepared, run: Run, seconds: float | None) -> Predictions:
+def _again(one: Learned, prepared: Prepared, run: Run, budget: Budget | None) -> Predictions:
     place = f"verdict/{one.name}"
     kept = run.kept(place)
     if kept is not None:
         return kept[1]
-    work = work_of(prepared, run, one.recipe_as_learned, seconds, label=f"verdict, {one.name}: ")
+    work = work_of(prepared, run, one.recipe_as_learned, budget, label=f"verdict, {one.name}: ")
     work.train = prepared.dev
     member = make(one.kind, prepared.options.module)
     started = clock.perf_counter()

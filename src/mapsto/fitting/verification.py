@@ -29,6 +29,7 @@ from mapsto.sample import Sample, draw_rows
 from mapsto.schema import Encoded, Schema, require
 from mapsto.table import Note, Table, check_form, folds, split
 from mapsto.table.notes import plural
+from mapsto.training.budget import Budget
 from mapsto.training.history import validations
 
 if TYPE_CHECKING:
@@ -315,8 +316,9 @@ def _learn(
     if kept is not None:
         return Embedding.from_state(*kept, found.schema)
     options = found.options
+    budget = None if share[0] is None else Budget.within(run, share[0])
     work = Work(found.schema, found.encoded.take(rows), None, {}, recipe, run, seed=recipe.seed,
-                threads=options.threads, seconds=share[0], part=share[1], device=options.device,
+                threads=options.threads, budget=budget, part=share[1], device=options.device,
                 label=f"{name}: ")  # fmt: skip
     member = Embedding(kind, options.module).fit(work)
     member.row = rows[member.row]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import re
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -19,12 +18,18 @@ import numpy as np
 from mapsto.members.base import Folded, Member, Predictions
 from mapsto.members.common import nested, states
 from mapsto.table.notes import Note
+from mapsto.training.budget import NotInTime
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mapsto.members.base import Folds, Work
     from mapsto.schema import Encoded, Schema
+    from mapsto.training.budget import Budget
+
+
+_HURRY = 0.8
+"""Share of the time of the first fold that another takes at least: it may learn for a shorter time."""
 
 
 class Bagged(Folded):
@@ -64,18 +69,26 @@ class Bagged(Folded):
 
         `work.valid` is not used: what may stop a model are the rows outside its fold.
         """
-        started = time.monotonic()
-        self.members, self.out_of_fold = [], {}
+        self.members, self.out_of_fold, begun = [], {}, work.run.elapsed
         for number, (inside, outside) in enumerate(self.folds):
-            left = None if work.seconds is None else max(0.0, work.seconds - (time.monotonic() - started))
-            seconds = None if left is None else left / (len(self.folds) - number)
-            member = self._fold(work, number, inside, outside, seconds)
+            member = self._fold(work, number, inside, outside, work.share(1 / (len(self.folds) - number)))
             self._fill(member.predict(work.train.take(outside), threads=work.threads), outside, work.train.rows)
             self.members.append(member)
+            if number == 0:
+                self._give_up(work, work.run.elapsed - begun)
         self.notes = _once(note for member in self.members for note in member.notes)
         return self
 
-    def _fold(self, work: Work, number: int, inside: np.ndarray, outside: np.ndarray, seconds: float | None) -> Member:
+    def _give_up(self, work: Work, took: float) -> None:
+        """What may be left out is, where the folds to come would take longer than the time left for them."""
+        if work.budget is None or not work.optional:
+            return
+        name, rest = f"{work.label}{self.member.name}: the other folds", (len(self.folds) - 1) * took
+        if not work.budget.fits(name, lambda: _HURRY * rest):
+            message = f"one of {len(self.folds)} folds took {took:.3g} s, and {work.budget.seconds:.3g} s were left"
+            raise NotInTime(message)
+
+    def _fold(self, work: Work, number: int, inside: np.ndarray, outside: np.ndarray, budget: Budget | None) -> Member:
         """Learn the model of one fold, or take it up where an earlier process finished it."""
         place = f"folds/{_slug(work.label + self.member.name)}/{number}"
         kept = None if work.run.folder is None else work.run.kept(place)
@@ -88,7 +101,7 @@ class Bagged(Folded):
             train=work.train.take(inside),
             valid=work.train.take(stop) if len(stop) else None,
             seed=work.seed + number,
-            seconds=seconds,
+            budget=budget,
             part=work.part / (len(self.folds) - number),
             afterwards=work.afterwards + len(outside),
             label=f"{work.label}fold {number + 1} of {len(self.folds)}: ",

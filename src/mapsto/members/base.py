@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mapsto.recipe import Recipe
     from mapsto.schema import Encoded, Schema
     from mapsto.table.notes import Note
+    from mapsto.training.budget import Budget
     from mapsto.training.run import Run
 
 Predictions = dict[str, "np.ndarray"]
@@ -43,12 +44,14 @@ class Work:
     """Clock, decisions, events, checkpoints, interruption."""
     seed: int = 0
     threads: int = 2
-    seconds: float | None = None
+    budget: Budget | None = None
     """Time this member may take; None: its length is derived from the data and no clock is looked at."""
+    optional: bool = False
+    """Whether it may be given up (`NotInTime`) where a part of it is seen to take longer than its time."""
     part: float = 1.0
     """Where no time is given: the share of the rest of the run's limit that it may be planned for, if it is slow."""
     afterwards: int = 0
-    """Rows that it will be asked to predict once it is learned, within `seconds`."""
+    """Rows that it will be asked to predict once it is learned, within `budget`."""
     device: str = "auto"
     """Where a network computes: a name of PyTorch, or "auto"."""
     folds: Folds | None = None
@@ -57,6 +60,15 @@ class Work:
     """Put before the names of recorded decisions, so that they stay unique when a member is learned several times."""
     alike: str = ""
     """The same for decisions that all of these times share, since a step of one is like a step of the others."""
+
+    @property
+    def seconds(self) -> float | None:
+        """Those left now; None: no clock is looked at."""
+        return None if self.budget is None else self.budget.seconds
+
+    def share(self, share: float) -> Budget | None:
+        """A part of the time that is left now."""
+        return None if self.budget is None else self.budget.share(share)
 
 
 class Member(ABC):

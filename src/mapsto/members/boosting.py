@@ -31,7 +31,7 @@ class Boosting(TreeMember):
         self.settings = settings
 
     def fit(self, work: Work) -> Self:
-        """Learn every target, each with an equal share of `work.seconds`."""
+        """Learn every target, each with an equal share of the time left."""
         settings = BoostingSettings.parse(work.recipe.members.get(self.name, {}) | self.settings, "members.boosting")
         features = work.schema.features(work.train)
         self.schema = work.schema

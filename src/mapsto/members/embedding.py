@@ -13,7 +13,6 @@ people never seen all this halves the errors of a single head.
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -231,14 +230,12 @@ def _each(work: Work, networks: int) -> Iterator[Work]:
     if not 1 <= networks <= MOST_NETWORKS:
         message = f"recipe entry members.embedding.networks={networks}: expected 1 to {MOST_NETWORKS}"
         raise OptionError(message)
-    begun = time.monotonic()
     for number in range(networks):
-        seconds = None
-        if work.seconds is not None:
-            seconds = max(0.5, work.seconds - (time.monotonic() - begun)) / (networks - number)
         label = f"{work.label.removesuffix(': ')}, network {number + 1}: "
         part = work.part / (networks - number)
-        yield replace(work, seed=work.seed + 1000 * number, seconds=seconds, part=part, label=label)
+        yield replace(
+            work, seed=work.seed + 1000 * number, budget=work.share(1 / (networks - number)), part=part, label=label
+        )
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

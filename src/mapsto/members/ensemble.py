@@ -177,9 +177,9 @@ class Ensemble(Member):
             raise OptionError(message)
         from dataclasses import replace
 
-        share = None if work.seconds is None else work.seconds / len(self.members)
-        for name, member in zip(self.names, self.members, strict=True):
-            member.fit(replace(work, seconds=share, label=f"{work.label}{name}: "))
+        for place, (name, member) in enumerate(zip(self.names, self.members, strict=True)):
+            share = work.share(1 / (len(self.members) - place))
+            member.fit(replace(work, budget=share, label=f"{work.label}{name}: "))
         found = [member.predict(work.valid, threads=work.threads) for member in self.members]
         self.weights = greedy_weights(found, work.valid.truth, work.metrics, weight=work.valid.weight)
         return self

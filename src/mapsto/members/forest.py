@@ -40,7 +40,7 @@ class Forest(TreeMember):
     name: ClassVar[str] = "forest"
 
     def fit(self, work: Work) -> Self:
-        """Learn every target, each with an equal share of `work.seconds`. Validation rows are not looked at."""
+        """Learn every target, each with an equal share of the time left. Validation rows are not looked at."""
         settings = ForestSettings.parse(work.recipe.members.get(self.name, {}), f"members.{self.name}")
         self.schema = work.schema
         self.preparation = Preparation.fit(work.schema.features(work.train), sets=False)

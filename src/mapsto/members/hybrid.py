@@ -12,7 +12,6 @@ Shape legend: N rows, R directions of an encoder.
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
@@ -136,7 +135,6 @@ class Hybrid(Folded):
         Raises:
             OptionError: no column has an encoder.
         """
-        begun = time.monotonic()
         from mapsto.members import make
         from mapsto.members.common.looks import MOST, Look, encoders, remembered
         from mapsto.tensors import threads_within
@@ -164,7 +162,6 @@ class Hybrid(Folded):
         recipe, notes = self._recipe_of_head(work.recipe, train)
         if self.folds is not None:
             self.head = self.head.over(self.folds, self.stop_rows)
-        spent = time.monotonic() - begun
         self.head.fit(
             replace(
                 work,
@@ -172,7 +169,6 @@ class Hybrid(Folded):
                 train=train,
                 valid=valid,
                 recipe=recipe,
-                seconds=None if work.seconds is None else max(0.5, work.seconds - spent),
                 label=f"{work.label}{self.name}: ",
             )
         )

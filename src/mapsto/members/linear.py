@@ -99,7 +99,7 @@ class LinearModel(Member):
     """By problem key."""
 
     def fit(self, work: Work) -> Self:
-        """Learn every target, each with an equal share of `work.seconds`. Validation rows are not looked at."""
+        """Learn every target, each with an equal share of the time left. Validation rows are not looked at."""
         settings = LinearSettings.parse(work.recipe.members.get(self.name, {}), "members.linear-model")
         self.schema, self.others = work.schema, bags.others(work.schema)
         features = self.others.features(work.train)

@@ -210,7 +210,7 @@ class Nearest(Member):
     """How many answer, by target."""
 
     def fit(self, work: Work) -> Self:
-        """Remember rows, fewer where `work.seconds` are short; validation rows are not looked at."""
+        """Remember rows, fewer where `work.budget` are short; validation rows are not looked at."""
         settings = NearestSettings.parse(work.recipe.members.get(self.name, {}), f"members.{self.name}")
         self.schema = work.schema
         features = work.schema.features(work.train)
@@ -309,7 +309,7 @@ def _drawn(work: Work, most: int) -> np.ndarray:
 
 
 def _affordable(work: Work, memory: Memory, values: np.ndarray) -> np.ndarray:
-    """Which remembered rows are kept so that the searches of a fit take no longer than `work.seconds`."""
+    """Which remembered rows are kept so that the searches of a fit take no longer than `work.budget`."""
     rows = len(memory.rows)
     if work.seconds is None or rows <= _FEWEST_ROWS:
         return np.arange(rows)

@@ -6,8 +6,6 @@ without it.
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from mapsto.members.base import Member, Predictions
@@ -50,12 +48,9 @@ class Network(Member):
 
     def fit(self, work: Work) -> Self:
         """Derive the settings that are not given, compose, train, keep the best weights."""
-        begun = time.monotonic()
         from mapsto.members.common.teaching import teach
         from mapsto.tensors import threads_within
 
-        if work.seconds is not None:  # the first import of torch takes seconds
-            work = replace(work, seconds=max(0.5, work.seconds - (time.monotonic() - begun)))
         with threads_within(work.threads):
             taught = teach(work, self.architecture, self.module)
         self.composition, self.learning = taught.composition.cpu().eval(), taught.learning

@@ -9,7 +9,6 @@ or which single values, explain it. Where such a look was sure by itself, half a
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -25,6 +24,7 @@ from mapsto.training.run import Run
 if TYPE_CHECKING:
     from mapsto.members.base import Folds, Work
     from mapsto.members.common.crosses import Spec
+    from mapsto.training.budget import Budget
 
 Entries = dict[str, Any]
 
@@ -51,7 +51,7 @@ _SMALL_SHAPES: tuple[Entries, ...] = (
 
 
 def tune(work: Work) -> Entries:
-    """Entries for the recipe's `members.boosting`, found within `work.seconds` and recorded as a decision.
+    """Entries for the recipe's `members.boosting`, found within `work.budget` and recorded as a decision.
 
     The shape of the trees suits the first target; columns made of others suit each. Labels of sets get the shape only.
     """
@@ -59,11 +59,10 @@ def tune(work: Work) -> Entries:
 
 
 def _tune(work: Work) -> Entries:
-    end = None if work.seconds is None else time.monotonic() + work.seconds
     features = work.schema.features(work.train)
     preparation = Preparation.fit(features)
     names = [features.names[j] for j in preparation.order]
-    quiet = replace(work, run=Run(), seconds=None, valid=None)
+    quiet = replace(work, run=Run(), budget=None, valid=None)
     shape: Entries | None = None
     first: Entries = {}
     """The smallest shape, for where no trial can be made."""
@@ -74,7 +73,7 @@ def _tune(work: Work) -> Entries:
             chosen, folds = _some_rows(lesson), None
             if work.folds is not None:
                 folds = _folds_of(work.folds, rows_with_truth(lesson.problem, quiet)[0][chosen], work.train.rows)
-            trials = _Trials(_only(lesson, chosen), names, quiet, sorted(preparation.ranks), end, folds)
+            trials = _Trials(_only(lesson, chosen), names, quiet, sorted(preparation.ranks), work.budget, folds)
             if shape is None and trials.possible:
                 shape = trials.best_shape()
             trials.settings |= shape or trials.shapes[0]
@@ -112,7 +111,7 @@ class _Trials:
     names: list[str]
     work: Work
     coded: list[int]
-    end: float | None
+    budget: Budget | None
     given: Folds | None = None
     """Folds that keep to the split; None: any will do."""
 
@@ -127,7 +126,7 @@ class _Trials:
     @property
     def over(self) -> bool:
         """Whether no further trial may begin."""
-        return self.work.run.stopping or (self.end is not None and time.monotonic() > self.end)
+        return self.work.run.stopping or (self.budget is not None and not self.budget.seconds)
 
     @property
     def possible(self) -> bool:

@@ -76,6 +76,24 @@ class RowSource:
         """Nothing to set."""
 
 
+def size(batch: Any) -> int:
+    """Rows of a batch of rows; of any other batch nothing is known, and it is one."""
+    return len(next(iter(batch.blocks.values()))) if isinstance(batch, Batch) else 1
+
+
+def few(batch: Any, rows: int) -> Any:
+    """The first rows of a batch of rows; any other batch as it is."""
+    if size(batch) <= rows:
+        return batch
+    device = next(iter(batch.truth.values())).device if batch.truth else None
+    index = torch.arange(rows, device=device)
+    return Batch(
+        {key: take(block, index) for key, block in batch.blocks.items()},
+        {name: truth[:rows] for name, truth in batch.truth.items()},
+        {name: weight[:rows] for name, weight in batch.weight.items()},
+    )
+
+
 def to_batch(encoded: Encoded, targets: list[Column], device: torch.device) -> Batch:
     """All encoded rows as one batch on the device, with truth as losses want it.
 

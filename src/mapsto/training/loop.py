@@ -26,6 +26,8 @@ from mapsto.table.notes import Note
 from mapsto.tensors import threads_within
 from mapsto.training import compiling, devices, measuring, precision, schedules, threads
 from mapsto.training.averaging import Average
+from mapsto.training.batches import few
+from mapsto.training.budget import NotInTime
 from mapsto.training.diagnosis import diagnose
 from mapsto.training.history import History
 from mapsto.training.losses import Losses
@@ -61,6 +63,7 @@ def train(
     seed: int = 0,
     seconds: float | None = None,
     part: float = 1.0,
+    optional: bool = False,
 ) -> History:
     """Train `objective.modules` in place; afterwards they hold the best weights.
 
@@ -74,10 +77,14 @@ def train(
         seconds: time for this training; None: as long as `learning.epochs` says, and no clock is looked at, unless
             that would take longer than the run may.
         part: what share of the rest of the run's limit such a slow training is planned for.
+        optional: whether it may be left out.
+
+    Raises:
+        NotInTime: it may, and `seconds` are not enough for more than a few steps.
     """
     device = devices.of(objective.modules)
     with isolated(seed, device):
-        training = Training(objective, learning, run, name, seconds, part, alike)
+        training = Training(objective, learning, run, name, seconds, part, alike, optional=optional)
         training.begin()
         return training.finish(training.work())
 
@@ -105,10 +112,13 @@ class Training:
         seconds: float | None = None,
         part: float = 1.0,
         alike: str = "",
+        *,
+        optional: bool = False,
     ) -> None:
-        self.alike = alike or name
+        self.alike, self.optional = alike or name, optional
         self.objective, self.learning, self.run, self.name, self.seconds = objective, learning, run, name, seconds
         self.part, self.hurried = part, False
+        self.slow, self.first_step = False, 0.0
         self.modules, self.source = objective.modules, objective.source
         self.device = devices.of(self.modules)
         self.schedule = schedules.get(learning.schedule or "cosine")
@@ -142,12 +152,13 @@ class Training:
         """Take or replay the decisions, and go on from the newest checkpoint if there is one."""
         self.modules.train()
         state = None if self.checkpoints is None else self.checkpoints.load()
-        if self._open("threads", state) and threads.to_be_chosen(self):
+        if self.seconds is not None:
+            self.deadline = self.started + self.seconds
+            self._see_a_step(state)
+        if not self.slow and self._open("threads", state) and threads.to_be_chosen(self):
             self.threads = self._of_a_step("threads", threads.worth_waiting_for)["threads"]
         if self.seconds is None:
             self._hurry()
-        if self.seconds is not None:
-            self.deadline = self.started + self.seconds
         self._choose_precision(state)
         self._choose_steps()
         self._choose_compilation()
@@ -206,12 +217,14 @@ class Training:
         self.run.event("trained", **{key: value for key, value in history.to_dict().items() if key != "rows"})
         return history
 
-    def advance(self) -> None:
-        """One step."""
+    def advance(self, rows: int | None = None) -> None:
+        """One step; on trial perhaps of fewer rows."""
         # The middle of the step: neither the first nor the last is spent at a rate of 0.
         progress = self.plan.progress(self.step + 0.5)
         self.updater.scale(self.factor * self.schedule(progress, self.learning.warmup))
         batch = self.source.batch(self.epoch, self.at)
+        if rows is not None:
+            batch = few(batch, rows)
         with self.autocast:
             losses = self.objective.step(batch, self.updater)
         self.step += 1
@@ -222,13 +235,13 @@ class Training:
         if self.at >= self.source.steps_per_epoch:
             self.epoch, self.at = self.epoch + 1, 0
 
-    def trial(self, steps: int, seconds: float = math.inf) -> Trial:
-        """Make steps that leave no trace: at least 3, then no longer than `seconds`."""
+    def trial(self, steps: int, seconds: float = math.inf, rows: int | None = None) -> Trial:
+        """Make steps that leave no trace: at least one, and no more than `seconds` allow; of `rows` rows, if given."""
         times: list[float] = []
         with self.undone(), threads_within(self.threads):
-            while len(times) < steps and (len(times) < 3 or sum(times) < seconds):
+            while len(times) < steps and (not times or sum(times) + times[-1] < seconds):
                 start = time.monotonic()
-                self.advance()
+                self.advance(rows)
                 devices.synchronize(self.device)
                 times.append(time.monotonic() - start)
             loss = sum(self.losses.read().values())
@@ -253,6 +266,15 @@ class Training:
         """The same, of a step: once for all trainings whose steps are alike."""
         return self.run.decide(f"{self.alike}/{what}", lambda: measure(self))
 
+    def _see_a_step(self, state: dict[str, Any] | None) -> None:
+        """Where time is given, the first thing to know is whether a step is slow; then no other is made on trial."""
+        if not self._open("first step", state):
+            return
+        found = self._of_a_step("first step", measuring.first_step)
+        self.slow, self.first_step = found["slow"], found["step"]
+        if self.slow and (why := self._measured("left out", measuring.too_slow)):
+            raise NotInTime(why)
+
     def _hurry(self) -> None:
         """A training without a time that the run's limit would cut short in mid-schedule is planned to end before.
 
@@ -262,9 +284,11 @@ class Training:
         epochs, patience = self.learning.epochs or 1, self.learning.patience
         if self.run.most is None or (patience is not None and patience < epochs):
             return
-        end = self._measured("hurry", measuring.when_to_end)
+        step = self._of_a_step("a step", measuring.a_step)
+        end = self._measured("hurry", lambda training: measuring.when_to_end(training, step))
         if end is not None:
             self.seconds, self.hurried = max(1.0, end - self.run.elapsed), True
+            self.deadline = self.started + self.seconds
 
     def _open(self, what: str, state: dict[str, Any] | None) -> bool:
         """Whether a decision was taken or may be: a training that began without one goes on without."""
@@ -274,7 +298,7 @@ class Training:
         chosen = self.learning.precision
         if chosen == "auto":
             known = self.run.decided(f"{self.alike}/precision")
-            if known is None and state is None and precision.multiplies_bfloat16(self.device):
+            if known is None and state is None and not self.slow and precision.multiplies_bfloat16(self.device):
                 known = self._of_a_step("precision", measuring.which_precision)
             chosen = "float32" if known is None else known["precision"]
         self.autocast = precision.autocast(self.device, chosen)
@@ -290,10 +314,17 @@ class Training:
     def _choose_steps(self) -> None:
         found = {"steps": self.most}
         if self.seconds is not None:
-            found = self._measured("steps", measuring.how_many_steps)
+            found = self.run.decide(f"{self.name}/steps", self._plan)
         self.plan = Plan(found["steps"])
         self.period = found.get("period", period(found["steps"], self.source.steps_per_epoch))
         self.validation_seconds = found.get("validation", 0.0)
+
+    def _plan(self) -> dict[str, Any]:
+        """Steps and validations that the time is enough for."""
+        pace = {"step": self.first_step, "validation": self.first_step}
+        if not self.slow:
+            pace = self._of_a_step("pace", measuring.pace)
+        return measuring.how_many_steps(self, **pace)
 
     def _replan(self) -> None:
         """At a mark of progress, fit the plan to the time left."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from mapsto.training import compiling, counting, devices, precision
+from mapsto.training import batches, compiling, counting, devices, precision
 from mapsto.training.plan import affordable, revised
 
 if TYPE_CHECKING:
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 _TRIAL_STEPS = 30
 _FEW_STEPS = 3
+_FEW_ROWS = 8
+"""Rows of the very first step on trial: one of a whole batch may take longer than all the time there is."""
+_MOST_FOR_ONE = 0.2
+"""Share of the time that a single step of a whole batch may take to be made on trial."""
+_FEWEST_STEPS = 10
+"""A training that may be left out is, where its time is not enough for so many steps."""
 _WORTH_CONVERTING = 800_000
 """Multiplications and additions of an operation that are worth converting to bfloat16 (dev/LOG.md)."""
 _FASTER = 0.95
@@ -29,9 +35,36 @@ _MOST_FOR_TRIAL = 0.05
 """Share of it from which even the fewest steps are too many to be made in another precision as well."""
 
 
-def when_to_end(training: Training) -> float | None:
+def first_step(training: Training) -> dict[str, Any]:
+    """About how long a step takes, found with as little work as possible, and whether that is too long to make more on
+    trial: then all that would be tried is left as it is, and the pace shows as the training goes.
+    """
+    seconds = training.seconds or 0.0
+    times = max(1.0, batches.size(training.source.batch(training.epoch, training.at)) / _FEW_ROWS)
+    step = times * training.trial(1, rows=_FEW_ROWS).seconds
+    if step > _MOST_FOR_TRIAL * seconds:  # the very first is slower: memory is asked for, kernels are chosen
+        step = min(step, times * training.trial(1, rows=_FEW_ROWS).seconds)
+    if _MOST_FOR_TRIAL * seconds < step <= _MOST_FOR_ONE * seconds:
+        step = training.trial(1).seconds
+    return {"step": round(step, 5), "slow": step > _MOST_FOR_TRIAL * seconds}
+
+
+def too_slow(training: Training) -> str:
+    """Why a training that may be left out is; empty: it is begun."""
+    step, seconds = training.first_step, training.seconds or 0.0
+    if not training.optional or _FEWEST_STEPS * step <= seconds:
+        return ""
+    return f"a step takes about {step:.3g} s, of {seconds:.3g} s"
+
+
+def a_step(training: Training) -> float:
+    """Seconds of a step, where no time was given."""
+    room = max(1.0, (training.run.most or 0.0) - training.run.elapsed)
+    return training.trial(_FEW_STEPS, seconds=_FOR_TRIAL * room).seconds
+
+
+def when_to_end(training: Training, step: float) -> float | None:
     """On the run's clock, if a training without a time would take longer than the run may; None: it would not."""
-    step = training.trial(_FEW_STEPS).seconds
     now = training.run.elapsed
     room = max(1.0, _WITHIN_LIMIT * training.part * ((training.run.most or 0.0) - now))
     return now + room if step * training.most > room else None
@@ -78,7 +111,7 @@ def _not_worth_converting(training: Training) -> str:
 
 def whether_compiled(training: Training) -> dict[str, Any]:
     """Compiled where the steps to come save more than compiling takes."""
-    plain = training.trial(_TRIAL_STEPS).seconds
+    plain = training.trial(_TRIAL_STEPS, seconds=_FOR_TRIAL * (training.deadline - training.started)).seconds
     compiling.switch_on(training.modules)
     start = time.monotonic()
     compiled = training.trial(_TRIAL_STEPS).seconds
@@ -89,12 +122,16 @@ def whether_compiled(training: Training) -> dict[str, Any]:
     return {"compile": pays, "why": why}
 
 
-def how_many_steps(training: Training) -> dict[str, Any]:
-    """As many as the time allows for, validations included, and no more than `epochs` says."""
+def pace(training: Training) -> dict[str, float]:
+    """Seconds of a step and of a validation, as they will be made."""
     step = training.trial(_TRIAL_STEPS, seconds=_FOR_TRIAL * (training.deadline - training.started)).seconds
     start = time.monotonic()
     training.judge()
-    validation = time.monotonic() - start
+    return {"step": step, "validation": time.monotonic() - start}
+
+
+def how_many_steps(training: Training, step: float, validation: float) -> dict[str, Any]:
+    """As many as the time allows for, validations included, and no more than `epochs` says."""
     per_epoch = training.source.steps_per_epoch
     steps, period = affordable(training.deadline - training.run.elapsed, step, validation, per_epoch, training.most)
     why = f"{1e3 * step:.3g} ms a step, {1e3 * validation:.3g} ms a validation, {training.seconds:.4g} s in all"

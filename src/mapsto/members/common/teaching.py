@@ -37,7 +37,7 @@ _SPARE_ROWS = 500
 """Rows without any target are worth pretraining on from this many, and from this share of those with one."""
 _PRETRAIN_TIME = 0.2
 _SCRATCH_TIME = 0.4
-_FEW_TIMED, _TIMED, _LONG_ENOUGH = 64, 512, 0.1
+_TIMED, _LONG_ENOUGH = (4, 64, 512), 0.1
 """Rows whose prediction is timed: few, and if that took less than so many seconds, more."""
 _PERHAPS = 1.5
 """Pictures will perhaps be looked at both ways, which takes twice the time."""
@@ -62,7 +62,7 @@ def teach(work: Work, architecture: str, module: nn.Module | type[nn.Module] | N
 class _Teacher:
     def __init__(self, work: Work, architecture: str, module: nn.Module | type[nn.Module] | None) -> None:
         self.work, self.architecture, self.module = work, architecture, module
-        self.begun, self.part = time.monotonic(), work.part
+        self.part = work.part
         self.network = resolve(architecture)[0] if module is None else architecture
         self.name = work.label.removesuffix(": ") or architecture
         self.targets = work.schema.targets
@@ -84,10 +84,9 @@ class _Teacher:
 
     def teach(self) -> Taught:
         self.work.run.event("learning", name=self.name, rows=self.rows.rows, settings=self.learning.model_dump())
-        if self.work.seconds is not None and self.work.afterwards:
-            afterwards = self._predicting()
-            free = max(0.5, self.work.seconds - (time.monotonic() - self.begun))
-            self.work, self.begun = replace(self.work, seconds=max(0.5 * free, free - afterwards)), time.monotonic()
+        if self.work.budget is not None and self.work.afterwards:
+            self.work = replace(self.work, budget=self.work.budget.before(self._predicting()))
+        self.seconds = self.work.seconds
         if self.network in PRETRAINED:
             return self._transferred()
         if not (self.pretrains or self.self_trains):
@@ -183,10 +182,12 @@ class _Teacher:
 
     def _left(self) -> float | None:
         """Seconds: composing took some of them."""
-        return None if self.work.seconds is None else max(0.5, self.work.seconds - (time.monotonic() - self.begun))
+        return self.work.seconds
 
     def _share(self, share: float) -> float | None:
-        return None if self.work.seconds is None else share * self.work.seconds
+        """Seconds of a stage that may take so much of all that there were."""
+        left = self.work.seconds
+        return None if left is None or self.seconds is None else min(left, share * self.seconds)
 
     def _composition(self) -> Composition:
         recipe = self.work.recipe
@@ -239,11 +240,11 @@ class _Teacher:
         learning: Learning | None = None,
     ) -> Taught:
         """Train on the rows of `work`, or on others that stand for them (what a frozen encoder found)."""
-        begun = time.monotonic()
+        begun = self.work.run.elapsed
         if self._looks_once(composition, name, rows or self.rows, learning or self.learning, seconds):
             rows = transfer.seen(composition, rows or self.rows)
             valid = None if self.work.valid is None else transfer.seen(composition, self.work.valid)
-            seconds = None if seconds is None else max(0.5, seconds - (time.monotonic() - begun))
+            seconds = None if seconds is None else max(0.0, seconds - (self.work.run.elapsed - begun))
         learning = learning or self.learning
         objective = self._objective(composition, rows, valid, learning)
         history, restarted = restarts.with_restarts(
@@ -268,17 +269,23 @@ class _Teacher:
         )
 
     def _predicting(self) -> float:
-        """Seconds that predicting the rows which wait for it will take, where it will be done; measured on a few."""
+        """Seconds that predicting the rows which wait for it will take, where it will be done; measured on a few, once
+        for all folds.
+        """
+        name = self.work.alike.removesuffix(": ") or self.name
+        return self.work.afterwards * float(self.work.run.decide(f"{name}/predicting", self._a_row))
+
+    def _a_row(self) -> float:
+        """Seconds of predicting a row."""
         composition, took, few = self._composition().cpu(), 0.0, self.rows
-        for count in (_FEW_TIMED, _TIMED):
+        for count in _TIMED:
             few = self.rows.take(np.arange(min(self.rows.rows, count)))
             start = time.monotonic()
             composition.predict_numpy(few)
             took = time.monotonic() - start
             if took > _LONG_ENOUGH:
                 break
-        both_ways = _PERHAPS if composition.mirrors == "auto" else 1.0
-        return both_ways * self.work.afterwards * took / few.rows
+        return (_PERHAPS if composition.mirrors == "auto" else 1.0) * took / few.rows
 
     def _pretrain(self, composition: Composition) -> None:
         source = RowSource(to_batch(self.work.train, [], self.device), self._batch_size(), self.work.seed)
@@ -302,7 +309,10 @@ class _Teacher:
         work = self.work
         # What follows the member's name says which of its trainings it is; the fold, in the name, makes no difference.
         alike = (work.alike.removesuffix(": ") or self.name) + (alike or name).removeprefix(self.name)
-        return train(objective, learning, work.run, name, alike=alike, seed=work.seed, seconds=seconds, part=self.part)
+        return train(
+            objective, learning, work.run, name, alike=alike, seed=work.seed, seconds=seconds, part=self.part,
+            optional=work.optional,
+        )  # fmt: skip
 
     def _batch_size(self) -> int:
         return self.learning.batch_size or self.rows.rows
