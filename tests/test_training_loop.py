@@ -225,7 +225,7 @@ def test_what_the_limit_of_a_run_would_cut_short_is_planned_to_end_within_it():
 
 
 def test_what_fits_the_limit_or_ends_by_itself_is_left_alone():
-    for patience, decided in ((None, {"net/hurry", "net/end"}), (3, {"net/end"})):
+    for patience, decided in ((None, {"net/a step", "net/hurry", "net/end"}), (3, {"net/end"})):
         run = Run()
         run.most = 600
         train(Fit(), learning(epochs=5, patience=patience), run, "net")
@@ -283,7 +283,8 @@ def test_slow_validations_are_few_where_time_is_short():
             time.sleep(0.25)
             return super().validate()
 
-    run = Run(time=60.0)
+    told = {"net/first step": {"step": 1e-3, "slow": False}, "net/pace": {"step": 1e-3, "validation": 0.25}}
+    run = Run(time=60.0, decisions=told)
     history = train(Slow(), learning(epochs=100_000), run, "net", seconds=1.5)
     assert len(history.rows) == 1  # at the end, wherever replans have moved it
-    assert history.steps > 100
+    assert run.decisions["net/steps"]["steps"] > 100
