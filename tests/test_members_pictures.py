@@ -21,7 +21,7 @@ from mapsto.members.common import teaching, transfer
 from mapsto.members.network import Network
 from mapsto.networks.hog import HOG
 from mapsto.recipe import Learning, Recipe
-from mapsto.schema import Encoded, Schema
+from mapsto.schema import Schema
 from mapsto.training.budget import Budget
 from mapsto.training.run import Run
 
