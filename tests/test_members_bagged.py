@@ -173,10 +173,9 @@ def test_what_a_step_takes_is_found_out_once_and_how_many_there_are_for_each_fol
 
     monkeypatch.setattr(processors, "flags", lambda: frozenset({"avx512_bf16"}))
     monkeypatch.setattr(measuring, "which_precision", found_out)
-    given = replace(
-        small_tables.work({"sold": "category"}, learning={"epochs": 1, "precision": "auto"}),
-        budget=Budget.within(Run(), 20.0),
-    )
+    run = Run(decisions={"each of 3 folds/first step": {"step": 1e-3, "slow": False}})
+    given = small_tables.work({"sold": "category"}, run=run, learning={"epochs": 1, "precision": "auto"})
+    given = replace(given, budget=Budget.within(run, 20.0))
     Bagged(Network("perceptron"), folds(given.train.rows)).fit(given)
     assert asked == ["fold 1 of 3"]
     assert given.run.decisions["each of 3 folds/precision"]["precision"] == "bfloat16"

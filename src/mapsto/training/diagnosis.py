@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from mapsto.table.notes import Note
+from mapsto.training.batches import few
 
 if TYPE_CHECKING:
     from mapsto.objectives.base import Objective
@@ -36,9 +37,9 @@ class Probe:
     """Norm of each matrix's gradient over the norm of the matrix."""
 
 
-def diagnose(objective: Objective, history: History) -> list[Note]:
-    """What a person should know about this training; empty when all is well."""
-    return [*from_history(history, higher_is_better=objective.higher_is_better), *from_probe(probe(objective))]
+def diagnose(objective: Objective, history: History, rows: int | None = None) -> list[Note]:
+    """What a person should know about this training; empty when all is well. `rows`: so many of a batch are enough."""
+    return [*from_history(history, higher_is_better=objective.higher_is_better), *from_probe(probe(objective, rows))]
 
 
 def from_history(history: History, *, higher_is_better: bool) -> list[Note]:
@@ -112,7 +113,7 @@ def from_probe(found: Probe) -> list[Note]:
     return notes
 
 
-def probe(objective: Objective) -> Probe:
+def probe(objective: Objective, rows: int | None = None) -> Probe:
     """One step's worth of activations and gradients, without a step: everything is put back as it was."""
     modules, found = objective.modules, Probe()
     before = copy.deepcopy((dict(modules.state_dict()), objective.state_dict(), objective.source.state_dict()))
@@ -129,7 +130,8 @@ def probe(objective: Objective) -> Probe:
 
     modules.train()
     try:
-        objective.step(objective.source.batch(0, 0), update)
+        batch = objective.source.batch(0, 0)
+        objective.step(batch if rows is None else few(batch, rows), update)
     finally:
         for hook in hooks:
             hook.remove()

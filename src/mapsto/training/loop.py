@@ -207,7 +207,7 @@ class Training:
         history = History(
             self.name, self.rows, self.step, self.plan.steps, end["why"], self.rollbacks, round(seconds, 3)
         )
-        history.notes = diagnose(self.objective, history)
+        history.notes = diagnose(self.objective, history, measuring.FEW_ROWS if self.slow else None)
         if self.hurried:
             text = (
                 f"{self.name} would have taken longer than a fit without a time may, and was planned for "

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _TRIAL_STEPS = 30
 _FEW_STEPS = 3
-_FEW_ROWS = 8
+FEW_ROWS = 8
 """Rows of the very first step on trial: one of a whole batch may take longer than all the time there is."""
 _MOST_FOR_ONE = 0.2
 """Share of the time that a single step of a whole batch may take to be made on trial."""
@@ -40,10 +40,10 @@ def first_step(training: Training) -> dict[str, Any]:
     trial: then all that would be tried is left as it is, and the pace shows as the training goes.
     """
     seconds = training.seconds or 0.0
-    times = max(1.0, batches.size(training.source.batch(training.epoch, training.at)) / _FEW_ROWS)
-    step = times * training.trial(1, rows=_FEW_ROWS).seconds
+    times = max(1.0, batches.size(training.source.batch(training.epoch, training.at)) / FEW_ROWS)
+    step = times * training.trial(1, rows=FEW_ROWS).seconds
     if step > _MOST_FOR_TRIAL * seconds:  # the very first is slower: memory is asked for, kernels are chosen
-        step = min(step, times * training.trial(1, rows=_FEW_ROWS).seconds)
+        step = min(step, times * training.trial(1, rows=FEW_ROWS).seconds)
     if _MOST_FOR_TRIAL * seconds < step <= _MOST_FOR_ONE * seconds:
         step = training.trial(1).seconds
     return {"step": round(step, 5), "slow": step > _MOST_FOR_TRIAL * seconds}
