@@ -353,7 +353,7 @@ def test_shown_and_sent() -> None:
     column, series = learned([data, None])
     assert [column.show(value) for value in (data, "photos/1.png", None, np.ones((9, 12)).tolist(), b"?")] == [
         "picture, 12 x 9",
-        "photos/1.png",
+        "1.png",
         "missing",
         "picture, 12 x 9",
         "unreadable picture",

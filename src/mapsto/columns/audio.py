@@ -179,7 +179,7 @@ class Audio(FileColumn):
         return SoundInside(frames, MIDDLE, seconds, borders(self._rate, self.bands)) if len(frames) else None
 
     def show(self, value: Any) -> str:
-        """A path as it is; otherwise how long it is."""
+        """Of a path the file's name; otherwise how long it is."""
         if value is None or isinstance(value, str):
             return super().show(value)
         found = self._sources(pl.Series([value], strict=False))

@@ -193,7 +193,7 @@ class Image(FileColumn):
         return PictureInside(picture, self._thumbnails.middle(*self._shape)) if picture.any() else None
 
     def show(self, value: Any) -> str:
-        """A path as it is; otherwise the size."""
+        """Of a path the file's name; otherwise the size."""
         if value is None or isinstance(value, str):
             return super().show(value)
         try:

@@ -169,7 +169,7 @@ class Video(FileColumn):
         return FramesInside(frames, round(self._mean)) if len(frames) else None
 
     def show(self, value: Any) -> str:
-        """A path as it is; otherwise the number of frames."""
+        """Of a path the file's name; otherwise the number of frames."""
         if isinstance(value, list | tuple | np.ndarray):
             return f"clip of {len(value):,} frames" if self._in_order else f"{len(value):,} pictures"
         return "clip" if isinstance(value, bytes) else super().show(value)

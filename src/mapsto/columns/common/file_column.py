@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import polars as pl
@@ -32,6 +32,12 @@ class FileColumn(Column):
     def from_json(self, value: Any) -> Any:
         """Back to bytes; a data URL of any type is taken."""
         return from_url(value)
+
+    def show(self, value: Any) -> str:
+        """Of a path the file's name: a model keeps what is shown, and where the files lie is nobody else's business."""
+        if isinstance(value, str) and not value.startswith("data:"):
+            value = PurePosixPath(value.replace("\\", "/")).name
+        return super().show(value)
 
     def fault(self, value: Any) -> str:
         """That a file is not there, or empty."""
