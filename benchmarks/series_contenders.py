@@ -100,7 +100,8 @@ def main(what: str, folder: Path) -> None:
     start, processor = time.perf_counter(), time.process_time()
     predict = CONTENDERS[what](train, truth)
     figures = {"fit": time.perf_counter() - start, "processor": time.process_time() - processor}
-    np.save(folder / f"{what}.npy", predict(load(folder / "test.npz")[0]))
+    found = np.asarray(predict(load(folder / "test.npz")[0]))
+    np.save(folder / f"{what}.npy", found.astype(float if truth.dtype.kind == "f" else str))
     (folder / f"{what}.json").write_text(json.dumps(figures))
 
 

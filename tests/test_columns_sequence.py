@@ -133,7 +133,7 @@ def test_statistics_are_those_of_numpy(rows: list[list[float]]) -> None:
 def test_many_channels_have_few_features() -> None:
     column = learned(pl.Series([DRAW.normal(size=(5, 13)).tolist() for _ in range(20)]))
     found = column.features(column.encode(pl.Series([DRAW.normal(size=(5, 13)).tolist(), None])))
-    assert found.values.shape == (2, 1 + 12 * 4)
+    assert found.values.shape == (2, 1 + 12 * (4 + 12 + 2 + 5))
     assert np.isnan(found.values[1, 1:]).all()
 
 
@@ -156,3 +156,22 @@ def test_vectors_may_be_given_as_a_sequence() -> None:
     made = Schema.claim(frame, targets=["y"], types={"steps": "sequence"})
     assert made.inputs[0].type == "sequence"
     assert not made.inputs[0].malformed(frame["steps"]).any()
+
+
+def test_a_row_has_the_same_figures_in_any_company() -> None:
+    draw = np.random.default_rng(0)
+    cells = [draw.normal(size=(n, 2)).tolist() for n in (5, 1, 17, 8, 100, 3)] + [[[3.0, 3.0]] * 30, None]
+    column = learned(pl.Series("x", cells))
+    whole = column.features(column.encode(pl.Series("x", cells)))
+    assert len(set(whole.names)) == len(whole.names) == whole.values.shape[1]
+    for place, cell in enumerate(cells):
+        alone = column.features(column.encode(pl.Series("x", [cell], dtype=pl.List(pl.List(pl.Float64)))))
+        np.testing.assert_array_equal(alone.values[0], whole.values[place])
+
+
+def test_figures_of_files_written_before_stay_as_they_were() -> None:
+    column = learned(pl.Series("x", [[1.0, 2.0, 4.0], [3.0, 1.0]]))
+    json, arrays = column.to_state()
+    before = Sequence.from_state({key: value for key, value in json.items() if key != "figures"}, arrays)
+    assert len(before.features(before.encode(pl.Series("x", [[1.0, 2.0]]))).names) == 11
+    assert len(Sequence.from_state(json, arrays).features(column.encode(pl.Series("x", [[1.0, 2.0]]))).names) > 50

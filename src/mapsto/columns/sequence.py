@@ -18,9 +18,12 @@ from mapsto.columns.common.steps import (
     STATISTICS,
     StepsPart,
     channels_of,
+    differences,
     is_steps,
+    likeness,
     statistics,
     steps_of,
+    stretches,
 )
 from mapsto.errors import ColumnRefused, OptionError
 
@@ -43,7 +46,10 @@ _LEARN_STEPS = 2**22
 _FAR = 100.0
 """Standard deviations from the mean to which values are cut."""
 _FULL, _CHANNELS, _FEW_STATISTICS = 4, 12, 4
+_LAGS = (1, 2, 4, 8, 16)
 _SMALLEST, _WIDEST = 1e-150, 1e150
+_FIGURES = 2
+"""Of `features`: 1, in files written before, has none of stretches, differences and likeness."""
 
 
 @dataclass
@@ -68,6 +74,7 @@ class Sequence(Column):
     """Steps that are read of each cell; None: enough for all but the longest hundredth of the training rows."""
 
     _learned: bool = field(default=False, init=False)
+    _figures: int = field(default=_FIGURES, init=False)
     _channels: int = field(default=1, init=False)
     _longest: int = field(default=1, init=False)
     _usual: int = field(default=1, init=False)
@@ -131,20 +138,43 @@ class Sequence(Column):
         return [Ragged(np.nan_to_num(values).astype(np.float32), offsets)]
 
     def features(self, arrays: Items[np.ndarray | Ragged]) -> Features:
-        """The length, and statistics of each channel; of many channels fewer."""
+        """The length, and statistics of each channel: of all of it, of stretches, of changes, and how like itself it is
+        a few steps later; of many channels fewer.
+        """
         steps = arrays[0]
         if not isinstance(steps, Ragged):
             message = f"a sequence's features come from its steps, got {type(steps).__name__}"
             raise TypeError(message)
         several = self._channels > _FULL
-        kept = STATISTICS[:_FEW_STATISTICS] if several else STATISTICS
+        kept = [*(STATISTICS[:_FEW_STATISTICS] if several else STATISTICS)]
         shown = min(self._channels, _CHANNELS)
         few = Ragged(steps.values[:, :shown], steps.offsets)
-        found = statistics(few, kept).reshape(len(steps), shown * len(kept))
+        found = statistics(few, tuple(kept)).reshape(len(steps), shown * len(kept))
+        found, kept = self._more(few, found, kept, several=several)
         length = np.diff(steps.offsets).astype(np.float32)[:, None]
         names = [f"{which}, channel {c + 1}" if self._channels > 1 else which for c in range(shown) for which in kept]
         names = [f"{self.name}, {name}" for name in ["length", *names]]
         return Features(np.hstack([length, found]), names, [False] * len(names))
+
+    def _more(
+        self, steps: Ragged, found: np.ndarray, names: list[str], *, several: bool
+    ) -> tuple[np.ndarray, list[str]]:
+        """These statistics, channel by channel, with those of stretches and differences, and their names."""
+        if self._figures == 1:
+            return found, names
+        shown = steps.values.shape[1]
+        parts, which = ((2, 4), ("mean", "deviation")) if several else ((2, 4, 8), ("mean", "deviation", "slope"))
+        own, called = stretches(steps, parts, which)
+        change, changes = stretches(differences(steps), (1,) if several else (1, *parts), ("mean", "deviation"))
+        like = likeness(steps, _LAGS)
+        every = np.concatenate([found.reshape(len(steps), shown, -1), own, change, like], axis=2)
+        names = [
+            *names,
+            *called,
+            *(f"{name} of changes" for name in changes),
+            *(f"like itself {k} later" for k in _LAGS),
+        ]
+        return every.reshape(len(steps), -1), names
 
     def malformed(self, series: pl.Series) -> np.ndarray:
         """Cells that are no list, or hold vectors of another width (before learning: than most of them)."""
@@ -196,6 +226,7 @@ class Sequence(Column):
             "longest": self.longest,
             "read_longest": self._longest,
             "usual": self._usual,
+            "figures": self._figures,
         }
         return json, {"mean": self._mean, "deviation": self._deviation}
 
@@ -207,6 +238,7 @@ class Sequence(Column):
         column = state.make(cls, longest=given)
         column._longest = state.integer("read_longest", low=1, high=_LARGEST)
         column._usual = state.integer("usual", low=1, high=column._longest)
+        column._figures = state.integer("figures", low=1, high=_FIGURES) if "figures" in json else 1
         column._mean = state.array("mean", "float64", (None,), longest=_LARGEST)
         column._channels, column._learned = len(column._mean), True
         column._deviation = state.array("deviation", "float64", (column._channels,))

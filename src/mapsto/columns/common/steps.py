@@ -207,3 +207,71 @@ class _Known:
 
     def quantile(self, share: float) -> np.ndarray:
         return np.asarray(self.ordered[self.starts + np.rint(share * (self.lengths - 1)).astype(np.int64)])
+
+
+def stretches(steps: Ragged, parts: tuple[int, ...], which: tuple[str, ...]) -> tuple[np.ndarray, list[str]]:
+    """Figures of each of 2, 4, ... equal stretches of each channel of each row, and their names.
+
+    Returns:
+        float32 `(rows, channels, figures)`, NaN of empty rows. Neighbouring stretches share a step where a row does not
+        divide; `which`: of "mean", "deviation" and "slope", the change along the straight line that fits best.
+
+    >>> figures, names = stretches(Ragged(np.array([[1.0], [2.0], [6.0], [6.0]]), np.array([0, 4, 4])), (2,), ("mean",))
+    >>> figures.tolist(), names
+    ([[[1.5, 6.0]], [[nan, nan]]], ['mean of stretch 1 of 2', 'mean of stretch 2 of 2'])
+    """
+    x, begin, lengths = steps.values.astype(np.float64), steps.offsets[:-1], np.diff(steps.offsets)
+    place = (np.arange(len(x)) - np.repeat(begin, lengths))[:, None]
+    square, moment = x * x, x * place
+    found, names = [], []
+    for count in parts:
+        for number in range(count):
+            start, end = lengths * number // count, -(-lengths * (number + 1) // count)
+            steps_R1 = np.maximum(end - start, 1)[:, None]
+            total, squares, moments = (_between(each, begin + start, begin + end) for each in (x, square, moment))
+            mean = total / steps_R1
+            of = {"mean": mean, "deviation": np.sqrt(np.maximum(squares / steps_R1 - mean * mean, 0.0))}
+            middle = start[:, None] + (steps_R1 - 1) / 2
+            spread = np.where(steps_R1 > 1, steps_R1 * (steps_R1**2 - 1.0) / 12, 1.0)
+            of["slope"] = (moments - middle * total) / spread * (steps_R1 - 1)
+            found += [of[name] for name in which]
+            names += [f"{name} of stretch {number + 1} of {count}" if count > 1 else name for name in which]
+    figures = np.stack(found, axis=2).astype(np.float32)
+    figures[lengths == 0] = np.nan
+    return figures, names
+
+
+def differences(steps: Ragged) -> Ragged:
+    """What each step adds to the one before; a row has one step less."""
+    lengths = np.diff(steps.offsets)
+    inner = np.ones(max(0, len(steps.values) - 1), bool)
+    inner[steps.offsets[1:-1][(steps.offsets[1:-1] > 0) & (steps.offsets[1:-1] <= len(inner))] - 1] = False
+    return Ragged(np.diff(steps.values, axis=0)[inner], np.concatenate([[0], np.cumsum(np.maximum(lengths - 1, 0))]))
+
+
+def likeness(steps: Ragged, lags: tuple[int, ...]) -> np.ndarray:
+    """How like itself each channel of each row is so many steps later: autocorrelations, `(rows, channels, lags)`.
+
+    0 where a row is too short; NaN of empty rows.
+    """
+    lengths = np.diff(steps.offsets)
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    x, begin, end = steps.values.astype(np.float64), steps.offsets[:-1], steps.offsets[1:]
+    apart = x - (_between(x, begin, end) / np.maximum(lengths, 1)[:, None])[row]
+    whole = np.maximum(_between(apart * apart, begin, end), np.finfo(np.float32).tiny)
+    found = np.zeros((len(lengths), x.shape[1], len(lags)), np.float32)
+    for place, lag in enumerate(lags):
+        product = np.zeros_like(apart)
+        if lag < len(x):
+            product[:-lag] = apart[:-lag] * apart[lag:] * (row[:-lag] == row[lag:])[:, None]
+        found[:, :, place] = _between(product, begin, end) / whole
+    found[lengths == 0] = np.nan
+    return found
+
+
+def _between(x: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Sums of the steps from each start to before each end, `(rows, channels)`, each by itself: a difference of running
+    sums would depend on the rows before.
+    """
+    closed = np.concatenate([x, np.zeros((1, x.shape[1]))])
+    return np.asarray(np.add.reduceat(closed, np.stack([start, end], axis=1).ravel())[::2])
