@@ -1,7 +1,7 @@
 """One contender on one split, in a process of its own: `python -m benchmarks.contenders NAME FOLDER`.
 
-FOLDER holds `train.parquet`, `test.parquet` and `task.json` (target, metric, positive, seed, seconds). The predictions
-(probability of the positive class, or the number) go to `NAME.npy`, fit and predict seconds and peak memory to
+FOLDER holds `train.parquet`, `test.parquet` and `task.json` (target, metric, positive, classes, seed, seconds). The
+predictions (probability of the positive class, of all classes in the order given, or the number) go to `NAME.npy`, fit and predict seconds and peak memory to
 `NAME.json`. Every contender gets the same rows, with categories as strings and missing cells missing, and prepares
 them as its documentation says.
 """
@@ -32,6 +32,8 @@ def main(name: str, folder: Path) -> None:
     test = test.drop(columns=[task["target"]])
     if task["metric"] == "auc":
         truth = (truth.astype(str) == task["positive"]).astype(int)
+    elif task["metric"] == "log_loss":
+        truth = truth.astype(str)
     start = time.perf_counter()
     predict = CONTENDERS[name](train, truth, task)
     fitted = time.perf_counter()
@@ -55,17 +57,28 @@ def _mapsto(**options: Any) -> Fit:
         import mapsto
 
         frame = x.assign(**{"target ": y})
-        types = {"target ": "category"} if task["metric"] == "auc" else {}
+        types = {"target ": "number" if task["metric"] == "rmse" else "category"}
         model = mapsto.fit(frame, target="target ", test=0, seed=task["seed"], types=types, progress=False, **options)
 
         def predict(rows: Any) -> np.ndarray:
-            if task["metric"] == "auc":
-                return model.predict_proba(rows)["1"].to_numpy()
-            return model.predict(rows)["target "].to_numpy()
+            if task["metric"] == "rmse":
+                return model.predict(rows)["target "].to_numpy()
+            found = model.predict_proba(rows)
+            return found["1"].to_numpy() if task["metric"] == "auc" else found[task["classes"]].to_numpy()
 
         return predict
 
     return fit
+
+
+def _chances(model: Any, rows: Any, task: Task) -> np.ndarray:
+    """Probabilities by scikit-learn's convention, of the positive class or of all, in the order of the task."""
+    found = model.predict_proba(rows)
+    if task["metric"] == "auc":
+        return found[:, 1]
+    whole = np.zeros((len(rows), len(task["classes"])))
+    whole[:, [task["classes"].index(str(name)) for name in model.classes_]] = found
+    return whole
 
 
 def _categories(x: Any) -> list[str]:
@@ -97,9 +110,9 @@ def _sklearn(estimator: Callable[[Task, int], Any], *, impute: bool = False) -> 
         transform, names = _ordinal(x)
         steps = [transform, *([SimpleImputer(strategy="median")] if impute else []), estimator(task, len(names))]
         model = make_pipeline(*steps).fit(_strings(x), y)
-        if task["metric"] == "auc":
-            return lambda rows: model.predict_proba(_strings(rows))[:, 1]
-        return lambda rows: model.predict(_strings(rows))
+        if task["metric"] == "rmse":
+            return lambda rows: model.predict(_strings(rows))
+        return lambda rows: _chances(model, _strings(rows), task)
 
     return fit
 
@@ -107,26 +120,27 @@ def _sklearn(estimator: Callable[[Task, int], Any], *, impute: bool = False) -> 
 def _boosting(task: Task, categories: int, **options: Any) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    kind = HistGradientBoostingClassifier if task["metric"] == "auc" else HistGradientBoostingRegressor
+    kind = HistGradientBoostingRegressor if task["metric"] == "rmse" else HistGradientBoostingClassifier
     return kind(random_state=task["seed"], categorical_features=list(range(categories)), **options)
 
 
 def _forest(task: Task, _categories: int) -> Any:
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-    kind = RandomForestClassifier if task["metric"] == "auc" else RandomForestRegressor
+    kind = RandomForestRegressor if task["metric"] == "rmse" else RandomForestClassifier
     return kind(random_state=task["seed"], n_jobs=-1)
 
 
 def _catboost(x: Any, y: Any, task: Task) -> Callable[[Any], np.ndarray]:
     from catboost import CatBoostClassifier, CatBoostRegressor
 
-    kind = CatBoostClassifier if task["metric"] == "auc" else CatBoostRegressor
-    model = kind(random_seed=task["seed"], verbose=0, cat_features=_categories(x), allow_writing_files=False)
+    kind = CatBoostRegressor if task["metric"] == "rmse" else CatBoostClassifier
+    model = kind(random_seed=task["seed"], verbose=0, cat_features=_categories(x), allow_writing_files=False,
+                 thread_count=_cores())  # fmt: skip
     model.fit(_strings(x), y)
-    if task["metric"] == "auc":
-        return lambda rows: model.predict_proba(_strings(rows))[:, 1]
-    return lambda rows: model.predict(_strings(rows))
+    if task["metric"] == "rmse":
+        return lambda rows: model.predict(_strings(rows))
+    return lambda rows: _chances(model, _strings(rows), task)
 
 
 def _autogluon(hyperparameters: dict[str, Any] | None) -> Fit:
@@ -135,17 +149,20 @@ def _autogluon(hyperparameters: dict[str, Any] | None) -> Fit:
 
         from autogluon.tabular import TabularPredictor
 
-        metric = "roc_auc" if task["metric"] == "auc" else "root_mean_squared_error"
-        predictor = TabularPredictor(
-            "target ", eval_metric=metric, path=tempfile.mkdtemp(), verbosity=0, problem_type=
-            "binary" if task["metric"] == "auc" else "regression",
-        )  # fmt: skip
+        metric, kind = {
+            "auc": ("roc_auc", "binary"),
+            "rmse": ("root_mean_squared_error", "regression"),
+            "log_loss": ("log_loss", "multiclass"),
+        }[task["metric"]]
+        folder = tempfile.mkdtemp()
+        predictor = TabularPredictor("target ", eval_metric=metric, path=folder, verbosity=0, problem_type=kind)
         options: dict[str, Any] = {"hyperparameters": hyperparameters} if hyperparameters else {}
         predictor.fit(x.assign(**{"target ": y}), presets="medium_quality", num_cpus=_cores(),
                       time_limit=task["seconds"], fit_weighted_ensemble=hyperparameters is None, **options)  # fmt: skip
-        if task["metric"] == "auc":
-            return lambda rows: predictor.predict_proba(rows)[1].to_numpy()
-        return lambda rows: predictor.predict(rows).to_numpy()
+        if task["metric"] == "rmse":
+            return lambda rows: predictor.predict(rows).to_numpy()
+        wanted = 1 if task["metric"] == "auc" else task["classes"]
+        return lambda rows: predictor.predict_proba(rows)[wanted].to_numpy()
 
     return fit
 
@@ -153,14 +170,14 @@ def _autogluon(hyperparameters: dict[str, Any] | None) -> Fit:
 def _realmlp(x: Any, y: Any, task: Task) -> Callable[[Any], np.ndarray]:
     from pytabkit import RealMLP_TD_S_Classifier, RealMLP_TD_S_Regressor
 
-    kind = RealMLP_TD_S_Classifier if task["metric"] == "auc" else RealMLP_TD_S_Regressor
+    kind = RealMLP_TD_S_Regressor if task["metric"] == "rmse" else RealMLP_TD_S_Classifier
     model = kind(random_state=task["seed"], device="cpu", n_threads=_cores())
     prepared = _strings(x)
     median = prepared.median(numeric_only=True)
     model.fit(prepared.fillna(median), y, cat_col_names=_categories(x))
-    if task["metric"] == "auc":
-        return lambda rows: model.predict_proba(_strings(rows).fillna(median))[:, 1]
-    return lambda rows: model.predict(_strings(rows).fillna(median))
+    if task["metric"] == "rmse":
+        return lambda rows: model.predict(_strings(rows).fillna(median))
+    return lambda rows: _chances(model, _strings(rows).fillna(median), task)
 
 
 CONTENDERS: dict[str, Fit] = {

@@ -1,8 +1,9 @@
-"""mapsto and its peers on six tables, the same rows for all, each fit in a process of its own.
+"""mapsto and its peers on tables, the same rows for all, each fit in a process of its own.
 
-`python -m benchmarks tables [--peers PYTHON] [--only NAME,...] [--sets NAME,...] [--seeds N] [--seconds S]`
+`python -m benchmarks tables [--peers PYTHON] [--groups NAME,...] [--sets NAME,...] [--only NAME,...] [--seeds N]`
 
-Finished fits are kept as predictions under `--work` and not repeated, so a long comparison can be run in parts; the
+The tables fall into groups (`datasets.py`), reported apart: those that defaults are chosen on, those that choose nothing,
+and those that earlier versions were tuned on. Finished fits are kept as predictions under `--work` and not repeated, so a long comparison can be run in parts; the
 table is written anew from all that is there. Peers run under `--peers`, an interpreter with `benchmarks/peers.txt`.
 """
 
@@ -20,10 +21,14 @@ import numpy as np
 import polars as pl
 
 from benchmarks.contenders import CONTENDERS, OURS
-from benchmarks.datasets import DATASETS, Dataset, score, truth_of
+from benchmarks.datasets import DATASETS, GROUPS, Dataset, score, truth_of
 
 RESULTS = Path(__file__).with_name("results")
 NETWORK = "mapsto-tabm-60s"
+FEW = "mapsto,boosting,catboost,autogluon-medium"
+"""Contenders of the groups `choosing` and `apart`, unless others are asked for."""
+SECONDS = {"tuned": 600.0, "choosing": 90.0, "apart": 90.0}
+"""Time limit given to peers that take one."""
 THEIR_NETWORKS = ("autogluon-tabm", "autogluon-realmlp", "autogluon-nn-torch")
 
 
@@ -31,20 +36,25 @@ def main(arguments: list[str]) -> None:
     """Run what is missing, then write the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks tables")
     parser.add_argument("--peers", default=sys.executable, help="interpreter of the peers' environment")
-    parser.add_argument("--only", default=",".join(CONTENDERS), help="contenders, separated by commas")
+    parser.add_argument("--groups", default=",".join(GROUPS))
     parser.add_argument("--sets", default=",".join(d.name for d in DATASETS))
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=600, help="time limit given to peers that take one")
+    parser.add_argument("--only", default="", help="contenders, separated by commas; by default all of the group's")
+    parser.add_argument("--seeds", type=int, default=0, help="by default 3 for the tuned tables, 1 for the others")
     parser.add_argument("--work", type=Path, default=Path("runs/benchmarks-tables"))
+    parser.add_argument("--unwritten", action="store_true", help="run what is missing, write no table")
     given = parser.parse_args(arguments)
     for dataset in DATASETS:
-        if dataset.name in given.sets.split(","):
-            for seed in range(given.seeds):
+        if dataset.name in given.sets.split(",") and dataset.group in given.groups.split(","):
+            tuned = dataset.group == "tuned"
+            names = given.only or (",".join(CONTENDERS) if tuned else FEW)
+            for seed in range(given.seeds or (3 if tuned else 1)):
                 for fold, (train, test) in enumerate(dataset.splits(seed)):
                     folder = given.work / dataset.name / f"{seed}-{fold}"
-                    _prepare(folder, dataset, train, test, seed, given.seconds)
-                    for name in given.only.split(","):
+                    _prepare(folder, dataset, train, test, seed)
+                    for name in names.split(","):
                         _run(name, folder, sys.executable if name in OURS else given.peers)
+    if given.unwritten:
+        return
     table = write(given.work)
     path = RESULTS / f"tables-{datetime.date.today()}.md"
     path.write_text(table, encoding="utf-8")
@@ -52,15 +62,15 @@ def main(arguments: list[str]) -> None:
     print(path)
 
 
-def _prepare(
-    folder: Path, dataset: Dataset, train: pl.DataFrame, test: pl.DataFrame, seed: int, seconds: float
-) -> None:
+def _prepare(folder: Path, dataset: Dataset, train: pl.DataFrame, test: pl.DataFrame, seed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "task.json").exists():
         train.write_parquet(folder / "train.parquet")
         test.write_parquet(folder / "test.parquet")
-        task = {"target": dataset.target, "metric": dataset.metric, "positive": dataset.positive, "seed": seed,
-                "seconds": seconds}  # fmt: skip
+        task = {
+            "target": dataset.target, "metric": dataset.metric, "positive": dataset.positive,
+            "classes": dataset.classes, "seed": seed, "seconds": SECONDS[dataset.group],
+        }  # fmt: skip
         (folder / "task.json").write_text(json.dumps(task))
 
 
@@ -69,7 +79,7 @@ def _run(name: str, folder: Path, python: str) -> None:
         return
     print(f"{folder.parent.name} {folder.name} {name}", flush=True)
     root = Path(__file__).resolve().parents[1]
-    env = os.environ | {"PYTHONPATH": str(root), "PYTHONWARNINGS": "ignore"}
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), str(root / "src")]), "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
         [python, "-m", "benchmarks.contenders", name, str(folder.resolve())],
         cwd=root, env=env, capture_output=True, text=True, check=False,

@@ -104,12 +104,11 @@ def _learn(name: str, title: str, prepared: Prepared, run: Run, budget: Budget |
 
 def _fit(name: str, work: Work, prepared: Prepared) -> tuple[Member, np.ndarray, Predictions, list[str]]:
     """A fitted baseline, the development rows it did not learn from and what it says of them, and remarks."""
-    folds = prepared.folds if prepared.out_of_fold else prepared.verdict_folds
-    judged_by_folds = prepared.test is None and bool(folds)
+    judged_by_folds = prepared.test is None and prepared.out_of_fold
     if judged_by_folds or (prepared.out_of_fold and prepared.chooses):
-        bagged = make(name).over(folds, stop_rows=np.zeros(0, dtype=np.int64))
+        bagged = make(name).over(prepared.folds, stop_rows=np.zeros(0, dtype=np.int64))
         bagged.fit(replace(work, train=prepared.dev, label=f"{work.label}folds: "))
-        rows = np.unique(np.concatenate([outside for _, outside in folds]))
+        rows = np.unique(np.concatenate([outside for _, outside in prepared.folds]))
         held = {target: values[rows] for target, values in bagged.out_of_fold.items()}
         if judged_by_folds:
             return bagged, rows, held, []

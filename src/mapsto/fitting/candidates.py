@@ -190,8 +190,7 @@ def _is_network(one: Learned) -> bool:
 
 def _seconds_to_learn(run: Run, left: float, prepared: Prepared) -> float:
     """What is left for learning after judging and report; less where all is to be learned again."""
-    again = float(prepared.options.refit) + sum(len(inside) for inside, _ in prepared.verdict_folds) / prepared.dev.rows
-    return max(1.0, (left - reserve(run, prepared.options)) / (1 + again))
+    return max(1.0, (left - reserve(run, prepared.options)) / (1 + float(prepared.options.refit)))
 
 
 def reserve(run: Run, options: Options) -> float:

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mapsto.fitting import verdict_rows
+from mapsto.fitting.baselines import Baseline
 from mapsto.fitting.prepare import costs_of
 from mapsto.judging.bootstrap import interval
 from mapsto.judging.calibration import apply_temperature, calibration_error, fit_temperature
 from mapsto.judging.conformal import Conformal
 from mapsto.judging.doubt import reach
 from mapsto.judging.thresholds import chosen_threshold, decided
-from mapsto.judging.verdict import Cost, judge, worths
+from mapsto.judging.verdict import WITHOUT_NETWORKS, Cost, judge, worths
+from mapsto.members import CLASSICAL
 from mapsto.members.ensemble import Ensemble, greedy_weights
 from mapsto.metrics import present
 from mapsto.table import Note
@@ -26,7 +28,6 @@ from mapsto.table import Note
 if TYPE_CHECKING:
     from mapsto.columns.base import Column
     from mapsto.fitted import Fitted
-    from mapsto.fitting.baselines import Baseline
     from mapsto.fitting.learned import Learned
     from mapsto.fitting.prepare import Prepared
     from mapsto.members.base import Predictions
@@ -51,13 +52,18 @@ class Judged:
     weight: np.ndarray | None
     groups: np.ndarray | None
     parts: list[Predictions]
-    """Of each member; empty for one that counts for nothing."""
+    """Of each member."""
     model: Predictions
     """Of the ensemble, calibrated."""
 
 
 def combine(learned: list[Learned], prepared: Prepared) -> tuple[Ensemble, Predictions]:
-    """Weights chosen on the choosing rows (Caruana et al. 2004), and the ensemble's predictions of the held rows."""
+    """Weights chosen on the choosing rows, and the ensemble's predictions of the held rows."""
+    ensemble = _weighed(learned, prepared)
+    return ensemble, ensemble.mix([one.held for one in learned])
+
+
+def _weighed(learned: list[Learned], prepared: Prepared) -> Ensemble:
     chooses = np.isin(prepared.held, prepared.choose)
     truth = {name: values[prepared.held] for name, values in prepared.dev.truth.items()}
     weights = greedy_weights(
@@ -67,8 +73,7 @@ def combine(learned: list[Learned], prepared: Prepared) -> tuple[Ensemble, Predi
         costs=[one.predict_us for one in learned],
         weight=None if prepared.dev.weight is None else prepared.dev.weight[prepared.held][chooses],
     )
-    ensemble = Ensemble([one.member for one in learned], weights, [one.name for one in learned])
-    return ensemble, ensemble.mix([one.held for one in learned])
+    return Ensemble([one.member for one in learned], weights, [one.name for one in learned])
 
 
 def calibrate(fitted: Fitted, held: Predictions, prepared: Prepared) -> Predictions:
@@ -80,8 +85,7 @@ def calibrate(fitted: Fitted, held: Predictions, prepared: Prepared) -> Predicti
         task = target.task or "regression"
         truth = prepared.dev.truth[target.name][prepared.held]
         prediction = held[target.name]
-        weight = None if prepared.dev.weight is None else prepared.dev.weight[prepared.held][rows]
-        temperature = fit_temperature(task, truth[rows], prediction[rows], weight)
+        temperature = _temperature(target, prepared, prediction)
         found[target.name] = apply_temperature(task, prediction, temperature)
         if task != "regression":
             fitted.temperatures[target.name] = temperature
@@ -92,6 +96,15 @@ def calibrate(fitted: Fitted, held: Predictions, prepared: Prepared) -> Predicti
         report[target.name] = {"temperature": temperature, "rows": int(rows.sum())}
     fitted.facts["calibration"] = report
     return found
+
+
+def _temperature(target: Column, prepared: Prepared, prediction: np.ndarray) -> float:
+    """What calibrates predictions of the held rows, by those that calibrate."""
+    rows = np.isin(prepared.held, prepared.calibrate)
+    truth = prepared.dev.truth[target.name][prepared.held]
+    return fit_temperature(
+        target.task or "regression", truth[rows], prediction[rows], prepared.weight_of(prepared.held[rows])
+    )
 
 
 def choose_thresholds(fitted: Fitted, prepared: Prepared, held: Predictions) -> None:
@@ -120,9 +133,11 @@ def judge_once(
     fitted: Fitted, prepared: Prepared, learned: list[Learned], baselines: list[Baseline], held: Predictions, run: Run
 ) -> Judged:
     """Metrics and verdicts on rows that no contender learned from; which they are is said in the verdict."""
-    judged = _judged(fitted, prepared, learned, held, run)
+    judged = _judged(fitted, prepared, learned, held)
     rows = len(next(iter(judged.truth.values())))
-    costs = {"mapsto": _cost(fitted, learned, run)} | {one.name: one.cost for one in baselines}
+    bare = None if not baselines else _without_networks(fitted, learned, prepared, judged)
+    others = baselines if bare is None else [bare, *baselines]
+    costs = {"mapsto": _cost(fitted, learned, run)} | {one.name: one.cost for one in others}
     fitted.facts |= {"judged_on": judged.told, "judged_rows": rows, "metrics": {}}
     for target in fitted.schema.targets:
         truth = judged.truth[target.name]
@@ -138,14 +153,14 @@ def judge_once(
         if baselines:
             metric, own = prepared.metrics[target.name], {"mapsto": _decisions(fitted, target, prepared, judged)}
             fitted.verdicts[target.name] = judge(
-                metric, truth, own | {one.name: _baseline(one, target, prepared, judged) for one in baselines},
+                metric, truth, own | {one.name: _baseline(one, target, prepared, judged) for one in others},
                 costs=costs, target=target.name, rows_are=judged.kind, weight=judged.weight, groups=judged.groups,
                 members=_members(fitted, target, metric, learned, judged),
             )  # fmt: skip
     return judged
 
 
-def _judged(fitted: Fitted, prepared: Prepared, learned: list[Learned], held: Predictions, run: Run) -> Judged:
+def _judged(fitted: Fitted, prepared: Prepared, learned: list[Learned], held: Predictions) -> Judged:
     """The rows that judge, by the way the table was cut."""
     if prepared.test is not None:
         parts = [one.member.predict(prepared.test, threads=prepared.options.threads) for one in learned]
@@ -155,27 +170,18 @@ def _judged(fitted: Fitted, prepared: Prepared, learned: list[Learned], held: Pr
         return Judged(
             "held-out", told, None, prepared.test.truth, prepared.test.weight, groups, parts, model
         )  # fmt: skip
-    if prepared.verdict_folds and not run.stopping:
-        used = fitted.ensemble.shares()
-        again = verdict_rows.learn_again(learned, used, prepared, run)
-        if again is not None:
-            rows = verdict_rows.judged_rows(prepared)
-            parts = [{name: values[rows] for name, values in one.items()} for one in again]
-            return _of_dev(prepared, rows, parts, fitted.calibrated(fitted.ensemble.mix(parts)), again=True)
     rows = prepared.held if prepared.out_of_fold else prepared.calibrate
     place = np.isin(prepared.held, rows)
     parts = [{name: values[place] for name, values in one.held.items()} for one in learned]
     if prepared.out_of_fold:
-        return _of_dev(prepared, rows, parts, held, again=False)
-    return _of_dev(prepared, rows, parts, _calibrated_across(fitted, prepared, fitted.ensemble.mix(parts)), again=False)
+        return _of_dev(prepared, rows, parts, held)
+    return _of_dev(prepared, rows, parts, _calibrated_across(fitted, prepared, fitted.ensemble.mix(parts)))
 
 
-def _of_dev(
-    prepared: Prepared, rows: np.ndarray, parts: list[Predictions], model: Predictions, *, again: bool
-) -> Judged:
+def _of_dev(prepared: Prepared, rows: np.ndarray, parts: list[Predictions], model: Predictions) -> Judged:
     truth = {name: values[rows] for name, values in prepared.dev.truth.items()}
     groups = prepared.groups(prepared.frame)
-    told = verdict_rows.told(prepared, len(rows), again=again)
+    told = verdict_rows.told(prepared, len(rows))
     weight, groups = prepared.weight_of(rows), None if groups is None else groups[rows]
     return Judged("out-of-fold", told, rows, truth, weight, groups, parts, model)
 
@@ -201,6 +207,31 @@ def _cost(fitted: Fitted, learned: list[Learned], run: Run) -> Cost:
     note = "stopped early" if run.interrupted or run.overdue else ""
     predict_us = sum(one.predict_us for one in learned if one.name in used)
     return Cost(sum(one.fit_seconds for one in learned), predict_us, note)
+
+
+def _without_networks(
+    fitted: Fitted, learned: list[Learned], prepared: Prepared, judged: Judged
+) -> Baseline | None:
+    """What the model would have been without its networks: its other members, weighed and calibrated anew.
+
+    None where it has no networks, or nothing else.
+    """
+    plain = [place for place, one in enumerate(learned) if one.kind in CLASSICAL]
+    used = fitted.ensemble.shares()
+    if not plain or all(one.kind in CLASSICAL for one in learned if one.name in used):
+        return None
+    members = [learned[place] for place in plain]
+    ensemble = _weighed(members, prepared)
+    held, found = (ensemble.mix(parts) for parts in ([one.held for one in members], [judged.parts[i] for i in plain]))
+    for target in fitted.schema.targets:
+        temperature = _temperature(target, prepared, held[target.name])
+        for each in (held, found):
+            each[target.name] = apply_temperature(target.task or "regression", each[target.name], temperature)
+    share = ensemble.shares()
+    cost = Cost(sum(one.fit_seconds for one in members), sum(one.predict_us for one in members if one.name in share))
+    order = np.argsort(prepared.held)
+    by_row = {name: values[order] for name, values in held.items()}
+    return Baseline(WITHOUT_NETWORKS, cost, prepared.held[order], by_row, found)
 
 
 def _score(fitted: Fitted, target: Column, judged: Judged) -> None:
@@ -241,7 +272,7 @@ def _baseline(one: Baseline, target: Column, prepared: Prepared, judged: Judged)
 
 def _members(fitted: Fitted, target: Column, metric: Metric, learned: list[Learned], judged: Judged) -> Any:
     """What each member is worth, decided as the model decides."""
-    parts = {one.name: found[target.name] for one, found in zip(learned, judged.parts, strict=True) if found}
+    parts = {one.name: found[target.name] for one, found in zip(learned, judged.parts, strict=True)}
     shares, own = fitted.ensemble.shares(target.name), fitted.of_decisions(target, metric)
     return worths(own, judged.truth[target.name], parts, shares, judged.weight)
 

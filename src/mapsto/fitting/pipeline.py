@@ -13,12 +13,11 @@ import numpy as np
 from mapsto.errors import RunError
 from mapsto.fitted import Fitted
 from mapsto.fitting.baselines import learn_baselines
-from mapsto.fitting.candidates import Seen, candidates, learn_candidates
+from mapsto.fitting.candidates import Seen, learn_candidates
 from mapsto.fitting.curve import curves
 from mapsto.fitting.judge import calibrate, choose_thresholds, combine, judge_once
 from mapsto.fitting.prepare import Prepared, prepare
 from mapsto.fitting.reading import data_fingerprint, read_rows
-from mapsto.fitting.verdict_rows import plan
 from mapsto.fitting.verification import fit_verification
 from mapsto.fitting.versions import versions
 from mapsto.judging.checks import check_target, column_features, leaks, shift, telling
@@ -80,7 +79,6 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
         run.event("note", text=note.text)
     baselines = []
     if options.judge:
-        prepared.verdict_folds = plan(prepared, candidates(prepared), run)
         _stage(run, "learning the baselines", 0.05)
         share = FOR_BASELINES if Seen.of(prepared.schema).plain else FOR_BASELINES_BESIDE_SENSES
         whole = Budget.of(run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,8 +61,6 @@ class Prepared:
     times: np.ndarray | None = None
     """Each row of `dev`'s place in time, where rows are split by time."""
     how: str = "random"
-    verdict_folds: Folds = field(default_factory=list)
-    """Without test rows: on what the contenders are learned again to be judged (`fitting/verdict_rows.py`)."""
 
     @property
     def held(self) -> np.ndarray:

@@ -11,6 +11,9 @@ this order:
 * **undecided** otherwise: these rows cannot tell them apart.
 
 Choosing the best baseline on the rows that judge favours the baselines, never the model.
+
+Whether the model's *networks* are worth theirs is asked by the same rule, of the same ensemble without them: it is a
+contender, but no baseline.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ FEW_ROWS = 30
 FEW_OF_A_CLASS = 5
 PRACTICALLY_NOTHING = 0.01
 MANY_TIMES = 10.0
+WITHOUT_NETWORKS = "mapsto without networks"
 _NONE = Interval(math.nan, math.nan, math.nan)
 
 
@@ -101,6 +105,7 @@ class Verdict:
         rows: rows judged on.
         target: name of the target.
         members: what each member of the ensemble is worth, if it is one.
+        networks: the answer for its networks alone; None where it has none, or nothing else.
     """
 
     contenders: list[Contender]
@@ -109,6 +114,7 @@ class Verdict:
     rows: int
     target: str = ""
     members: list[Worth] | None = None
+    networks: Answer | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; `from_dict` is the inverse."""
@@ -147,6 +153,7 @@ def judge(
     costs: Mapping[str, Cost] | None = None,
     model: str = "mapsto",
     naive: str = "dummy",
+    bare: str = WITHOUT_NETWORKS,
     target: str = "",
     rows_are: str = "held-out",
     weight: np.ndarray | None = None,
@@ -163,6 +170,7 @@ def judge(
         costs: by contender, what it took.
         model: name of the model among the contenders.
         naive: name of the naive guess among them, if it is there.
+        bare: name of the model without its networks among them, if it is there; no baseline.
         target: name of the target.
         rows_are: what the rows are, for the sentence: "held-out" or "out-of-fold".
         weight: `(rows,)`, or None.
@@ -183,10 +191,15 @@ def judge(
         found.append(_contender(name, metric.name, own, ahead if place else _NONE, costs.get(name, Cost())))
     known = present(metric.task, truth)
     few = _too_few(metric, truth[known])
-    answer, reason = _answer(metric, found, naive, few)
+    best = best_baseline(metric, [contender for contender in found if contender.name != bare])
+    answer, reason = _answer(found, best, naive, few)
     where = f"{int(known.sum()):,} {rows_are} rows"
-    sentence = wording.sentence(metric.label, where, found[0], best_baseline(metric, found), answer, reason)
-    return Verdict(found, answer, sentence, int(known.sum()), target, members)
+    sentence = wording.sentence(metric.label, where, found[0], best, answer, reason)
+    without, networks = next((contender for contender in found if contender.name == bare), None), None
+    if without is not None:
+        networks, reason = _answer(found, without, naive, few)
+        sentence += " " + wording.of_networks(found[0], without, networks, reason)
+    return Verdict(found, answer, sentence, int(known.sum()), target, members, networks)
 
 
 def worths(
@@ -252,9 +265,8 @@ def _too_few(metric: Metric, truth: np.ndarray) -> str:
     return ""
 
 
-def _answer(metric: Metric, contenders: list[Contender], naive: str, few: str) -> tuple[Answer, str]:
-    """The rule of the module docstring, with the reason it gives."""
-    best = best_baseline(metric, contenders)
+def _answer(contenders: list[Contender], best: Contender | None, naive: str, few: str) -> tuple[Answer, str]:
+    """The rule of the module docstring, with the reason it gives; `best`: what the model is compared with."""
     if few or best is None:
         return "undecided", few or "no baseline was run"
     if best.ahead_low is None or best.ahead_high is None:

@@ -38,6 +38,19 @@ def sentence(label: str, where: str, model: Contender, best: Contender | None, a
     return f"{text}: {answer}" + (f", {reason}." if reason else ".")
 
 
+def of_networks(model: Contender, without: Contender, answer: str, reason: str) -> str:
+    """What the networks of a model gain it, in one sentence; `without`: the line of the same model without them."""
+    low, high = without.ahead_low, without.ahead_high
+    places = 3 if low is None or high is None else decimals(high - low)
+    text = f"Without its networks {model.name} scores {figure(without.value, places)}"
+    if without.ahead is not None:
+        gained = "lose" if without.ahead < 0 else "gain"
+        text += f"; they {gained} it {abs(without.ahead):,.{places}f}"
+    if low is not None and high is not None:
+        text += f" ({_INTERVAL}: {low:,.{places}f} to {high:,.{places}f})"
+    return f"{text}: {answer}" + (f", {reason}." if reason else ".")
+
+
 def table(verdict: Verdict) -> str:
     """Contenders, members and the sentence as plain text with fixed columns."""
     metric, model = verdict.contenders[0].metric, verdict.contenders[0].name
