@@ -224,8 +224,13 @@ def candidates(prepared: Prepared) -> list[Candidate]:
     logarithmic = [t.name for t in prepared.schema.targets if _skewed(t, prepared.dev.truth[t.name])]
     if found and logarithmic:
         found.append(Candidate("boosting-log", "boosting", 1.0, {"logarithm": logarithmic}, bag=True))
-    if seen.texts or (seen.plain and prepared.dev.rows <= FEW_ROWS):
+    if seen.plain:
+        found += [Candidate(name, name, 0.3, bag=True) for name in ("forest", "extra-trees")]
+    few = seen.plain and prepared.dev.rows <= FEW_ROWS
+    if seen.texts or few:
         found.append(Candidate("linear-model", "linear-model", 0.6 if seen.texts else 0.2, bag=True))
+    if few:
+        found.append(Candidate("nearest", "nearest", 0.1, bag=True))
     if _sees(prepared):
         found.append(Candidate("hybrid", "hybrid", 1.0, bag=True))
     if seen.series:

@@ -13,6 +13,7 @@ import numpy as np
 
 from mapsto.fitting import verdict_rows
 from mapsto.fitting.baselines import Baseline
+from mapsto.fitting.learned import folds_of
 from mapsto.fitting.prepare import costs_of
 from mapsto.judging.bootstrap import interval
 from mapsto.judging.calibration import apply_temperature, calibration_error, fit_temperature
@@ -58,7 +59,16 @@ class Judged:
 
 
 def combine(learned: list[Learned], prepared: Prepared) -> tuple[Ensemble, Predictions]:
-    """Weights chosen on the choosing rows, and the ensemble's predictions of the held rows."""
+    """Weights chosen on the choosing rows, and the ensemble's predictions of the held rows.
+
+    A member that learned over some folds only leaves fewer rows that all have predicted, for everything that follows.
+    """
+    told = [np.concatenate([outside for _, outside in folds_of(one.kind, prepared)]) for one in learned]
+    if prepared.out_of_fold and not all(np.isin(prepared.held, rows).all() for rows in told):
+        known = np.all([np.isin(prepared.held, rows) for rows in told], axis=0)
+        for one in learned:
+            one.held = {name: values[known] for name, values in one.held.items()}
+        prepared.choose = prepared.calibrate = prepared.held[known]
     ensemble = _weighed(learned, prepared)
     return ensemble, ensemble.mix([one.held for one in learned])
 
@@ -70,7 +80,6 @@ def _weighed(learned: list[Learned], prepared: Prepared) -> Ensemble:
         [{name: values[chooses] for name, values in one.held.items()} for one in learned],
         {name: values[chooses] for name, values in truth.items()},
         prepared.metrics,
-        costs=[one.predict_us for one in learned],
         weight=None if prepared.dev.weight is None else prepared.dev.weight[prepared.held][chooses],
     )
     return Ensemble([one.member for one in learned], weights, [one.name for one in learned])

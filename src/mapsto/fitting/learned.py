@@ -17,7 +17,7 @@ from mapsto.members.common.nested import hear, told
 if TYPE_CHECKING:
     from mapsto.fitting.candidates import Candidate
     from mapsto.fitting.prepare import Prepared
-    from mapsto.members.base import Member, Predictions
+    from mapsto.members.base import Folds, Member, Predictions
     from mapsto.recipe import Recipe
     from mapsto.training.budget import Budget
     from mapsto.training.run import Run
@@ -28,6 +28,8 @@ LONG = 0.25
 """Seconds of a prediction that are long enough to tell how long a row takes."""
 REPORT_ROWS = 500
 """About as many rows as the shortest report asks the model about."""
+FEW_FOR_NETWORKS, NETWORK_FOLDS = 2_500, 2
+"""From so many rows on a network learns over so many of the folds: what they leave out is enough to weigh it by."""
 FEW_ROWS = 64
 """Rows that are timed first; more only as far as they take no longer than is long enough."""
 
@@ -88,7 +90,7 @@ def learn(
     if bag:
         work.train, work.valid = prepared.dev, None
         stop = None if prepared.out_of_fold else np.setdiff1d(np.arange(prepared.dev.rows), prepared.calibrate)
-        bagged = member.over(prepared.folds, stop).fit(work)
+        bagged = member.over(folds_of(candidate.kind, prepared), stop).fit(work)
         held = {target: values[prepared.held] for target, values in bagged.out_of_fold.items()}
         fitted: Member = bagged
     else:
@@ -107,6 +109,12 @@ def learn(
     own = {f"held.{target}": values for target, values in held.items()}
     run.keep(place, json, own | {f"member.{key}": array for key, array in arrays.items()})
     return Learned(name, candidate.kind, fitted, recipe, held, seconds_used, cost)
+
+
+def folds_of(kind: str, prepared: Prepared) -> Folds:
+    """The folds that a member of this kind learns over: all, or where rows are not few only two for a network."""
+    every = prepared.dev.rows < FEW_FOR_NETWORKS or prepared.options.recipe.folds is not None
+    return prepared.folds if kind in PREDICTORS or every else prepared.folds[-NETWORK_FOLDS:]
 
 
 def _taken_up(
@@ -137,6 +145,7 @@ def work_of(prepared: Prepared, run: Run, recipe: Recipe, budget: Budget | None,
         budget=budget,
         label=label,
         device=prepared.options.device,
+        interchangeable=prepared.options.split == "random",
     )
 
 

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from mapsto.fitting.options import Options
     from mapsto.members.base import Folds
 
-SMALL = 1000
-"""Fewer development rows than this: out-of-fold predictions choose and calibrate instead of a validation cut."""
+SMALL, SMALL_PLAIN = 1000, 10_000
+"""Fewer development rows than this: out-of-fold predictions choose and calibrate instead of a validation cut. Where all
+columns are plain, learners are quick enough for more rows."""
+FEW_EVENTS, RARE = 50, 100_000
+"""The same up to `RARE` rows where fewer than so many choosing rows would be of the rarer of two classes."""
 SMALL_FOLDS = 5
 MANY = 25_000
 """From so many rows on, three folds serve as well as five, and predict faster (`dev/LOG.md`)."""
@@ -132,7 +135,11 @@ def prepare(table: Table, options: Options) -> Prepared:
     notes += cut.notes
     dev_rows = np.sort(np.concatenate([cut.train, cut.choose, cut.calibrate]))
     # Rows given for validation are used as that; with none wanted, out-of-fold predictions are all there is.
-    few = isinstance(valid, float | int) and (len(dev_rows) < SMALL or not valid)
+    own = None if strata is None else strata[dev_rows]
+    quick = options.module is None and options.recipe.network == "auto"
+    few = isinstance(valid, float | int) and (
+        not valid or _too_few_to_choose(schema, own, len(dev_rows), valid, quick=quick)
+    )
     small = options.judge and (options.recipe.folds is not None or few)
     dev_frame = Selection(frame, dev_rows if len(cut.test) else None)
     test_frame = Selection(frame, cut.test) if len(cut.test) else None
@@ -276,6 +283,17 @@ def gather(table: Table, options: Options) -> tuple[pl.DataFrame, Any, Any, str]
     joined = table.frame if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
     how = f"{' and '.join(given)} rows given as a table of their own" if given else ""
     return joined, found["valid"], found["test"], how
+
+
+def _too_few_to_choose(
+    schema: Schema, strata: np.ndarray | None, rows: int, valid: float, *, quick: bool
+) -> bool:
+    """Whether half of a validation cut would decide by chance; `quick`: whether members learn quickly."""
+    if rows < SMALL or not quick or any(column.inner for column in schema.inputs):
+        return rows < SMALL
+    counts = np.zeros(0) if strata is None else np.bincount(strata[strata >= 0])
+    rare = len(counts) == 2 and 0.5 * valid * counts.min() < FEW_EVENTS and rows < RARE
+    return rows < SMALL_PLAIN or rare
 
 
 def _strata(frame: pl.DataFrame | Selection, schema: Schema) -> np.ndarray | None:

@@ -3,7 +3,8 @@
 Each model predicts the rows it did not see, so that every training row gets an honest prediction
 (`out_of_fold`): these choose ensemble weights and calibrate where rows are too few to set some apart. The models
 together see all rows and, averaged, err less than one of them (bagging over folds, "cross-validated committee";
-Parmanto et al. 1996).
+Parmanto et al. 1996). Beside them may stand one more that learns from all rows (`Member.whole`): what has no noise is
+learned better from more rows. A forest needs no folds: its trees each leave rows out (`Member.out_of_bag`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from mapsto.table.notes import Note
 from mapsto.training.budget import NotInTime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from mapsto.members.base import Folds, Work
     from mapsto.schema import Encoded, Schema
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 _HURRY = 0.8
 """Share of the time of the first fold that another takes at least: it may learn for a shorter time."""
+
+
+MOST = 100
+"""Models of one member at most."""
 
 
 class Bagged(Folded):
@@ -46,36 +51,52 @@ class Bagged(Folded):
     name: ClassVar[str] = "bagged"
 
     members: list[Member]
-    """One fitted model a fold."""
+    """The fitted models: one a fold, then the one of all rows."""
+    shares: list[float]
+    """Of each in predictions, summing to 1."""
 
     def __init__(self, member: Member, folds: Folds, stop_rows: np.ndarray | None = None) -> None:
         self.member, self.folds, self.stop_rows = member, folds, stop_rows
         self.notes = []
 
     @classmethod
-    def of(cls, members: Sequence[Member]) -> Self:
-        """From members fitted elsewhere."""
+    def of(cls, members: Sequence[Member], shares: Sequence[float] | None = None) -> Self:
+        """From members fitted elsewhere; without `shares` all count alike."""
         bag = cls.__new__(cls)
         bag.members, bag.out_of_fold, bag.notes = list(members), {}, []
+        bag.count = len(bag.members)
+        bag.shares = [1 / bag.count] * bag.count if shares is None else list(shares)
         return bag
-
-    @property
-    def count(self) -> int:
-        """How many models there are."""
-        return len(self.members)
 
     def fit(self, work: Work) -> Self:
         """Learn one model a fold from `work.train`, each with an equal share of the time left.
 
         `work.valid` is not used: what may stop a model are the rows outside its fold.
         """
-        self.members, self.out_of_fold, begun = [], {}, work.run.elapsed
+        self.count, begun = len(self.folds), work.run.elapsed
+        if work.interchangeable:
+            member = copy.deepcopy(self.member)
+            found = member.out_of_bag(replace(work, valid=None))
+            if found is not None:
+                self.members, self.shares, self.out_of_fold = [member], [1.0], found
+                return self
+        self.members, self.out_of_fold = [], {}
+        whole = self.member.whole if work.interchangeable else 0.0
+        trainings = len(self.folds) + (whole > 0)
+
         for number, (inside, outside) in enumerate(self.folds):
-            member = self._fold(work, number, inside, outside, work.share(1 / (len(self.folds) - number)))
+            member = self._fold(work, number, inside, outside, work.share(1 / (trainings - number)))
             self._fill(member.predict(work.train.take(outside), threads=work.threads), outside, work.train.rows)
             self.members.append(member)
             if number == 0:
                 self._give_up(work, work.run.elapsed - begun)
+        self.shares = [(1 - whole) / len(self.folds)] * len(self.folds)
+        if whole:
+            own = replace(work, valid=None, label=f"{work.label}all rows: ")
+            self.members.append(self._kept(own, "all", lambda: copy.deepcopy(self.member).of_all(own, self.members)))
+            self.shares.append(whole)
+        self.members = [member for member, share in zip(self.members, self.shares, strict=True) if share]
+        self.shares = [share for share in self.shares if share]
         self.notes = _once(note for member in self.members for note in member.notes)
         return self
 
@@ -89,12 +110,7 @@ class Bagged(Folded):
             raise NotInTime(message)
 
     def _fold(self, work: Work, number: int, inside: np.ndarray, outside: np.ndarray, budget: Budget | None) -> Member:
-        """Learn the model of one fold, or take it up where an earlier process finished it."""
-        place = f"folds/{_slug(work.label + self.member.name)}/{number}"
-        kept = None if work.run.folder is None else work.run.kept(place)
-        if kept is not None:
-            json, arrays = kept
-            return nested.hear(type(self.member).from_state(json["state"], arrays, work.schema), json)
+        """Learn the model of one fold."""
         stop = outside if self.stop_rows is None else outside[np.isin(outside, self.stop_rows)]
         own = replace(
             work,
@@ -107,10 +123,20 @@ class Bagged(Folded):
             label=f"{work.label}fold {number + 1} of {len(self.folds)}: ",
             alike=f"{work.alike or work.label}each of {len(self.folds)} folds: ",
         )
-        member = copy.deepcopy(self.member).fit(own)
-        if work.run.folder is not None:
-            json, arrays = member.to_state()
-            work.run.keep(place, {"state": json, "notes": nested.told(member)}, arrays)
+        return self._kept(work, str(number), lambda: copy.deepcopy(self.member).fit(own))
+
+    def _kept(self, work: Work, name: str, learn: Callable[[], Member]) -> Member:
+        """What an earlier process kept under this name, or what is learned now."""
+        if work.run.folder is None:
+            return learn()
+        place = f"folds/{_slug(work.label + self.member.name)}/{name}"
+        kept = work.run.kept(place)
+        if kept is not None:
+            json, arrays = kept
+            return nested.hear(type(self.member).from_state(json["state"], arrays, work.schema), json)
+        member = learn()
+        json, arrays = member.to_state()
+        work.run.keep(place, {"state": json, "notes": nested.told(member)}, arrays)
         return member
 
     def _fill(self, predictions: Predictions, outside: np.ndarray, rows: int) -> None:
@@ -120,19 +146,25 @@ class Bagged(Folded):
             self.out_of_fold[name][outside] = values
 
     def predict(self, encoded: Encoded, *, threads: int | None = None) -> Predictions:
-        """The mean of all models' predictions."""
-        return nested.averaged([member.predict(encoded, threads=threads) for member in self.members])
+        """The weighted mean of all models' predictions."""
+        found = [member.predict(encoded, threads=threads) for member in self.members]
+        return {name: nested.weighted([each[name] for each in found], self.shares) for name in found[0]}
 
     def to_state(self) -> states.State:
-        """The models of all folds."""
+        """The models and their shares."""
         json, arrays = nested.save(self.members)
-        return {"members": json}, arrays
+        return {"members": json, "shares": self.shares, "folds": self.count}, arrays
 
     @classmethod
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray], schema: Schema) -> Self:
         """The inverse, without `out_of_fold`."""
         saved = states.entry(json, "members", list)
-        return cls.of(nested.load(saved, arrays, schema, most=100, without=("bagged", "ensemble", "hybrid")))
+        members = nested.load(saved, arrays, schema, most=MOST, without=("bagged", "ensemble", "hybrid"))
+        if "shares" not in json:  # files written before a model of all rows stood beside those of the folds
+            return cls.of(members)
+        bag = cls.of(members, states.shares(json, "shares", len(members)))
+        bag.count = states.whole(json, "folds", 0, MOST)
+        return bag
 
 
 def _once(notes: Iterable[Note]) -> list[Note]:

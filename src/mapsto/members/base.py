@@ -56,6 +56,8 @@ class Work:
     """Where a network computes: a name of PyTorch, or "auto"."""
     folds: Folds | None = None
     """Ways to try settings, where rows are split by group or time: rows of `train` to learn from, and to judge on."""
+    interchangeable: bool = True
+    """Whether any row may be learned from to predict any other; not where rows are split by group or time."""
     label: str = ""
     """Put before the names of recorded decisions, so that they stay unique when a member is learned several times."""
     alike: str = ""
@@ -84,6 +86,19 @@ class Member(ABC):
 
         return Bagged(self, folds, stop_rows)
 
+    whole: ClassVar[float] = 0.0
+    """Learned over folds: the share, in predictions, of one model more that learns from all rows."""
+
+    def of_all(self, work: Work, folded: Sequence[Self]) -> Self:
+        """Learn from all rows, without rows to stop at, as long as its models of the folds learned."""
+        return self.fit(work)
+
+    def out_of_bag(self, work: Work) -> Predictions | None:
+        """Learn from all rows, and say of each what the parts say that did not see it. None, with nothing learned,
+        where it has no such parts.
+        """
+        return None
+
     @abstractmethod
     def fit(self, work: Work) -> Self:
         """Learn. Same work, same seed: same member. Stops early, with what it has, when `work.run` says so."""
@@ -110,7 +125,5 @@ class Folded(Member):
     out_of_fold: Predictions
     """Predictions of the training rows by the model that did not see them; NaN for rows in no fold. Not saved."""
 
-    @property
-    @abstractmethod
-    def count(self) -> int:
-        """How many models were learned; 0 where it was not over folds."""
+    count: int
+    """Over how many folds it was learned; 0 where it was not."""

@@ -1,9 +1,9 @@
 """A weighted mean of members, weighed on rows none of them learned from.
 
 Greedy selection with replacement (Caruana, Niculescu-Mizil, Crew and Ksikes, ICML 2004): begin with the best member,
-then add, again and again, the one that betters the mix most; how often each was added is its weight. It cannot do much
-harm on few rows, unlike weights fitted freely. Afterwards members are let go that do not gain more than noise: the
-larger a member's share of the time that a prediction takes, the surer its gain must be.
+then add, again and again, the one that betters the mix most; how often each was added is its weight. Few rows decide by
+chance, so there the selection is repeated on rows drawn with replacement and the weights averaged (bagged selection,
+section 2.3 of the same paper): members that these rows cannot tell apart share the weight.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from mapsto.schema import Encoded, Schema
 
 _MOST_ROWS = 20_000
-_PATIENCE = 10
+_DRAWS = 20
+"""Selections at most, and as many as draw about `_MOST_ROWS` rows together."""
+_PATIENCE = 5
 """Rounds without a better mix after which selection ends."""
-_GROUPS = 20
-"""Groups of rows left out in turn to estimate noise."""
+_LEAST = 0.02
+"""Weights below are let go: their members would cost time at every prediction and change nothing."""
 
 
 def greedy_weights(
@@ -36,9 +38,8 @@ def greedy_weights(
     truth: Mapping[str, np.ndarray],
     metrics: Mapping[str, Metric],
     *,
-    costs: Sequence[float] | None = None,
     weight: np.ndarray | None = None,
-    rounds: int = 50,
+    rounds: int = 25,
 ) -> dict[str, np.ndarray]:
     """Weights of members, chosen for each target apart.
 
@@ -46,21 +47,19 @@ def greedy_weights(
         predictions: of each member, for rows it did not learn from.
         truth: of the same rows, by target, in the form of the target's task.
         metrics: by target, the figure to better.
-        costs: of each member, such as microseconds to predict a row; None: all alike.
         weight: of each row, or None.
         rounds: additions at most.
 
     Returns:
         By target, `(members,)` weights that sum to 1; many may be 0.
     """
-    each = np.ones(len(predictions)) if costs is None else np.maximum(np.asarray(costs, dtype=np.float64), 1e-9)
     found = {}
     for name, metric in metrics.items():
         rows = np.flatnonzero(present(metric.task, truth[name]))
         rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _MOST_ROWS)).astype(np.int64))]
         stack = np.stack([np.asarray(one[name], dtype=np.float64)[rows] for one in predictions])
         own = None if weight is None else weight[rows]
-        found[name] = _Selection(metric, truth[name][rows], stack, own, each, rounds).weights()
+        found[name] = _Selection(metric, truth[name][rows], stack, own, rounds).weights()
     return found
 
 
@@ -68,44 +67,43 @@ class _Selection:
     """The search for one target's weights."""
 
     def __init__(
-        self,
-        metric: Metric,
-        truth: np.ndarray,
-        stack: np.ndarray,
-        weight: np.ndarray | None,
-        costs: np.ndarray,
-        rounds: int,
+        self, metric: Metric, truth: np.ndarray, stack: np.ndarray, weight: np.ndarray | None, rounds: int
     ) -> None:
-        self.metric, self.truth, self.stack = metric, truth, stack
+        self.metric, self.truth, self.stack, self.rounds = metric, truth, stack, rounds
         self.weight = np.ones(len(truth)) if weight is None else weight.astype(np.float64)
-        self.costs, self.rounds = costs, rounds
 
     def weights(self) -> np.ndarray:
-        """Weights after selection and letting go."""
-        allowed = [i for i in range(len(self.stack)) if np.isfinite(self._score(self.stack[i]))]
+        """The mean weights of all selections, without the least."""
+        everything = np.arange(len(self.truth))
+        allowed = [i for i in range(len(self.stack)) if np.isfinite(self._score(self.stack[i], everything))]
         if not allowed:
             # Nothing can be told apart (too few rows, or one class only): the first member stands for all.
             return np.asarray(np.eye(len(self.stack))[0])
-        while True:
-            weights = self._greedy(allowed)
-            dropped = self._dispensable(weights)
-            if dropped is None:
-                return weights
-            allowed = [i for i in allowed if i != dropped and weights[i] > 0]
+        found = [self._greedy(allowed, everything)]
+        draws = min(_DRAWS, _MOST_ROWS // max(1, len(self.truth)))
+        if draws > 1 and len(allowed) > 1:
+            rng = np.random.default_rng(0)
+            drawn = (rng.integers(0, len(self.truth), len(self.truth)) for _ in range(draws))
+            found += [weights for rows in drawn if np.isfinite((weights := self._greedy(allowed, rows)).sum())]
+        mean = np.mean(found, axis=0)
+        mean[mean < _LEAST] = 0.0
+        return np.asarray(mean / mean.sum())
 
-    def _score(self, prediction: np.ndarray) -> float:
-        """The figure, higher is better."""
-        return self.metric.sign * self.metric(self.truth, prediction, self.weight)
+    def _score(self, prediction: np.ndarray, rows: np.ndarray) -> float:
+        """The figure of these rows, higher is better."""
+        return self.metric.sign * self.metric(self.truth[rows], prediction[rows], self.weight[rows])
 
-    def _greedy(self, allowed: list[int]) -> np.ndarray:
-        """Counts of additions at the best round, as shares."""
-        singles = [self._score(self.stack[i]) for i in allowed]
+    def _greedy(self, allowed: list[int], rows: np.ndarray) -> np.ndarray:
+        """Counts of additions at the best round, as shares; NaN where these rows tell nothing."""
+        singles = [self._score(self.stack[i], rows) for i in allowed]
+        if not np.isfinite(singles).all():
+            return np.full(len(self.stack), np.nan)
         first = allowed[int(np.argmax(singles))]
         counts, total = np.eye(len(self.stack))[first], self.stack[first].copy()
         best, best_counts = max(singles), counts.copy()
         since = 0
         for size in range(2, self.rounds + 1):
-            scores = [self._score((total + self.stack[i]) / size) for i in allowed]
+            scores = [self._score((total + self.stack[i]) / size, rows) for i in allowed]
             chosen = allowed[int(np.argmax(scores))]
             counts[chosen] += 1
             total += self.stack[chosen]
@@ -116,32 +114,6 @@ class _Selection:
             if since == _PATIENCE or len(allowed) == 1:
                 break
         return np.asarray(best_counts / best_counts.sum())
-
-    def _dispensable(self, weights: np.ndarray) -> int | None:
-        """The costliest member whose gain is not above noise; None if all earn their place."""
-        used = np.flatnonzero(weights)
-        if len(used) == 1:
-            return None
-        whole = np.tensordot(weights, self.stack, axes=1)
-        share = self.costs / self.costs[used].sum()
-        for i in sorted(used.tolist(), key=lambda i: -self.costs[i]):
-            without = (whole - weights[i] * self.stack[i]) / (1 - weights[i])
-            gain, noise = self._gain(whole, without)
-            if not gain > share[i] * noise:
-                return i
-        return None
-
-    def _gain(self, better: np.ndarray, than: np.ndarray) -> tuple[float, float]:
-        """The difference of two predictions' figures, and its standard error (jackknife over groups of rows)."""
-        rows = len(self.truth)
-        group = np.random.default_rng(0).permutation(rows) % min(_GROUPS, rows)
-        weights = np.where(group == np.arange(-1, min(_GROUPS, rows))[:, None], 0, self.weight)
-        scores = [self.metric.scorer(self.truth, each)(weights) for each in (better, than)]
-        difference = self.metric.sign * (scores[0] - scores[1])
-        apart = difference[1:][np.isfinite(difference[1:])]
-        if len(apart) < 2:
-            return float(difference[0]), np.inf
-        return float(difference[0]), float(np.sqrt((len(apart) - 1) * apart.var()))
 
 
 class Ensemble(Member):
@@ -222,14 +194,5 @@ class Ensemble(Member):
         names = states.entry(json, "names", list)
         states.require(len(names) == len(members) and all(type(n) is str for n in names), "members are not named")
         saved = states.entry(json, "weights", dict)
-        weights = {target.name: _saved_weights(saved, target.name, len(members)) for target in schema.targets}
+        weights = {t.name: np.array(states.shares(saved, t.name, len(members))) for t in schema.targets}
         return cls(members, weights, names)
-
-
-def _saved_weights(json: dict[str, Any], target: str, members: int) -> np.ndarray:
-    found = states.entry(json, target, list)
-    states.require(all(type(weight) in (int, float) for weight in found), f"weights of '{target}' are not numbers")
-    weights = np.array(found, dtype=np.float64)
-    fits = len(weights) == members and bool((weights >= 0).all()) and abs(float(weights.sum()) - 1) < 1e-6
-    states.require(fits, f"expected {members} weights of '{target}' from 0 that sum to 1")
-    return weights

@@ -2,10 +2,12 @@
 
 Every tree sees rows drawn with replacement and, at each split, a few columns drawn at random, so that the trees err in
 different ways and their mean errs less. Extremely randomised trees (Geurts et al. 2006) also draw the thresholds.
+What the trees say that did not draw a row is an honest prediction of it ("out of bag", Breiman 1996).
 """
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -13,25 +15,33 @@ from pydantic import Field
 
 from mapsto.members.common.growth import stages
 from mapsto.members.common.lessons import Lesson, lessons
+from mapsto.members.common.outputs import all_classes
 from mapsto.members.common.preparation import Preparation
+from mapsto.members.common.problems import problems, together
 from mapsto.members.common.settings import Settings
 from mapsto.members.common.treemodel import TreeMember, TreeModel
 from mapsto.members.common.trees import Trees, not_above
 
 if TYPE_CHECKING:
-    from mapsto.members.base import Work
+    from mapsto.members.base import Predictions, Work
 
 
 class ForestSettings(Settings):
     """Options in the recipe under `members.forest`; names are scikit-learn's."""
 
-    n_estimators: int = Field(100, ge=1)
+    n_estimators: int | None = Field(None, ge=1)
+    """None: 200, or 100 from 2,500 rows on."""
     max_depth: int | None = Field(24, ge=1, le=400)
     min_samples_leaf: int | None = Field(None, ge=1)
-    """None: one leaf for every few thousand rows more, so that files stay small: 2 up to 5,000 rows, 8 at 40,000."""
+    """None: a row more for every 5,000 rows, so that files stay small: 1 up to 7,500 rows, 8 at 40,000."""
     max_features: float | None = Field(None, gt=0, le=1)
-    """Share of the columns that each split may look at; None: the square root of their number for classes, 0.4 for
-    numbers."""
+    """Share of the columns that each split may look at; None: all of them where thresholds are drawn; else the square
+    root of their number for classes, 0.4 for numbers."""
+
+
+_FEW_ROWS, _FEW_TREES, _MANY_TREES = 2_500, 100, 200
+_DRAWN = 20_000
+"""Rows that a tree of an ensemble draws at most: more cost time and disk, and gain little."""
 
 
 class Forest(TreeMember):
@@ -41,45 +51,76 @@ class Forest(TreeMember):
 
     def fit(self, work: Work) -> Self:
         """Learn every target, each with an equal share of the time left. Validation rows are not looked at."""
+        self._fit(work, drawing=False)
+        return self
+
+    def out_of_bag(self, work: Work) -> Predictions:
+        """Learn from all rows; each is predicted by the trees that did not draw it."""
+        told = self._fit(work, drawing=True)
+        prepared = self.preparation.apply(self.schema.features(work.train).values)
+        outputs = {}
+        for problem in problems(self.schema):
+            # Rows without a truth were drawn by no tree, so all of them may predict them.
+            outputs[problem.key] = self.models[problem.key].predict(prepared)
+            outputs[problem.key][problem.truth(work.train)[0]] = told[problem.key]
+        return together(self.schema, outputs)
+
+    def _fit(self, work: Work, *, drawing: bool) -> dict[str, np.ndarray]:
+        """What the trees that did not draw a row say of it, by problem; nothing unless all kinds of trees draw."""
         settings = ForestSettings.parse(work.recipe.members.get(self.name, {}), f"members.{self.name}")
         self.schema = work.schema
         self.preparation = Preparation.fit(work.schema.features(work.train), sets=False)
         taught = lessons(work, self.preparation)
-        self.models = {}
+        self.models, told = {}, {}
         for lesson in taught:
             seconds = None if work.seconds is None else work.seconds / len(taught)
-            self.models[lesson.problem.key] = self._learn(lesson, settings, work, seconds)
-        return self
+            estimator = self._estimator(lesson, settings, work, drawing=drawing)
+            label = f"{work.label}{self.name} of {lesson.problem.title}"
+            limit = settings.n_estimators or (_MANY_TREES if len(lesson.truth) <= _FEW_ROWS else _FEW_TREES)
+            for count in stages(work, label, first=25, limit=limit, seconds=seconds):
+                estimator.set_params(n_estimators=count)
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", "Some inputs do not have OOB scores")  # seen to below
+                    estimator.fit(lesson.values, lesson.truth, lesson.weight)
+            trees, key = _as_arrays(estimator.estimators_, lesson), lesson.problem.key
+            start = np.zeros(trees.values.shape[1])
+            classes, rows = lesson.problem.classes, len(lesson.truth)
+            self.models[key] = TreeModel(trees, start, "mean", classes, lesson.present, rows)
+            if drawing:
+                told[key] = _out_of_bag(estimator, lesson)
+        return told
 
-    def _learn(self, lesson: Lesson, settings: ForestSettings, work: Work, seconds: float | None) -> TreeModel:
-        """Grow one forest."""
-        estimator = self._estimator(lesson, settings, work)
-        label = f"{work.label}{self.name} of {lesson.problem.title}"
-        for count in stages(work, label, first=10, limit=settings.n_estimators, seconds=seconds):
-            estimator.set_params(n_estimators=count)
-            estimator.fit(lesson.values, lesson.truth, lesson.weight)
-        trees = _as_arrays(estimator.estimators_, lesson)
-        start = np.zeros(trees.values.shape[1])
-        return TreeModel(trees, start, "mean", lesson.problem.classes, lesson.present, len(lesson.truth))
-
-    def _estimator(self, lesson: Lesson, settings: ForestSettings, work: Work) -> Any:
+    def _estimator(self, lesson: Lesson, settings: ForestSettings, work: Work, *, drawing: bool) -> Any:
         from sklearn import ensemble
 
-        classes = lesson.problem.classes
-        options = settings.model_dump()
-        options["min_samples_leaf"] = settings.min_samples_leaf or max(2, round(len(lesson.truth) / 5000))
-        options["max_features"] = settings.max_features or ("sqrt" if classes else 0.4)
+        classes, rows = lesson.problem.classes, len(lesson.truth)
+        options = settings.model_dump(exclude={"n_estimators"})
+        options["min_samples_leaf"] = settings.min_samples_leaf or max(1, round(rows / 5000))
+        options["max_features"] = settings.max_features or self.columns or ("sqrt" if classes else 0.4)
+        if drawing:
+            options |= {"bootstrap": True, "oob_score": True, "max_samples": min(1.0, _DRAWN / rows)}
         made = getattr(ensemble, f"{self.grower}{'Classifier' if classes else 'Regressor'}")
         return made(**options, warm_start=True, n_jobs=work.threads, random_state=work.seed)
 
+    columns: ClassVar[float | None] = None
+    """Share of the columns that a split looks at; None: as is usual."""
     grower: ClassVar[str] = "RandomForest"
 
 
 class ExtraTrees(Forest):
-    """Extremely randomised trees: thresholds are drawn too, and every tree sees all rows. Smoother on numbers."""
+    """Extremely randomised trees: thresholds are drawn too. Smoother on numbers."""
 
     name: ClassVar[str] = "extra-trees"
     grower: ClassVar[str] = "ExtraTrees"
+    columns: ClassVar[float | None] = 1.0
+
+
+def _out_of_bag(estimator: Any, lesson: Lesson) -> np.ndarray:
+    """`(rows, 1)` numbers or `(rows, classes)` probabilities; the mean of all for a row that every tree drew."""
+    classes = lesson.problem.classes
+    found = estimator.oob_decision_function_ if classes else estimator.oob_prediction_[:, None]
+    found = np.where(np.isnan(found), np.nanmean(found, axis=0), found)
+    return all_classes(found, lesson.present, classes, len(lesson.truth)) if classes else found
 
 
 def _as_arrays(estimators: list[Any], lesson: Lesson) -> Trees:

@@ -125,8 +125,8 @@ class Hybrid(Folded):
         return Hybrid(folds, stop_rows)
 
     @property
-    def count(self) -> int:
-        """How many heads were learned over folds."""
+    def count(self) -> int:  # type: ignore[override]
+        """Over how many folds heads were learned."""
         return self.head.count if isinstance(self.head, Folded) else 0
 
     def fit(self, work: Work) -> Self:

@@ -89,6 +89,7 @@ class LinearModel(Member):
     """Ridge or logistic regression, one a target (one a label where a cell holds several)."""
 
     name: ClassVar[str] = "linear-model"
+    whole: ClassVar[float] = 1.0
 
     schema: Schema
     others: Schema

@@ -201,6 +201,7 @@ class Nearest(Member):
     """Nearest neighbours among at most 20,000 remembered training rows."""
 
     name: ClassVar[str] = "nearest"
+    whole: ClassVar[float] = 1.0
 
     schema: Schema
     memory: Memory

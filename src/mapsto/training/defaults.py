@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _FEW = 4_000
 _MANY = 200_000
-_FEWEST_EPOCHS, _MOST_EPOCHS = 2, 40
+_FEWEST_EPOCHS, _MOST_EPOCHS = 2, 100
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class _Found:
     """Rows of the table that `epochs` was found on; other tables take the root of the ratio more or fewer."""
 
 
-_FEW_CLASSES = _Found(rate=0.005, weight_decay=0.1, epochs=30, at_rows=None)
+_FEW_CLASSES = _Found(rate=0.005, weight_decay=0.1, epochs=60, at_rows=None)
 _CLASSES = _Found(rate=0.005, weight_decay=0.05, epochs=8, at_rows=32_000)
 _NUMBERS = _Found(rate=0.01, weight_decay=3e-4, epochs=16, at_rows=16_500)
 
@@ -79,7 +79,7 @@ def derive(given: Learning, rows: int, architecture: str, targets: list[Column])
         "optimizer": optimizer,
         "learning_rate": rate if optimizer == usual else _RATES.get(optimizer, found.rate),
         "weight_decay": found.weight_decay,
-        "batch_size": 64 if rows <= _FEW else 256 if rows < _MANY else 1024,
+        "batch_size": 128 if rows <= _FEW else 256 if rows < _MANY else 1024,
         "epochs": epochs,
         "patience": epochs,
         "schedule": "cosine",

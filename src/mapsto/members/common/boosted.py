@@ -66,8 +66,15 @@ def threads(work: Work, rows: int) -> AbstractContextManager[Any]:
     return limits
 
 
-def learn(lesson: Lesson, settings: BoostingSettings, names: list[str], work: Work, seconds: float | None) -> TreeModel:
-    """Grow the trees of one problem."""
+def learn(
+    lesson: Lesson,
+    settings: BoostingSettings,
+    names: list[str],
+    work: Work,
+    seconds: float | None,
+    rounds: int | None = None,
+) -> TreeModel:
+    """Grow the trees of one problem; `rounds`: so many, instead of what the settings say."""
     classes, native = lesson.problem.classes, lesson.native
     if classes and len(lesson.present) < 2:
         rows, none = len(lesson.truth), Trees.none(lesson.values.shape[1], native)
@@ -79,14 +86,14 @@ def learn(lesson: Lesson, settings: BoostingSettings, names: list[str], work: Wo
     number = lesson.number(logarithm=logarithm)
     crosses = Crosses.fit(settings.crosses.get(target, []), names, lesson.values, number)
     grower = _Grower(lesson, settings, work, crosses, logarithm=logarithm)
-    trees, start = grower.grow(seconds)
+    trees, start = grower.grow(seconds, rounds or settings.rounds(stopping=bool(grower.given)))
     link: Link = "probabilities" if classes else "exp" if logarithm else "identity"
     model = TreeModel(trees, start, link, classes, lesson.present, len(lesson.truth), 1.0, crosses)
     return grower.keep_mean(model) if logarithm else model
 
 
 def _require_positive(lesson: Lesson) -> None:
-    low = min(lesson.truth.min(), *([lesson.valid_truth.min()] if lesson.valid_truth is not None else []))
+    low = min(truth.min() for truth in (lesson.truth, lesson.valid_truth) if truth is not None)
     if low <= 0:
         message = (
             f"recipe entry members.boosting.logarithm names '{lesson.problem.target.name}', whose smallest value is "
@@ -133,10 +140,9 @@ class _Grower:
         absolute = self.work.metrics[problem.target.name].name == "mae"
         return HistGradientBoostingRegressor(loss="absolute_error" if absolute else "squared_error", **options)
 
-    def grow(self, seconds: float | None) -> tuple[Trees, np.ndarray]:
-        """The trees up to the best round, and where totals begin."""
+    def grow(self, seconds: float | None, limit: int) -> tuple[Trees, np.ndarray]:
+        """The trees up to the best round of `limit`, and where totals begin."""
         estimator = self._estimator()
-        limit = self.settings.rounds(stopping=bool(self.given))
         label = f"{self.work.label}boosting of {self.lesson.problem.title}"
         # A round is a tree a class: with many classes and little time even fifty take too long.
         first = 50 if seconds is None or self.lesson.problem.classes <= 2 else 10

@@ -81,6 +81,15 @@ def real(json: Any, key: str) -> float:
     return value
 
 
+def shares(json: Any, key: str, count: int) -> list[float]:
+    """The `count` numbers from 0 of `json[key]`, which sum to 1."""
+    found = entry(json, key, list)
+    require(all(type(share) in (int, float) for share in found), f"the entry '{key}' holds more than numbers")
+    fits = len(found) == count and all(share >= 0 for share in found) and abs(sum(found) - 1) < 1e-6
+    require(fits, f"the entry '{key}' is not {count} numbers from 0 that sum to 1")
+    return [float(share) for share in found]
+
+
 def array(
     arrays: Mapping[str, np.ndarray],
     name: str,

@@ -60,6 +60,11 @@ class TreeModel:
         return all_classes(totals, self.present, self.classes, self.rows) if self.classes else totals
 
     @property
+    def rounds(self) -> int:
+        """Trees that each output adds up."""
+        return self.trees.count // len(self.start)
+
+    @property
     def native(self) -> int:
         """Leading columns of the prepared rows that hold codes."""
         return self.trees.native - self.crosses.native
