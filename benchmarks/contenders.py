@@ -1,9 +1,9 @@
 """One contender on one split, in a process of its own: `python -m benchmarks.contenders NAME FOLDER`.
 
 FOLDER holds `train.parquet`, `test.parquet` and `task.json` (target, metric, positive, classes, seed, seconds). The
-predictions (probability of the positive class, of all classes in the order given, or the number) go to `NAME.npy`, fit and predict seconds and peak memory to
-`NAME.json`. Every contender gets the same rows, with categories as strings and missing cells missing, and prepares
-them as its documentation says.
+predictions (probability of the positive class, of all classes in the order given, or the number) go to `NAME.npy`, fit
+and predict seconds and peak memory to `NAME.json`. Every contender gets the same rows, with categories as strings and
+missing cells missing, and prepares them as its documentation says.
 """
 
 from __future__ import annotations

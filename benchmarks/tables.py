@@ -2,9 +2,10 @@
 
 `python -m benchmarks tables [--peers PYTHON] [--groups NAME,...] [--sets NAME,...] [--only NAME,...] [--seeds N]`
 
-The tables fall into groups (`datasets.py`), reported apart: those that defaults are chosen on, those that choose nothing,
-and those that earlier versions were tuned on. Finished fits are kept as predictions under `--work` and not repeated, so a long comparison can be run in parts; the
-table is written anew from all that is there. Peers run under `--peers`, an interpreter with `benchmarks/peers.txt`.
+The tables fall into groups (`datasets.py`), reported apart: those that defaults are chosen on, those that choose
+nothing, and those that earlier versions were tuned on. Finished fits are kept as predictions under `--work` and not
+repeated, so a long comparison can be run in parts; the table is written anew from all that is there. Peers run under
+`--peers`, an interpreter with `benchmarks/peers.txt`.
 """
 
 from __future__ import annotations
@@ -97,12 +98,18 @@ def write(work: Path) -> str:
         "",
         "`python -m benchmarks tables`. Mean over splits; in brackets the paired 95 % bootstrap interval of the "
         "difference to `mapsto` on the splits that both have (positive: mapsto is better), by which contenders are "
-        "ordered and ranked. AUC: higher is better; RMSE: lower is better.",
+        "ordered and ranked. AUC: higher is better; RMSE and log loss: lower is better.",
         "",
     ]
-    for dataset in DATASETS:
-        lines += _section(dataset, found[dataset.name], [name for name in names if name in found[dataset.name]])
-    return "\n".join([*lines, *_ranks(found, names), *_networks(found), ""])
+    for group, about in GROUPS.items():
+        members = [dataset for dataset in DATASETS if dataset.group == group and found[dataset.name]]
+        if members:
+            lines += [f"# {group.capitalize()}: {about}", ""]
+            for dataset in members:
+                lines += _section(dataset, found[dataset.name], [n for n in names if n in found[dataset.name]])
+            lines += _ranks(members, found, names)
+    new = [dataset for dataset in DATASETS if dataset.group != "tuned" and found[dataset.name]]
+    return "\n".join([*lines, "# Choosing and apart together", "", *_ranks(new, found, names), *_networks(found), ""])
 
 
 def _collect(work: Path, dataset: Dataset) -> dict[str, list[dict[str, object]]]:
@@ -121,8 +128,8 @@ def _collect(work: Path, dataset: Dataset) -> dict[str, list[dict[str, object]]]
 
 
 def _section(dataset: Dataset, found: dict[str, list[dict[str, object]]], names: list[str]) -> list[str]:
-    better = 1 if dataset.metric == "auc" else -1
-    lines = [f"## {dataset.name} ({dataset.metric.upper()})", ""]
+    better = dataset.sign
+    lines = [f"## {dataset.name} ({dataset.metric.replace('_', ' ').upper()})", ""]
     lines += [
         "| contender | splits | score | mapsto ahead by | fit s | predict s | peak MB |",
         "|---|---|---|---|---|---|---|",
@@ -131,7 +138,7 @@ def _section(dataset: Dataset, found: dict[str, list[dict[str, object]]], names:
     for name in order:
         entries = found[name]
         mean = float(np.mean([e["score"] for e in entries]))  # type: ignore[misc]
-        shown = f"{mean:.4f}" if dataset.metric == "auc" else f"{mean:,.0f}"
+        shown = dataset.show(mean)
         ahead = "" if name == "mapsto" or "mapsto" not in found else _ahead(dataset, found["mapsto"], entries, better)
         costs = [float(np.median([e[key] for e in entries])) for key in ("fit", "predict", "peak_mb")]  # type: ignore[misc]
         lines.append(
@@ -174,24 +181,31 @@ def _ahead(dataset: Dataset, ours: list[dict[str, object]], theirs: list[dict[st
             differences.append(better * (scores[0] - scores[1]))
         drawn.append(np.mean(differences))
     low, high = np.quantile(drawn, [0.025, 0.975])
-    form = "{:+.4f}" if dataset.metric == "auc" else "{:+,.0f}"
-    return f"{form.format(value)} [{form.format(low)}, {form.format(high)}]"
+    shown = [dataset.show(figure, signed=True) for figure in (value, low, high)]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 
 
-def _ranks(found: dict[str, dict[str, list[dict[str, object]]]], names: list[str]) -> list[str]:
-    """Mean rank over the sets that every contender with a rank has."""
-    everywhere = [name for name in names if all(name in one for one in found.values())]
-    if not everywhere:
+def _ranks(
+    datasets: list[Dataset], found: dict[str, dict[str, list[dict[str, object]]]], names: list[str]
+) -> list[str]:
+    """Mean rank over these sets, of the contenders that all of them have."""
+    everywhere = [name for name in names if all(name in found[dataset.name] for dataset in datasets)]
+    if not everywhere or not datasets:
         return []
     ranks: dict[str, list[int]] = {name: [] for name in everywhere}
-    for dataset in DATASETS:
-        better = 1 if dataset.metric == "auc" else -1
+    for dataset in datasets:
+        better = dataset.sign
         leads = {name: _lead(found[dataset.name], name, better) for name in everywhere}
         for place, name in enumerate(sorted(everywhere, key=lambda n: -leads[n]), start=1):
             ranks[name].append(place)
-    lines = ["## Mean rank", "", "| contender | mean rank | ranks |", "|---|---|---|"]
+    lines = ["## Mean rank", "", "| contender | mean rank | ranks | mean fit s |", "|---|---|---|---|"]
+    seconds = {
+        name: np.mean([np.mean([one["fit"] for one in found[dataset.name][name]]) for dataset in datasets])  # type: ignore[misc]
+        for name in everywhere
+    }
     order = sorted(everywhere, key=lambda n: float(np.mean(ranks[n])))
-    return [*lines, *(f"| {n} | {np.mean(ranks[n]):.2f} | {' '.join(map(str, ranks[n]))} |" for n in order)]
+    rows = (f"| {n} | {np.mean(ranks[n]):.2f} | {' '.join(map(str, ranks[n]))} | {seconds[n]:.1f} |" for n in order)
+    return [*lines, *rows, ""]
 
 
 def _networks(found: dict[str, dict[str, list[dict[str, object]]]]) -> list[str]:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import mapsto
-from mapsto.fitting import baselines, candidates, learned, pipeline, verdict_rows
+from mapsto.fitting import baselines, candidates, learned, pipeline
 from mapsto.fitting.folds import time_folds
 from mapsto.fitting.options import make_options
 from mapsto.fitting.prepare import prepare
@@ -40,55 +40,34 @@ def noise(count, seed=0):
     return pl.DataFrame({"x": rng.normal(size=count), "w": rng.normal(size=count), "y": rng.choice(["p", "q"], count)})
 
 
-@pytest.mark.parametrize(("network", "judged"), [("linear", 540), (["forest", "linear-model"], 1080)])
-def test_without_test_rows_contenders_are_learned_again_on_folds(network, judged, decisions):
-    model = fit(noise(1200), "y", test=0, network=network)
-    assert decisions["rows that judge"]["folds"] == (2 if network == "linear" else 5)
-    assert model.verdict.rows == judged
-    assert f"{judged:,} out-of-fold rows" in model.verdict.sentence
-    assert "which chose and calibrated nothing (each contender learned anew from" in model._fitted.facts["judged_on"]
+def test_without_test_rows_all_rows_judge_out_of_fold():
+    model = fit(noise(1200), "y", test=0)
+    assert model.verdict.rows == 1200
+    assert "1,200 out-of-fold rows (approximate" in model._fitted.facts["judged_on"]
     for contender in model.verdict.contenders:
         assert contender.value == pytest.approx(0.5, abs=0.1)  # a forest knows the rows that it learned from by heart
 
 
-def test_what_is_learned_again_sees_neither_its_rows_nor_those_that_choose():
-    prepared = prepare(read(noise(1200)), make_options(target="y", test=0, network="linear"))
-    prepared.verdict_folds = verdict_rows.plan(prepared, candidates.candidates(prepared), Run())
-    judged = verdict_rows.judged_rows(prepared)
-    ((inside, outside),) = prepared.verdict_folds
-    assert set(inside) | set(judged) == set(prepared.train)
-    assert not set(inside) & set(outside)
-    assert set(outside) - set(judged) == set(prepared.held)
-
-
-def test_enough_rows_that_only_calibrate_judge_at_no_cost(monkeypatch, decisions):
-    monkeypatch.setattr(verdict_rows, "ENOUGH", 60)
-    monkeypatch.setattr(verdict_rows, "learn_again", None)
-    model = fit(noise(1200), "y", test=0)
-    assert decisions["rows that judge"]["folds"] == 0
+def test_without_test_rows_a_network_by_name_is_judged_by_rows_that_only_calibrate():
+    model = fit(noise(1200), "y", test=0, network="linear")
     assert model.verdict.rows == 60
     assert "no contender learned" in model._fitted.facts["judged_on"]
 
 
-def test_a_verdict_on_folds_is_taken_up(tmp_path):
+def test_many_rows_are_weighed_by_what_all_members_say_out_of_fold(monkeypatch):
+    monkeypatch.setattr(learned, "FEW_FOR_NETWORKS", 1000)
+    model = fit(noise(1500), "y", test=0)
+    assert model.verdict.rows == 600  # a network learns over two of five folds
+    assert {"mapsto", "mapsto without networks"} <= {
+        c.name for c in model.verdict.contenders
+    } or model.verdict.networks is None
+
+
+def test_a_verdict_out_of_fold_is_taken_up(tmp_path):
     model = fit(noise(1100), "y", test=0, output=tmp_path)
     again = mapsto.resume(tmp_path, progress=False)
     kept = [vars(contender) | {"predict_us": 0} for contender in again.verdict.contenders]
     assert kept == [vars(contender) | {"predict_us": 0} for contender in model.verdict.contenders]
-
-
-def test_interrupted_before_the_folds_few_rows_judge(monkeypatch):
-    learn = candidates.learn
-
-    def interrupted(*given, **options):
-        found = learn(*given, **options)
-        os.kill(os.getpid(), signal.SIGINT)
-        return found
-
-    monkeypatch.setattr(candidates, "learn", interrupted)
-    model = fit(noise(1200), "y", test=0)
-    assert model.verdict.rows == 60
-    assert "(stopped early)" in model.verdict.sentence
 
 
 def test_contenders_stopped_early_are_marked(monkeypatch):
@@ -178,9 +157,8 @@ def test_all_intervals_of_a_group_split_are_of_groups():
 def test_folds_keep_groups_whole(count, test):
     options = make_options(target="z", split="group:patient", test=test, network="linear")
     prepared = prepare(read(patients(count, 10)), options)
-    prepared.verdict_folds = verdict_rows.plan(prepared, candidates.candidates(prepared), Run())
     patient = prepared.frame["patient"].to_numpy()
-    for inside, outside in [*prepared.folds, *prepared.verdict_folds]:
+    for inside, outside in prepared.folds:
         assert not set(patient[inside]) & set(patient[outside])
 
 
@@ -207,9 +185,8 @@ def days(count, seed=0):
 @pytest.mark.parametrize("count", [300, 1500])
 def test_nothing_learns_from_the_future_of_what_it_judges(count, options):
     prepared = prepare(read(days(count)), make_options(target="z", split="time:day", network="linear", **options))
-    prepared.verdict_folds = verdict_rows.plan(prepared, candidates.candidates(prepared), Run())
     day = prepared.frame["day"].to_numpy()
-    for inside, outside in [*prepared.folds, *prepared.verdict_folds]:
+    for inside, outside in prepared.folds:
         assert day[inside].max() < day[outside].min()
     if not prepared.out_of_fold:
         assert day[prepared.train].max() < day[prepared.held].min()

@@ -55,7 +55,8 @@ class Seen(Dummy):
 def test_out_of_fold_predictions_come_from_the_model_that_did_not_see_the_row(world: World) -> None:
     parts = folds(world.train.rows)
     bag = Bagged(make("boosting"), parts).fit(world.work(members={"boosting": {"max_iter": 20}}))
-    for (_, outside), one in zip(parts, bag.members, strict=True):
+    assert len(bag.members) == len(parts) + 1  # one learns from all rows
+    for (_, outside), one in zip(parts, bag.members, strict=False):
         own = one.predict(world.train.take(outside))["credit_risk"]
         np.testing.assert_array_equal(bag.out_of_fold["credit_risk"][outside], own)
     metric = world.work().metrics["credit_risk"]
@@ -67,7 +68,30 @@ def test_out_of_fold_predictions_come_from_the_model_that_did_not_see_the_row(wo
 def test_the_prediction_is_the_mean_of_the_folds(world: World) -> None:
     bag = Bagged(make("forest"), folds(world.train.rows)).fit(world.work(members={"forest": {"n_estimators": 5}}))
     each = np.mean([m.predict(world.test)["credit_risk"] for m in bag.members], axis=0, dtype=np.float64)
+    assert len(bag.members) == 1
     np.testing.assert_allclose(bag.predict(world.test)["credit_risk"], each, atol=1e-7)
+
+
+def test_a_forest_says_of_its_rows_what_trees_say_that_did_not_draw_them(world: World) -> None:
+    parts = folds(world.train.rows)
+    metric, truth = world.work().metrics["credit_risk"], world.train.truth["credit_risk"]
+    for name in ("forest", "extra-trees"):
+        bag = Bagged(make(name), parts).fit(world.work())
+        inside = metric(truth, bag.predict(world.train)["credit_risk"])
+        honest = metric(truth, bag.out_of_fold["credit_risk"])
+        new = metric(world.test.truth["credit_risk"], bag.predict(world.test)["credit_risk"])
+        assert honest == pytest.approx(new, rel=0.15)
+        assert abs(inside - honest) > 0.2 * abs(honest)
+        apart = Bagged(make(name), parts).fit(replace(world.work(), interchangeable=False))
+        assert len(apart.members) == len(parts)  # groups and times are kept apart by folds alone
+
+
+def test_a_model_of_all_rows_learns_as_long_as_those_of_the_folds(world: World) -> None:
+    bag = Bagged(make("boosting"), folds(world.train.rows)).fit(world.work())
+    *folded, whole = (member.models["0"].rounds for member in bag.members)
+    assert whole == max(1, round(1.1 * np.mean(folded)))
+    assert bag.shares[-1] == 0.5
+    assert sum(bag.shares) == pytest.approx(1)
 
 
 def test_rows_in_no_fold_have_no_prediction(world: World) -> None:

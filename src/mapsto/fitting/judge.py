@@ -218,9 +218,7 @@ def _cost(fitted: Fitted, learned: list[Learned], run: Run) -> Cost:
     return Cost(sum(one.fit_seconds for one in learned), predict_us, note)
 
 
-def _without_networks(
-    fitted: Fitted, learned: list[Learned], prepared: Prepared, judged: Judged
-) -> Baseline | None:
+def _without_networks(fitted: Fitted, learned: list[Learned], prepared: Prepared, judged: Judged) -> Baseline | None:
     """What the model would have been without its networks: its other members, weighed and calibrated anew.
 
     None where it has no networks, or nothing else.

@@ -285,9 +285,7 @@ def gather(table: Table, options: Options) -> tuple[pl.DataFrame, Any, Any, str]
     return joined, found["valid"], found["test"], how
 
 
-def _too_few_to_choose(
-    schema: Schema, strata: np.ndarray | None, rows: int, valid: float, *, quick: bool
-) -> bool:
+def _too_few_to_choose(schema: Schema, strata: np.ndarray | None, rows: int, valid: float, *, quick: bool) -> bool:
     """Whether half of a validation cut would decide by chance; `quick`: whether members learn quickly."""
     if rows < SMALL or not quick or any(column.inner for column in schema.inputs):
         return rows < SMALL

@@ -173,6 +173,7 @@ class Ridge(Member):
     """Ridge regression, one a target (one a label where a cell holds several)."""
 
     name: ClassVar[str] = "ridge"
+    whole: ClassVar[float] = 1.0
 
     schema: Schema
     preparation: Preparation
