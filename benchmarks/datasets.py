@@ -1,8 +1,8 @@
 """The tables of the comparison: where they lie, what is predicted, how they are split.
 
 Three groups. On the `choosing` tables defaults are chosen, by cross-validation. The `apart` tables choose nothing and
-are run once a version is finished. Which table is in which follows from the SHA-1 of its name: the first six choose. The
-`tuned` tables are six that earlier versions were tuned on, their test rows among them: their figures prove nothing.
+are run once a version is finished. Which table is in which follows from the SHA-1 of its name: the first six choose.
+The `tuned` tables are six that earlier versions were tuned on, their test rows among them: their figures prove nothing.
 
 Adult has its standard test file. California housing, diamonds and bank marketing are split 80/20 by seed. German credit
 and Titanic are small: five repetitions of five-fold cross-validation. `duration` (bank) and `alive` (Titanic) give the

@@ -19,6 +19,8 @@ from mapsto.table import read
 from mapsto.training.run import Run
 from test_fitting import fit, rows
 
+QUICK = {"learning": {"epochs": 2}, "members": {"boosting": {"max_iter": 20}, "forest": {"n_estimators": 20}}}
+
 
 @pytest.fixture
 def decisions(monkeypatch):
@@ -41,7 +43,7 @@ def noise(count, seed=0):
 
 
 def test_without_test_rows_all_rows_judge_out_of_fold():
-    model = fit(noise(1200), "y", test=0)
+    model = fit(noise(1200), "y", test=0, network="auto", recipe=QUICK)
     assert model.verdict.rows == 1200
     assert "1,200 out-of-fold rows (approximate" in model._fitted.facts["judged_on"]
     for contender in model.verdict.contenders:
@@ -56,7 +58,7 @@ def test_without_test_rows_a_network_by_name_is_judged_by_rows_that_only_calibra
 
 def test_many_rows_are_weighed_by_what_all_members_say_out_of_fold(monkeypatch):
     monkeypatch.setattr(learned, "FEW_FOR_NETWORKS", 1000)
-    model = fit(noise(1500), "y", test=0)
+    model = fit(noise(1500), "y", test=0, network="auto", recipe=QUICK)
     assert model.verdict.rows == 600  # a network learns over two of five folds
     assert {"mapsto", "mapsto without networks"} <= {
         c.name for c in model.verdict.contenders
