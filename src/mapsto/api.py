@@ -77,7 +77,8 @@ def fit(
         weight: column of row weights.
         positive: the class that sensitivity, specificity, precision and threshold are about; default: the second.
         costs: what wrong classes cost: `{truth: {predicted: cost}}`; the threshold follows from it.
-        folds: number of folds whose out-of-fold predictions choose and calibrate; default: five below 1,000 rows.
+        folds: number of folds whose out-of-fold predictions choose and calibrate; default: five below 1,000 rows, and
+            with network="auto" and plain columns below 10,000.
         keep: columns that are carried over into predictions and not learned from.
         threads: processor threads at most (default: all this process may use). Small networks learn on one.
         progress: "auto" (a live line on a terminal), True, False, or a function called with each event.
