@@ -9,8 +9,8 @@ from mapsto.table.numbers import MISSING, typed
 
 
 def column(cells, **options):
-    frame, notes = typed(pl.DataFrame({"c": pl.Series(cells, dtype=pl.String)}), **options)
-    return frame["c"], notes
+    found = typed(pl.DataFrame({"c": pl.Series(cells, dtype=pl.String)}), **options)
+    return found.frame["c"], found.notes
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def column(cells, **options):
         ([" 1", "2 "], [1, 2]),
         (["1", "NA", "?", "-", "none"], [1, None, None, None, None]),
         (["1.5", "nan", "inf"], [1.5, None, float("inf")]),
-        (["1e400", "1"], [float("inf"), 1.0]),
+        (["1.0e400", "1"], [float("inf"), 1.0]),
     ],
 )
 def test_columns_of_numbers(cells, found):
@@ -40,6 +40,9 @@ def test_columns_of_numbers(cells, found):
         ["nan", "inf"],
         [None, None],
         ["0x1F", "1"],
+        ["1e400", "1"],
+        ["1E5", "12E3"],
+        ["+4917012345", "+4917012346"],
         ["1,234", "2,345"],
         ["2020-01-01"],
         ["1_000"],

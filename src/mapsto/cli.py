@@ -293,7 +293,7 @@ def columns(
     require_rows(table.frame)
     aside = [name for name in table.names if name not in patterns]
     inputs = [name for name in table.frame.columns if name not in aside and name not in patterns]
-    schema = Schema.claim(table.frame, targets=list(patterns), inputs=inputs)
+    schema = Schema.claim(table.frame, targets=list(patterns), inputs=inputs, table=table)
     found = [{"column": c.name, "type": c.type, "reason": c.reason} for c in schema.columns]
     found += [{"column": name, "type": "kept", "reason": "says where the row comes from"} for name in aside]
     if as_json:

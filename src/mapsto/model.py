@@ -16,7 +16,7 @@ from mapsto.table import FILE, Note, give_back, one_row, read
 from mapsto.table import labelled as with_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from mapsto.judging.verdict import Verdict
@@ -133,18 +133,15 @@ class Model:
             Rows in which no input can be read are null and listed in `last_problems`. A model that compares rows names
             the identity of the most similar row it learned from, and adds `TARGET_similarity`.
         """
-        table = self._rows(new)
-        return give_back(self._predict(table, interval, keep), table.kind, like=table.like)
+        table, kept = self._rows(new, keep)
+        return give_back(self._predict(table, interval, kept), table.kind, like=table.like, kept=kept)
 
     def predict_file(
         self, path: str, *, interval: float | None = None, keep: list[str] | None = None, proba: bool = False
     ) -> pl.DataFrame:
         """`predict` or `predict_proba` of a file, as a polars frame."""
-        table = self._rows(path)
-        if not proba:
-            return self._predict(table, interval, keep)
-        kept = self._kept(table, keep)
-        return pl.concat([table.frame.select(kept), self._proba(table)], how="horizontal")
+        table, kept = self._rows(path, keep)
+        return _beside(table, kept, self._proba(table)) if proba else self._predict(table, interval, kept)
 
     def predict_proba(self, new: Any) -> Any:
         """Probabilities of the classes or labels of new rows.
@@ -152,28 +149,28 @@ class Model:
         Columns are named after the class values for one target, `TARGET=CLASS` for several. Raises `VerbError` if no
         target has classes.
         """
-        table = self._rows(new)
+        table, _ = self._rows(new)
         return give_back(self._proba(table), table.kind, like=table.like)
 
-    def _predict(self, table: Table, interval: float | None, keep: list[str] | None) -> pl.DataFrame:
+    def _predict(self, table: Table, interval: float | None, kept: list[str]) -> pl.DataFrame:
         fitted = self._fitted
         if self._compares:
             self._refuse(interval is not None, "intervals", "nearest() tells how similar rows are")
             identified, problems = comparing.identify(fitted, table.frame)
             self.last_problems = [*table.notes, *problems]
-            return pl.DataFrame([*(table.frame[name] for name in self._kept(table, keep)), *identified])
+            return _beside(table, kept, pl.DataFrame(identified))
         if interval is not None and not 0 < interval < 1:
             message = f"interval={interval!r}: expected a coverage between 0 and 1, for example 0.9"
             raise OptionError(message)
         predictions, empty = self._predictions(table)
-        found = [table.frame[name] for name in self._kept(table, keep)]
+        found = []
         for target in fitted.schema.targets:
             prediction = predictions[target.name]
             series = [fitted.decode(target, prediction)]
             if interval is not None:
                 series += fitted.intervals(target, prediction, interval)
             found += [_null_where(one, empty) for one in series]
-        return pl.DataFrame(found)
+        return _beside(table, kept, pl.DataFrame(found))
 
     def _proba(self, table: Table) -> pl.DataFrame:
         self._refuse(self._compares, "predict_proba", "similarities are no probabilities: see same() and nearest()")
@@ -195,16 +192,24 @@ class Model:
         self.last_problems = [*table.notes, *problems]
         return predictions, empty
 
-    def _rows(self, new: Any) -> Table:
-        """New rows; a picture, sound, clip or text is one, where the model reads nothing else."""
+    def _rows(self, new: Any, keep: list[str] | None = None) -> tuple[Table, list[str]]:
+        """New rows, and the columns that are carried over; a picture, sound, clip or text is one row, where the model
+        reads nothing else.
+        """
+        wanted = self._fitted.keep if keep is None else [str(name) for name in keep]
         single = None
         if isinstance(new, str | os.PathLike):
             single = one_row(new, {column.name: column.type for column in self._fitted.schema.inputs})
-        return read(new, align=True) if single is None else single
+        table = self._read(new, kept=wanted) if single is None else single
+        return table, [n for n in wanted if n in table.frame.columns] if keep is None else self._kept(table, wanted)
 
-    def _kept(self, table: Table, keep: list[str] | None) -> list[str]:
-        if keep is None:
-            return [name for name in self._fitted.keep if name in table.frame.columns]
+    def _read(self, data: Any, *, align: bool = True, kept: Sequence[str] = ()) -> Table:
+        """A table, its cells read as those of the rows learned from, its columns called alike."""
+        schema = self._fitted.schema
+        table = read(data, align=align, spelled=schema.spelled(kept))
+        return table.named_like([*(column.name for column in schema.columns), *kept])
+
+    def _kept(self, table: Table, keep: list[str]) -> list[str]:
         for name in keep:
             if name not in table.frame.columns:
                 message = f"keep={name!r}: no such column; the rows given have {table.frame.columns}"
@@ -238,7 +243,7 @@ class Model:
         Raises:
             VerbError: several members answer together.
         """
-        table = read(rows, align=True)
+        table = self._read(rows)
         found, problems = comparing.embed(self._fitted, table.frame)
         self.last_problems = [*table.notes, *problems]
         return found
@@ -261,7 +266,7 @@ class Model:
             OptionError: a rate that the calibrating pairs cannot support.
             DataError: `a` and `b` differ in length.
         """
-        one, other = read(a, align=True), read(b, align=True)
+        one, other = self._read(a), self._read(b)
         found, problems = comparing.same(self._fitted, one.frame, other.frame, false_accept)
         self.last_problems = [*one.notes, *other.notes, *problems]
         return give_back(found, one.kind)
@@ -278,20 +283,21 @@ class Model:
         Raises:
             VerbError: the model was not learned with `objective="verification"`.
         """
-        table, other = read(rows, align=True), None if gallery is None else read(gallery, align=True)
+        table, other = self._read(rows), None if gallery is None else self._read(gallery)
         found, problems = comparing.nearest(self._fitted, table.frame, k, None if other is None else other.frame)
         self.last_problems = [*table.notes, *problems]
         return give_back(found, table.kind)
 
     # -- judging
 
-    def evaluate(self, labelled: Any, *, by: str | None = None) -> dict[str, dict[str, Any]]:
+    def evaluate(self, labelled: Any, *, by: str | int | None = None) -> dict[str, dict[str, Any]]:
         """Metrics on rows with known targets: `{target: {metric: value}}`, natural sign.
 
         With `by`, per group of that column: `{target: {group: {metric: value}}}`, and "rows" counts its rows.
 
         Of a model that compares rows: figures of all pairs of the rows, whose identities may be known or new.
         """
+        by = None if by is None else str(by)
         if self._compares:
             self._refuse(by is not None, "evaluate(by=)", "pairs have no group; evaluate the rows of each group")
             return comparing.evaluate(self._fitted, self._with_targets(labelled).frame)
@@ -299,7 +305,7 @@ class Model:
 
     def _with_targets(self, data: Any) -> Table:
         """Rows with their targets, of which some may be found in the names of files, as they were in the fit."""
-        table = read(data)
+        table = self._read(data, align=False)
         with _readable():
             patterns = {name: p for name, p in self._fitted.facts.get("patterns", {}).items() if isinstance(p, str)}
         absent = {name: pattern for name, pattern in patterns.items() if name not in table.frame.columns}
@@ -334,7 +340,7 @@ class Model:
         if rows is not None and rows < 1:
             message = f"rows={rows!r}: expected a number of rows to explain, 1 or more, or None for all"
             raise OptionError(message)
-        table = self._rows(new)
+        table, _ = self._rows(new)
         frame = table.frame if rows is None else table.frame.head(rows)
         if inside is not None:
             found, maps = explain_inside(self._fitted, frame, inside, max_seconds)
@@ -359,7 +365,7 @@ class Model:
         """How far outside the training data each row lies: 0 in the thick of it, above 1 farther than 99 % of them."""
         from mapsto.explaining import novelty
 
-        table = self._rows(new)
+        table, _ = self._rows(new)
         found = pl.DataFrame({"novelty": novelty(self._fitted, table.frame)})
         return give_back(found, table.kind, like=table.like)
 
@@ -404,6 +410,18 @@ def _readable() -> Iterator[None]:
     except (TypeError, AttributeError, KeyError, IndexError) as error:
         message = f"what the file says about its model is garbled ({type(error).__name__}: {error}); it was altered"
         raise ModelFileError(message) from error
+
+
+def _beside(table: Table, kept: list[str], found: pl.DataFrame) -> pl.DataFrame:
+    """Kept columns, as they stood, and answers."""
+    for name in kept:
+        if name in found.columns:
+            message = (
+                f"keep={name!r}: the answers have a column of this name too. Rename it in the rows, or leave it out: "
+                f"keep={[other for other in kept if other != name]}"
+            )
+            raise OptionError(message)
+    return pl.DataFrame([*(table.kept(name) for name in kept), *found.get_columns()])
 
 
 def _null_where(series: pl.Series, empty: np.ndarray) -> pl.Series:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from mapsto.columns import TYPES, Category, Ignored, from_state
 from mapsto.columns.base import Column, Features, Guide
@@ -21,9 +22,8 @@ from mapsto.metrics import present as known
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    import polars as pl
-
-    from mapsto.table import Levels, Note, Selection
+    from mapsto.table import Levels, Note, Selection, Table
+    from mapsto.table.frame import Spelled
 
 
 _FIRST = 20
@@ -64,6 +64,8 @@ class Schema:
     inputs: list[Column]
     targets: list[Column]
     left_out: list[Column] = field(default_factory=list)
+    texts: frozenset[str] | None = None
+    """Columns that were text in the rows learned from; None: unknown, in models of earlier versions."""
 
     @classmethod
     def claim(
@@ -73,7 +75,7 @@ class Schema:
         targets: Sequence[str],
         inputs: Sequence[str] | None = None,
         types: Mapping[str, Any] | None = None,
-        levels: Mapping[str, Levels] | None = None,
+        table: Table | None = None,
     ) -> Schema:
         """Find a type for every column.
 
@@ -82,7 +84,7 @@ class Schema:
             targets: columns to predict.
             inputs: columns to read; None: all others.
             types: types given by the user, by column name: an object, a class, a type's name, or its JSON with "type".
-            levels: columns that the user's own table declares to be categories.
+            table: what the user's own table says beyond its cells: levels of categories, decimal signs.
 
         Raises:
             DataError: a name is no column, no type takes a target, or a given type cannot read its column.
@@ -93,14 +95,34 @@ class Schema:
         >>> [(column.name, column.type) for column in schema.columns]
         [('size', 'number'), ('kind', 'category'), ('same', 'ignored')]
         """
-        own = {name: found for name, found in (levels or {}).items() if not holds_one_value(frame[name])}
+        levels = {} if table is None else table.levels
+        own = {name: found for name, found in levels.items() if not holds_one_value(frame[name])}
         given = {**{name: _declared(found) for name, found in own.items()}, **(types or {})}
         if inputs is None:
             inputs = [name for name in frame.columns if name not in targets]
         require(frame, [*targets, *inputs, *given])
         out = [_target(frame[name], given.get(name)) for name in targets]
         found = [_input(frame[name], given.get(name)) for name in inputs]
-        return cls([c for c in found if c.is_input], out, [c for c in found if not c.is_input])
+        texts = frozenset(c.name for c in [*out, *found] if frame[c.name].dtype == pl.String)
+        schema = cls([c for c in found if c.is_input], out, [c for c in found if not c.is_input], texts)
+        schema._settle(frame, table)
+        return schema
+
+    def _settle(self, frame: pl.DataFrame, table: Table | None) -> None:
+        """Decide how the cells of each column are written; where they leave it open, as in the other columns."""
+        known = {} if table is None else table.decimals
+        shown = {column.settle(frame[column.name], known.get(column.name)) for column in self.columns} - {None}
+        whole = shown.pop() if len(shown) == 1 else None if table is None or shown else table.decimal
+        for column in self.columns:
+            if whole is not None and column.name in (self.texts or ()):
+                column.settle(frame[column.name], whole)
+
+    def spelled(self, kept: Sequence[str] = ()) -> dict[str, Spelled]:
+        """How the cells of new rows are read where a file has them as text: as those learned from; kept ones as is."""
+        found: dict[str, Spelled] = {}
+        if self.texts is not None:
+            found = {c.name: "text" if c.name in self.texts else c.decimal_sign for c in self.columns}
+        return found | dict.fromkeys(kept, "text")
 
     def with_identifiers(self, frame: pl.DataFrame) -> Schema:
         """The schema in which columns that were left out as identifiers are inputs all the same."""
@@ -109,11 +131,11 @@ class Schema:
         for column in taken:
             column.reason += "; an identifier, but there is nothing else to learn from"
         rest = [column for column in self.left_out if column not in aside]
-        return Schema([*self.inputs, *(c for c in taken if c.is_input)], self.targets, rest)
+        return replace(self, inputs=[*self.inputs, *(c for c in taken if c.is_input)], left_out=rest)
 
     def without(self, names: Container[str]) -> Schema:
         """The schema that does not read the inputs of these names."""
-        return Schema([column for column in self.inputs if column.name not in names], self.targets, self.left_out)
+        return replace(self, inputs=[column for column in self.inputs if column.name not in names])
 
     @property
     def columns(self) -> list[Column]:
@@ -268,12 +290,18 @@ class Schema:
                 state, own = column.to_state()
                 json[role].append({"type": column.type, "name": column.name, "reason": column.reason, **state})
                 arrays |= {f"{role}.{position}.{name}": array for name, array in own.items()}
+        json["texts"] = None if self.texts is None else sorted(self.texts)
         return json, arrays
 
     @classmethod
     def from_state(cls, json: dict[str, Any], arrays: dict[str, np.ndarray]) -> Schema:
         """The inverse of `to_state`; hostile contents are a `ModelFileError`."""
-        schema = cls(*(_columns_from(json, arrays, role) for role in ("inputs", "targets", "left_out")))
+        inputs, targets, left_out = (_columns_from(json, arrays, role) for role in ("inputs", "targets", "left_out"))
+        schema = cls(inputs, targets, left_out)
+        if (texts := json.get("texts")) is not None:
+            if not isinstance(texts, list) or not all(isinstance(name, str) for name in texts):
+                raise _altered("its columns of text are not a list of names")
+            schema.texts = frozenset(texts)
         names = [column.name for column in schema.columns]
         if len(set(names)) != len(names):
             raise _altered("it names a column twice")

@@ -65,7 +65,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         options = make_options(
             target=_TARGET,
             network=self.network,
-            types={_TARGET: target_type, **self._types(frame)},
+            types={_TARGET: target_type, **self._types(x, frame)},
             valid=0.1 if frame.height >= 100 else 0,
             test=0,
             weight=None if sample_weight is None else _WEIGHT,
@@ -78,9 +78,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         self.model_ = Model(fit(frame, options, Run(time=options.recipe.time)))
         return self
 
-    def _types(self, frame: pl.DataFrame) -> dict[str, Any]:
+    def _types(self, x: Any, frame: pl.DataFrame) -> dict[Any, Any]:
         """Columns of a plain array are numbers; those of a frame are recognised, unless given."""
-        if hasattr(self, "feature_names_in_"):
+        if hasattr(x, "columns") and not hasattr(x, "toarray"):
             return dict(self.types or {})
         return {name: "number" for name in frame.columns if name not in (_TARGET, _WEIGHT)}
 

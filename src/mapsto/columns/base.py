@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mapsto.columns.common.insides import Inside
     from mapsto.columns.common.parts import Part, Ragged
     from mapsto.losses import Loss
+    from mapsto.table.frame import DecimalSign
 
 Task = Literal["regression", "classification", "multilabel"]
 """The form a target's truth and predictions take; the only thing judging and members ask of a target.
@@ -109,6 +110,23 @@ class Column(ABC):
     @abstractmethod
     def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
         """Learn statistics or vocabulary from training rows. Learning twice equals learning once."""
+
+    def settle(self, series: pl.Series, decimal: DecimalSign | None = None) -> DecimalSign | None:
+        """Decide how cells are written, once, from all rows at hand; `learn` and `encode` keep to it.
+
+        Args:
+            series: all rows.
+            decimal: the decimal sign that is used where the cells leave it open, if it is known.
+
+        Returns:
+            The decimal sign that the cells show beyond doubt; None: they show none.
+        """
+        return None
+
+    @property
+    def decimal_sign(self) -> DecimalSign:
+        """The sign by which numbers are read where a file has them as text."""
+        return "."
 
     # -- as an input
 

@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 
 from mapsto.columns.base import Column, Features, Guide
-from mapsto.columns.common import bins, numerals
+from mapsto.columns.common import bins
 from mapsto.columns.common.cells import as_text, examples, is_number, is_text, present, sample
 from mapsto.columns.common.evidence import named_like_date, named_like_time, refuse_one_value
 from mapsto.columns.common.parts import NumberPart
 from mapsto.columns.common.scaling import Scaling
 from mapsto.columns.common.state import State
 from mapsto.errors import ColumnRefused, OptionError
+from mapsto.table import numerals
 from mapsto.table.instants import READABLE, find
 from mapsto.table.moments import is_format, is_zone, moments
 
@@ -190,7 +191,7 @@ class Date(Column):
     def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
         """The trend, linear in years, and the position in each cycle, read back from its waves."""
         dense = [np.asarray(array, dtype=np.float32) for array in arrays]
-        columns = [self._scaling.backward(dense.pop(0))] if self._trend else []
+        columns = [self._scaling.units(dense.pop(0))] if self._trend else []
         names = ["years"] if self._trend else []
         for cycle, sine, cosine in zip(self._cycles, dense[::2], dense[1::2], strict=True):
             period = _CYCLES[cycle].period

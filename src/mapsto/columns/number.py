@@ -9,21 +9,26 @@ import numpy as np
 import polars as pl
 
 from mapsto.columns.base import Column, Features, Guide, Task
-from mapsto.columns.common import bins, numerals
-from mapsto.columns.common.cells import as_text, examples, is_number, is_text, sample
+from mapsto.columns.common import bins
+from mapsto.columns.common.cells import SAMPLE, as_text, examples, is_number, is_text, sample
 from mapsto.columns.common.evidence import few_whole_numbers, maybe_classes, named_like_code, refuse_one_value
 from mapsto.columns.common.parts import NumberPart
 from mapsto.columns.common.scaling import LIMIT, Scaling, ScalingName
 from mapsto.columns.common.state import State
 from mapsto.errors import ColumnRefused, OptionError
+from mapsto.table import numerals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mapsto.columns.common.parts import Part, Ragged
     from mapsto.losses import Loss
+    from mapsto.table.frame import DecimalSign
 
 _READABLE = 0.9
+_LIKELY = 0.5
+"""Share of cells from which on people are told why a column is not read as numbers."""
+_OPEN = "a comma is taken for a mark of thousands (if it is not: types=Number(decimal=','))"
 _HISTOGRAM = 20
 _MOST_BINS = 512
 _LOSS_OPTIONS = ("quantile", "delta")
@@ -50,10 +55,10 @@ class Number(Column):
     """Where bins come from: where the target changes, or quantiles; "auto": the target for few distinct values."""
     bins: int = bins.MOST
     """Bins at most."""
-    decimal: numerals.Decimal | None = None
+    decimal: DecimalSign | None = None
     """How numbers in text are written; None: found in the training rows."""
 
-    _decimal: numerals.Decimal = field(default=".", init=False)
+    _decimal: DecimalSign = field(default=".", init=False)
     _scaling: Scaling = field(default_factory=Scaling, init=False)
     _edges: tuple[float, ...] = field(default=(), init=False)
     _jumps: bool = field(default=False, init=False)
@@ -78,7 +83,7 @@ class Number(Column):
             message = "cells are categories"
             raise ColumnRefused(message)
         if is_text(series.dtype):
-            return cls._claim_text(as_text(cells), name=name, target=target)
+            return cls._claim_text(as_text(series), name=name, target=target)
         if series.dtype == pl.Duration:
             return cls(name=name, reason="durations, in seconds")
         if not (is_number(series.dtype) or series.dtype.is_decimal()):
@@ -92,27 +97,46 @@ class Number(Column):
         return cls(name=name, reason=reason, doubt=doubt)
 
     @classmethod
-    def _claim_text(cls, cells: pl.Series, *, name: str, target: bool) -> Self:
-        found = numerals.written(cells)
+    def _claim_text(cls, text: pl.Series, *, name: str, target: bool) -> Self:
+        few = numerals.written(sample(text))
+        found = few if few.share < _LIKELY or len(text) <= SAMPLE else numerals.written(text)
         if found.share < _READABLE:
             message = f"only {found.share:.0%} of cells read as numbers"
+            if found.share >= _LIKELY:
+                message += f", not such as {examples(_unread(text, found.decimal).head(20).unique().sort().to_list())}"
+            raise ColumnRefused(message, near=found.share >= _LIKELY)
+        if why := numerals.codes(text):
+            message = f"they have {why}: codes, not quantities"
             raise ColumnRefused(message)
-        if found.leading_zeros:
-            message = "digits with leading zeros are codes, not quantities"
-            raise ColumnRefused(message)
-        numbers = numerals.parse(cells, found.decimal)
+        numbers = numerals.parse(text, found.decimal)
         _refuse_codes(pl.Series(numbers[np.isfinite(numbers)]), name, target=target)
-        reason = f"numbers written as text, such as {examples(cells.to_list())}"
+        reason = f"numbers written as text, such as {examples(sample(text).head(3).to_list())}"
         if found.decimal == ",":
             reason += ", with a decimal comma"
-        elif found.ambiguous:
-            reason += "; a comma is taken as thousands mark (decimal=',' if it is not)"
-        bad = cells.filter(pl.Series(np.isnan(numbers) & numerals.unmarked(cells), dtype=pl.Boolean))
-        if len(bad):
+        if len(bad := _unread(text, found.decimal)):
             reason += f"; cells like {examples(bad.to_list(), 1)} cannot be read and count as missing"
-        return cls(decimal=found.decimal, name=name, reason=reason)
+        return cls(decimal=found.decimal, name=name, reason=reason, doubt=_OPEN if found.ambiguous else "")
 
     # -- learn and encode
+
+    def settle(self, series: pl.Series, decimal: DecimalSign | None = None) -> DecimalSign | None:
+        """The decimal sign: what the user said, else what the cells show, else what is known of the table."""
+        if not is_text(series.dtype):
+            self.decimal = self.decimal or decimal
+            return None
+        found = numerals.written(as_text(series))
+        if self.decimal is None:
+            self.decimal, self.doubt = found.decimal, _OPEN if found.ambiguous else ""
+        if found.ambiguous and decimal is not None and _OPEN in self.doubt:
+            self.decimal = decimal
+            self.doubt = self.doubt.replace(_OPEN, "").strip("; ")
+            self.reason = self.reason.replace(_OPEN, f"{decimal!r} is the decimal sign, as it is in other columns")
+        return found.decimal if found.sure else None
+
+    @property
+    def decimal_sign(self) -> DecimalSign:
+        """The sign by which the training rows were read."""
+        return self._decimal
 
     def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
         """Scale, bin edges, mean and deviation."""
@@ -134,9 +158,9 @@ class Number(Column):
         return [self._scaling.forward(self._values(series))]
 
     def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
-        """The number in user units, so that ratios and differences mean something."""
+        """The number in user units, so that ratios mean something; far from 0 from the middle, see `Scaling.offset`."""
         (scaled,) = arrays
-        return Features(self._scaling.backward(scaled)[:, None], [self.name], [False])  # type: ignore[arg-type]
+        return Features(self._scaling.units(scaled)[:, None], [self.name], [False])  # type: ignore[arg-type]
 
     def malformed(self, series: pl.Series) -> np.ndarray:
         """Text that is no number, and infinities."""
@@ -151,8 +175,8 @@ class Number(Column):
             return np.asarray(~np.isfinite(self._values(text)) & numerals.unmarked(text))
         return series.is_not_null().to_numpy()
 
-    def _found_decimal(self, series: pl.Series) -> numerals.Decimal:
-        return numerals.written(as_text(sample(series))).decimal if is_text(series.dtype) else "."
+    def _found_decimal(self, series: pl.Series) -> DecimalSign:
+        return numerals.written(as_text(series)).decimal if is_text(series.dtype) else "."
 
     def _values(self, series: pl.Series) -> np.ndarray:
         """float64 `(rows,)` in user units, NaN where missing, infinite or unreadable."""
@@ -275,6 +299,11 @@ def _refuse_codes(cells: pl.Series, name: str, *, target: bool) -> None:
     if not target and whole and named_like_code(name):
         message = "whole numbers, but the name says that they are codes"
         raise ColumnRefused(message)
+
+
+def _unread(text: pl.Series, decimal: DecimalSign) -> pl.Series:
+    """Cells that are there and are no number written this way."""
+    return text.filter(pl.Series(np.isnan(numerals.parse(text, decimal)) & numerals.unmarked(text), dtype=pl.Boolean))
 
 
 def _histogram_edges(known: np.ndarray) -> tuple[float, ...]:

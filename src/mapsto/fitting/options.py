@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from mapsto.recipe import Recipe
 from mapsto.table import MARK, absolute, label_patterns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 OWN = "own"
@@ -51,14 +53,26 @@ def parse_time(given: str | float | None) -> float | None:
     return seconds
 
 
-def names(given: str | Sequence[str] | None, what: str) -> list[str]:
+def name_of(given: Any, what: str) -> str:
+    """A column's name; columns that are numbered go by their number.
+
+    >>> name_of("age", "target"), name_of(2, "target")
+    ('age', '2')
+    """
+    if isinstance(given, str):
+        return given
+    if isinstance(given, numbers.Integral) and given is not True and given is not False:
+        return str(int(given))
+    message = f"{what}={given!r}: expected a column name or a list of them"
+    raise OptionError(message)
+
+
+def names(given: Any, what: str) -> list[str]:
     """One name or several as a list without repeats."""
     if given is None:
         return []
-    found = [given] if isinstance(given, str) else list(given)
-    if not all(isinstance(name, str) for name in found):
-        message = f"{what}={given!r}: expected a column name or a list of them"
-        raise OptionError(message)
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    found = [name_of(name, what) for name in given] if several else [name_of(given, what)]
     if len(set(found)) != len(found):
         message = f"{what}={given!r} names a column twice"
         raise OptionError(message)
@@ -176,12 +190,14 @@ def make_options(**given: Any) -> Options:
         message = f"keep= names {kept}, which are targets: predictions have columns of these names"
         raise OptionError(message)
     inputs = given.get("inputs")
+    if given.get("weight") is not None:
+        given["weight"] = name_of(given["weight"], "weight")
     return Options(
         targets=targets,
         recipe=recipe,
         patterns={name: pattern for name, pattern in patterns.items() if pattern},
         inputs=None if inputs is None else names(inputs, "inputs"),
-        types=dict(given.get("types") or {}),
+        types={name_of(name, "types"): kind for name, kind in (given.get("types") or {}).items()},
         module=module,
         metric=metric if callable(metric) else None,
         keep=keep,
@@ -268,5 +284,5 @@ def _recipe(given: dict[str, Any]) -> Recipe:
     elif isinstance(network, list | tuple):
         entries["network"] = list(network)
     if metric is not None and not callable(metric):
-        entries["metric"] = metric
+        entries["metric"] = {str(name): m for name, m in metric.items()} if isinstance(metric, dict) else metric
     return Recipe.parse(entries)

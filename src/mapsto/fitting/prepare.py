@@ -16,10 +16,10 @@ from mapsto.judging.checks import check_inputs
 from mapsto.judging.thresholds import cost_matrix
 from mapsto.metrics import Metric, default, get
 from mapsto.schema import Encoded, Schema, require
-from mapsto.table import Levels, Note, Selection, Table, check_form, duplicates_across, split
+from mapsto.table import Note, Selection, Table, check_form, duplicates_across, split
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from mapsto.columns.base import Column
     from mapsto.fitting.options import Options
@@ -114,7 +114,7 @@ def prepare(table: Table, options: Options) -> Prepared:
     if options.weight is not None:
         _weights(frame, options.weight)
     notes += check_form(frame, options.targets)
-    schema = claim(frame, options, table.levels)
+    schema = claim(frame, options, table)
     notes += check_inputs(schema)
     if not schema.inputs:
         schema = something_to_read(schema, frame)
@@ -175,13 +175,13 @@ def prepare(table: Table, options: Options) -> Prepared:
     )  # fmt: skip
 
 
-def claim(frame: pl.DataFrame, options: Options, levels: Mapping[str, Levels]) -> Schema:
+def claim(frame: pl.DataFrame, options: Options, table: Table) -> Schema:
     """The schema; columns that are kept, weigh, split or group are not inputs unless named as such.
 
     Args:
         frame: all rows.
         options: of the fit.
-        levels: columns that the user's table declares to be categories.
+        table: what the user's table says beyond its cells.
     """
     aside = {*options.keep, options.weight}
     how, _, column = options.split.partition(":")
@@ -196,7 +196,7 @@ def claim(frame: pl.DataFrame, options: Options, levels: Mapping[str, Levels]) -
     if overlap := set(inputs) & set(options.targets):
         message = f"{sorted(overlap)} are named both as inputs and as targets; a column cannot give itself away"
         raise OptionError(message)
-    schema = Schema.claim(frame, targets=options.targets, inputs=inputs, types=options.types, levels=levels)
+    schema = Schema.claim(frame, targets=options.targets, inputs=inputs, types=options.types, table=table)
     read_as_pretrained(schema, frame, options)
     return schema
 

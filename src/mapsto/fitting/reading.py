@@ -17,9 +17,11 @@ def read_rows(data: Any, options: Options) -> tuple[Table, Options]:
     """The table with all rows that were given, its parts being the validation and test rows with a table of their own.
 
     What the caller says about validation and test rows goes before what a folder holds for them. Columns that only
-    say where a row comes from, such as file names, are kept and not learned from, unless `inputs=` names them.
+    say where a row comes from, such as file names, are kept and not learned from, unless `inputs=` names them. Columns
+    that are only kept stay as they stand in the file.
     """
-    table = labelled(read(data), options.patterns)
+    aside = [name for name in options.keep if name not in (options.inputs or [])]
+    table = labelled(read(data, spelled=dict.fromkeys(aside, "text")), options.patterns)
     parts, notes = dict(table.parts), list(table.notes)
     for role, given in (("valid", options.valid), ("test", options.test)):
         if given is not None and role in parts:
@@ -27,7 +29,7 @@ def read_rows(data: Any, options: Options) -> tuple[Table, Options]:
             text = f"The {rows:,} {role} rows of {table.origin} were left out, since {role}={_shown(given)} was given."
             notes.append(Note("info", text, count=rows))
         if is_table(given):
-            own = read(given)
+            own = read(given, spelled=table.spelled())
             own = labelled(own, {name: p for name, p in options.patterns.items() if name not in own.frame.columns})
             parts[role] = own.frame
             notes += [replace(note, text=f"In the {role} rows: {note.text}") for note in own.notes]

@@ -160,7 +160,7 @@ def _prepared(table: Table, options: Options) -> _Identities:
     require(every, [name, *options.keep])
     there = every[name].is_not_null()
     notes = [*table.notes, *check_form(every, options.targets)]
-    schema = claim(every, options, table.levels)
+    schema = claim(every, options, table)
     notes += check_inputs(schema)
     if not schema.inputs:
         schema = something_to_read(schema, every)

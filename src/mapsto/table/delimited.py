@@ -1,4 +1,6 @@
-"""Text tables: CSV, TSV and their kin. Checked and mended here by line, parsed by polars, typed in `numbers`."""
+"""Text tables: CSV, TSV and their kin. Checked and mended here by line, parsed by polars; which of
+them are numbers is found in `numbers`, for all parts of a table together.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,10 @@ import numpy as np
 import polars as pl
 
 from mapsto.errors import DataError, translated
+from mapsto.table.frame import Untyped
 from mapsto.table.layout import HEAD, NAMES, Layout, decoded, opening, wide_encoding
 from mapsto.table.names import named, require_columns
 from mapsto.table.notes import EXAMPLES, Note, examples, listed, plural
-from mapsto.table.numbers import typed
 from mapsto.table.precheck import CHUNK, Findings, Odd, QuotesError, check
 from mapsto.table.quotes import paired, records_of
 from mapsto.table.sources import Source
@@ -46,8 +48,8 @@ class _File:
         return check(chunks, separator=self.layout.separator, quote=quote, start=self.start, line=self.line)
 
 
-def read_delimited(source: Source, *, align: bool = False) -> tuple[pl.DataFrame, list[Note]]:
-    """Read a text table.
+def read_delimited(source: Source, *, align: bool = False) -> tuple[pl.DataFrame, list[Note], Untyped]:
+    """Read a text table: all cells as they stand, and how they are written.
 
     Args:
         source: the bytes.
@@ -70,8 +72,7 @@ def read_delimited(source: Source, *, align: bool = False) -> tuple[pl.DataFrame
     first_line = None
     if not (findings.spans or len(removed)):
         first_line = file.line + 1 + findings.header.count(b"\n", 0, -1)
-    frame, notes = typed(frame, decimal_comma=file.layout.separator == ord(";"), first_line=first_line)
-    return frame, file.notes + notes
+    return frame, file.notes, Untyped(file.layout.separator == ord(";"), first_line)
 
 
 def _open(source: Source) -> _File:

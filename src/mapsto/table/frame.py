@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mapsto.table.notes import Note
 
 Kind = Literal["path", "polars", "pandas", "pyarrow", "dict"]
@@ -21,6 +23,21 @@ _SLICE = 1_000_000
 """Rows hashed at once: bounds the memory of joining strings."""
 _SLICE_BYTES = 256 << 20
 """The same for cells that are whole files or pictures, in bytes."""
+
+
+DecimalSign = Literal[".", ","]
+Spelled = Literal["text", ".", ","]
+"""How cells of a column of text are read: left as they stand, or as numbers with this decimal sign."""
+
+
+@dataclass(frozen=True)
+class Untyped:
+    """What a text file says about how its cells are written."""
+
+    decimal_comma: bool
+    """Whether its fields are parted by semicolons, as where the comma is the decimal sign."""
+    first_line: int | None
+    """The line of the first row where rows and lines run alike."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +59,14 @@ class Table:
         origin: absolute path, where the data came from one.
         notes: what was found and mended while reading.
         parts: for a folder, the frames of its "valid" and "test" tables (`frame` holds "train").
-        like: the user's own object where its index should be given back (see `give_back`).
+        like: the user's own object, of which index and kept columns are given back (see `give_back`).
+        raw: its rows before anything was changed, where they were in memory.
         names: columns that say where a row comes from, such as the name of its file: a fit leaves them aside, unless
             told otherwise, and predictions carry them over.
         levels: columns of numbers that the user's own table declares to be categories.
+        decimals: columns that the file has as text and that were read with a decimal comma.
+        decimal: the decimal sign of the file as a whole, where its columns show one.
+        untyped: how cells of a text file are written that are not yet numbers (`numbers.typed`).
     """
 
     frame: pl.DataFrame
@@ -55,8 +76,33 @@ class Table:
     notes: list[Note] = field(default_factory=list)
     parts: dict[str, pl.DataFrame] = field(default_factory=dict)
     like: Any = field(default=None, repr=False)
+    raw: pl.DataFrame | None = field(default=None, repr=False)
     names: tuple[str, ...] = ()
     levels: dict[str, Levels] = field(default_factory=dict)
+    decimals: dict[str, DecimalSign] = field(default_factory=dict)
+    decimal: DecimalSign | None = None
+    untyped: Untyped | None = None
+
+    def named_like(self, names: Iterable[str]) -> Table:
+        """The table with columns called as in `names` where only blanks around the name differ."""
+        changed: dict[str, str] = {}
+        for name in names:
+            near = [own for own in self.frame.columns if own.strip() == name.strip()]
+            if name not in self.frame.columns and len(near) == 1:
+                changed[near[0]] = name
+        raw = None if self.raw is None else self.raw.rename(changed)
+        return replace(self, frame=self.frame.rename(changed), raw=raw) if changed else self
+
+    def kept(self, name: str) -> pl.Series:
+        """A column as it stood."""
+        return self.frame[name] if self.raw is None else self.raw[name]
+
+    def spelled(self) -> dict[str, Spelled]:
+        """How further rows of this table are read: its texts as text, its numbers with the same decimal sign."""
+        return {
+            name: "text" if dtype == pl.String else self.decimals.get(name, ".")
+            for name, dtype in self.frame.schema.items()
+        }
 
 
 def fingerprint(frame: pl.DataFrame) -> str:

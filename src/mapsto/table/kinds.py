@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,10 @@ from mapsto.errors import DataError, is_panic, translated
 from mapsto.table.frame import Kind, Levels
 from mapsto.table.moments import is_text
 from mapsto.table.pixels import as_cells
-from mapsto.table.tidying import has_large, in_digits, tidy, whole
+from mapsto.table.tidying import has_large, in_digits, whole
 
 if TYPE_CHECKING:
-    from mapsto.table.notes import Note
+    pass
 
 ACCEPTED = (
     "a path (csv, tsv, jsonl, json, parquet, arrow, feather, xlsx; also .gz and .zip) or a folder with train, valid "
@@ -29,14 +29,8 @@ _DIMENSIONS = (1, 3, 4, 5)
 """Of an array: a value a row, or a grey or coloured picture, or a clip."""
 
 
-def from_object(data: Any) -> tuple[pl.DataFrame, Kind, list[Note]]:
-    """A frame in memory as polars, what kind it was, and what was lost; values are shared where memory allows it."""
-    frame, kind = _as_polars(data)
-    tidied, notes = tidy(frame)
-    return tidied, kind, notes
-
-
-def _as_polars(data: Any) -> tuple[pl.DataFrame, Kind]:
+def from_object(data: Any) -> tuple[pl.DataFrame, Kind]:
+    """A frame in memory as polars, and what kind it was; values are shared where memory allows it. See `tidy`."""
     if isinstance(data, pl.LazyFrame):
         with translated("the lazy frame cannot be computed"):
             return data.collect(), "polars"
@@ -134,18 +128,22 @@ def _dictionary(column: Any) -> list[Any] | None:
     return [value for value in chunks[0].dictionary.to_pylist() if value is not None] if chunks else []
 
 
-def give_back(frame: pl.DataFrame, kind: Kind, like: Any = None) -> Any:
+def give_back(frame: pl.DataFrame, kind: Kind, like: Any = None, kept: Sequence[str] = ()) -> Any:
     """`frame` in the user's kind: pandas or pyarrow where that was given, else polars.
 
     Args:
         frame: the result.
         kind: as `Table.kind` has it.
-        like: the user's own pandas frame: its index is taken over when it has as many rows.
+        like: the user's own object: the index of a pandas frame is taken over when it has as many rows.
+        kept: columns of the result that are the user's own, given back as they stood.
     """
     if kind == "pandas":
-        return _to_pandas(frame, like)
+        return _to_pandas(frame, like, kept)
     if kind == "pyarrow":
-        return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+        found = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+        for name in set(kept) & set(like.column_names):
+            found = found.set_column(found.column_names.index(name), name, like.column(name))
+        return found
     return frame
 
 
@@ -303,12 +301,22 @@ def _pandas_values(series: Any) -> list[Any]:
     return [float(value) if isinstance(value, Decimal) else value for value in values.tolist()]
 
 
-def _to_pandas(frame: pl.DataFrame, like: Any) -> Any:
+def _to_pandas(frame: pl.DataFrame, like: Any, kept: Sequence[str]) -> Any:
     import pandas as pd
 
-    index = like.index if like is not None and len(like) == frame.height else None
-    columns = {series.name: _to_pandas_values(series) for series in frame.get_columns()}
-    return pd.DataFrame(columns, index=index, columns=frame.columns)
+    same = like is not None and len(like) == frame.height
+    index = like.index if same else None
+    own = {str(name): name for name in like.columns} if same else {}
+    taken = own.keys() & set(kept)
+    columns = {
+        series.name: like[own[series.name]].array if series.name in taken else _to_pandas_values(series)
+        for series in frame.get_columns()
+    }
+    found = pd.DataFrame(columns, index=index, columns=frame.columns)
+    if own and all(isinstance(name, int | np.integer) for name in own.values()):
+        numbered = {name: int(name) for name in frame.columns if name.isdecimal() and str(int(name)) == name}
+        found = found.rename(columns=numbered)
+    return found
 
 
 def _to_pandas_values(series: pl.Series) -> Any:

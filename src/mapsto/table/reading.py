@@ -21,6 +21,7 @@ from mapsto.table.layout import HEAD, NO_SEPARATOR, sniff
 from mapsto.table.listing import absolute, fixed_folder, is_pattern, matching
 from mapsto.table.media import nothing_in, read_media
 from mapsto.table.notes import Note
+from mapsto.table.numbers import typed_table
 from mapsto.table.paths import beside
 from mapsto.table.records import read_json, read_json_lines
 from mapsto.table.sources import Source, sources, stem
@@ -41,10 +42,18 @@ from mapsto.table.tidying import tidy
 from mapsto.table.workbooks import read_excel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+
+    from mapsto.table.frame import Spelled, Untyped
 
 
-def read(data: Any, *, sheet: str | int | None = None, align: bool = False) -> Table:
+def read(
+    data: Any,
+    *,
+    sheet: str | int | None = None,
+    align: bool = False,
+    spelled: Mapping[str, Spelled] | None = None,
+) -> Table:
     """Read a table.
 
     Args:
@@ -54,6 +63,8 @@ def read(data: Any, *, sheet: str | int | None = None, align: bool = False) -> T
         sheet: for Excel, the sheet's name or number (from 1).
         align: keep broken records of text files as rows of nulls instead of setting them aside, so that row i is
             still the file's i-th record.
+        spelled: how cells of text files are read, by column, where that is decided: left as they stand, or as numbers
+            with a decimal sign.
 
     Raises:
         DataError: it is no table; the message says what was seen, where, and what to do.
@@ -65,12 +76,13 @@ def read(data: Any, *, sheet: str | int | None = None, align: bool = False) -> T
     if isinstance(data, Table):
         return data
     if isinstance(data, str | os.PathLike):
-        return _read_path(Path(os.fspath(data)), sheet=sheet, align=align)
-    frame, kind, notes = kinds.from_object(data)
+        return typed_table(_read_path(Path(os.fspath(data)), sheet=sheet, align=align), spelled)
+    raw, kind = kinds.from_object(data)
+    frame, notes = tidy(raw)
     if not frame.width:
         message = "the table has no columns; expected at least one to learn from and one to predict"
         raise DataError(message)
-    return Table(frame, kind, notes=notes, like=data if kind == "pandas" else None, levels=kinds.levels_of(data))
+    return Table(frame, kind, notes=notes, like=data, raw=raw, levels=kinds.levels_of(data))
 
 
 def _read_path(path: Path, *, sheet: str | int | None, align: bool) -> Table:
@@ -176,21 +188,22 @@ def _read_source(source: Source, sheet: str | int | None, *, align: bool) -> Tab
             f"plain or as {' or '.join(PACKED)}"
         )
         raise DataError(message)
-    frame, notes = _READERS[form](source, sheet, align)
+    frame, notes, untyped = _READERS[form](source, sheet, align)
     if told is not None and form != told and {form, told} != {"json", "lines"}:
         text = f"{source.name} is {_NOUNS[form]}, which its name does not say; it was read as such."
         notes = [Note("info", text), *notes]
     frame, lost = tidy(frame)
-    return Table(frame, notes=[*notes, *lost])
+    return Table(frame, notes=[*notes, *lost], untyped=untyped)
 
 
 _LOOK = 4096
-_READERS: dict[str, Callable[[Source, str | int | None, bool], tuple[pl.DataFrame, list[Note]]]] = {
-    "parquet": lambda source, sheet, align: read_parquet(source),
-    "arrow": lambda source, sheet, align: read_arrow(source),
-    "excel": lambda source, sheet, align: read_excel(source, sheet),
-    "lines": lambda source, sheet, align: read_json_lines(source, align=align),
-    "json": lambda source, sheet, align: read_json(source, align=align),
+_Read = tuple[pl.DataFrame, list[Note], "Untyped | None"]
+_READERS: dict[str, Callable[[Source, str | int | None, bool], _Read]] = {
+    "parquet": lambda source, sheet, align: (*read_parquet(source), None),
+    "arrow": lambda source, sheet, align: (*read_arrow(source), None),
+    "excel": lambda source, sheet, align: (*read_excel(source, sheet), None),
+    "lines": lambda source, sheet, align: (*read_json_lines(source, align=align), None),
+    "json": lambda source, sheet, align: (*read_json(source, align=align), None),
     "text": lambda source, sheet, align: read_delimited(source, align=align),
 }
 _NOUNS = {"parquet": "Parquet", "arrow": "Arrow", "excel": "an Excel workbook", "text": "a text table",
@@ -263,7 +276,8 @@ def _stacked(tables: dict[str, Table], where: str) -> Table:
     frame = pl.concat((t.frame.select(columns) for t in tables.values()), how="vertical_relaxed", rechunk=False)
     notes = [note for name, table in tables.items() for note in _prefixed(table.notes, name)]
     notes.append(Note("info", f"{len(tables)} tables of {where} were read one below the other: {list(tables)[:10]}."))
-    return replace(first, frame=frame, notes=notes)
+    untyped = None if first.untyped is None else replace(first.untyped, first_line=None)
+    return replace(first, frame=frame, notes=notes, untyped=untyped)
 
 
 def _prefixed(notes: Iterable[Note], part: str) -> list[Note]:

@@ -17,6 +17,8 @@ LIMIT = 1e150
 _FAR = 1e9
 _BEND = 3.0
 _KNOTS = 1000
+_DISTANT = 2.0**12
+"""Widths from 0 at which numbers of 32 bits begin to tell neighbours apart badly: a 4,096th of what they can."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +37,26 @@ class Scaling:
     scale: float = 1.0
     knots: np.ndarray = field(default_factory=lambda: np.zeros((2, 0)))
     """`(2, n)` float64, for "quantile": values and their normal scores, both rising."""
+    offset: float = 0.0
+    """What `units` takes away: the middle of numbers that lie close together far from 0, such as milliseconds since
+    1970 within an hour, of which 32 bits would tell few apart; else 0, for ratios mean something.
+    """
 
     @classmethod
     def learn(cls, x: np.ndarray, how: ScalingName) -> Scaling:
         """From finite float64 training values; of none, the identity."""
         if not len(x):
             return cls(how)
+        low, q25, middle, q75, high = (float(q) for q in np.quantile(x, [0, 0.25, 0.5, 0.75, 1]))
+        width = _width(q75 - q25 or (high - low) / 2)
+        offset = middle if abs(middle) > _DISTANT * width else 0.0
         if how == "quantile":
-            return cls(how, knots=_normal_scores(x))
+            return cls(how, knots=_normal_scores(x), offset=offset)
         if how == "standard":
-            return cls(how, float(x.mean()), _width(float(x.std())))
-        low, q25, center, q75, high = (float(q) for q in np.quantile(x, [0, 0.25, 0.5, 0.75, 1]))
+            return cls(how, float(x.mean()), _width(float(x.std())), offset=offset)
         if how == "minmax":
-            return cls(how, low, _width(high - low))
-        return cls(how, center, _width(q75 - q25 or (high - low) / 2))
+            return cls(how, low, _width(high - low), offset=offset)
+        return cls(how, middle, width, offset=offset)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """float64 in user units to float32 in scaled units; NaN stays."""
@@ -61,20 +69,20 @@ class Scaling:
             z /= np.sqrt(1 + (z / _BEND) ** 2)
         return z.astype(np.float32)
 
-    def backward(self, z: np.ndarray) -> np.ndarray:
-        """Scaled units back to user units, float32: the inverse of `forward` but for what rounding took."""
+    def units(self, z: np.ndarray) -> np.ndarray:
+        """Scaled units back to user units less `offset`, float32: for learners that read flat numbers."""
         if self.how == "quantile":
-            return _float32(np.interp(z, self.knots[1], self.knots[0])) if self.knots.shape[1] else z
+            return _float32(np.interp(z, self.knots[1], self.knots[0]) - self.offset) if self.knots.shape[1] else z
         x = z.astype(np.float64)
         if self.how == "robust":
             edge = np.float32(_BEND * (1 - 1e-7))
             y = np.clip(x, -edge, edge) / _BEND
             x = _BEND * y / np.sqrt(1 - y * y)
-        return _float32(x * self.scale + self.center)
+        return _float32(x * self.scale + (self.center - self.offset))
 
     def to_json(self) -> dict[str, Any]:
         """All but the knots."""
-        return {"scaling": self.how, "center": self.center, "scale": self.scale}
+        return {"scaling": self.how, "center": self.center, "scale": self.scale, "offset": self.offset}
 
     @classmethod
     def from_state(cls, state: State) -> Scaling:
@@ -86,7 +94,10 @@ class Scaling:
             if (np.diff(knots, axis=1) < 0).any():
                 raise state.refusal("knots", "knots that fall", "rising knots")
         scale = state.number("scale", low=1 / LIMIT, high=10 * LIMIT)
-        return cls(how, state.number("center", low=-LIMIT, high=LIMIT), scale, knots)  # type: ignore[arg-type]
+        center = state.number("center", low=-LIMIT, high=LIMIT)
+        # Files of earlier versions know no offset: what their members learned is in units from 0.
+        offset = state.number("offset", low=-LIMIT, high=LIMIT) if "offset" in state.json else 0.0
+        return cls(how, center, scale, knots, offset)  # type: ignore[arg-type]
 
 
 def _float32(x: np.ndarray) -> np.ndarray:
