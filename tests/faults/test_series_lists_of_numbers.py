@@ -14,11 +14,14 @@ import pytest
 import mapsto
 from mapsto.fitting import candidates
 from mapsto.fitting.baselines import serving
+from mapsto.fitting.learned import work_of
 from mapsto.fitting.options import make_options
 from mapsto.fitting.prepare import Prepared, prepare
 from mapsto.fitting.reading import read_rows
+from mapsto.members import make
 from mapsto.model import Model
 from mapsto.schema import Schema
+from mapsto.training.run import Run
 
 RECIPE: dict[str, Any] = {
     "members": {"forest": {"n_estimators": 10}, "extra-trees": {"n_estimators": 20}, "boosting": {"max_iter": 10}},
@@ -78,6 +81,15 @@ def test_baselines_read_the_same_kernels() -> None:
     assert any("kernels" in one.name for one in few().verdict.contenders)
     assert set(serving(few()._fitted.schema)) >= {"hybrid", "forest", "boosting"}
     assert "hybrid" not in serving(Schema([], []))
+
+
+def test_what_kernels_see_is_remembered_for_the_next_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = prepared(waves(40, 40, 40))
+    first = make("hybrid").fit(work_of(rows, Run(), rows.options.recipe, None, "first: "))
+    before = first.predict(rows.dev)["kind"]
+    monkeypatch.setattr("mapsto.networks.rocket.Rocket.look", None)
+    again = make("hybrid").fit(work_of(rows, Run(), rows.options.recipe, None, "again: "))
+    assert np.array_equal(again.predict(rows.dev)["kind"], before)
 
 
 def test_one_row_at_a_time_is_predicted_like_many() -> None:

@@ -254,7 +254,7 @@ class Hybrid(Folded):
         for look in self.looks:
             seen = look.see(encoded)
             blocks[SeenPart(look.column).key] = _as_words(seen, length) if length else seen
-        return replace(encoded, blocks=blocks, features=None)
+        return replace(encoded, blocks=blocks, features=None, seen={})
 
 
 def usual_head(schema: Schema, encoders: Container[str]) -> str:
