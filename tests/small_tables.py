@@ -41,7 +41,12 @@ def encoded(targets: dict[str, str], rows: int = 400, seed: int = 0) -> tuple[Sc
 
 def work(targets: dict[str, str], rows: int = 400, run: Run | None = None, **recipe: Any) -> Work:
     """Work on 3/4 of the rows, validated on the rest."""
-    schema, every = encoded(targets, rows)
+    return work_on(*encoded(targets, rows), run, **recipe)
+
+
+def work_on(schema: Schema, every: Encoded, run: Run | None = None, **recipe: Any) -> Work:
+    """The same on other rows."""
+    rows = every.rows
     cut = 3 * rows // 4
     return Work(
         schema,

@@ -15,6 +15,7 @@ import numpy as np
 
 from mapsto.errors import DataError
 from mapsto.judging.bootstrap import Interval, interval
+from mapsto.judging.screening import promising
 from mapsto.metrics import get, present
 from mapsto.table.notes import Note, examples
 
@@ -32,6 +33,8 @@ _HOPELESS = 0.9
 """After one fold below this, the others are not run."""
 _TELLING = 0.3
 """How much of the way from chance to certainty a column that was left out must go to be told."""
+_TRIED_ALONE = 30
+"""Columns at most that are tried alone, where training and test rows differ."""
 _SHIFTED = 0.6
 """AUC of telling training from test rows, from which on a shift is worth a word."""
 
@@ -56,8 +59,9 @@ def leaks(columns: Mapping[str, Features], task: Task, truth: np.ndarray, *, tar
         return []
     figure = "R² of ranks" if task == "regression" else "balanced accuracy"
     notes: list[Note] = []
-    for name, features in columns.items():
-        score = alone(features.values[rows], task, truth[rows], seed=seed)
+    values = {name: features.values[rows] for name, features in columns.items()}
+    for name in promising(values, _answers(task, truth[rows]), seed=seed):
+        score = alone(values[name], task, truth[rows], seed=seed)
         if score >= _TOO_GOOD[task]:
             text = (
                 f"Column '{name}' gives the target '{target}' away: alone it reaches {figure} {score:.3f} on "
@@ -114,16 +118,10 @@ def alone(values: np.ndarray, task: Task, truth: np.ndarray, *, seed: int = 0, l
         leaf: rows that a leaf has at least, where a fair figure is wanted; 0: as few as a suspect column needs.
     """
     if task == "multilabel":
-        labels = (truth > 0.5).astype(np.int64)
-        kept = [j for j in range(labels.shape[1]) if np.bincount(labels[:, j], minlength=2).min() >= _LEAST_OF_A_CLASS]
-        found = [alone(values, "classification", labels[:, j], seed=seed, leaf=leaf) for j in kept]
+        found = [alone(values, "classification", each, seed=seed, leaf=leaf) for _, each in _answers(task, truth)]
         return float(np.mean(found)) if found else 0.0
-    if task == "regression":
-        answer = _ranks(truth)
-        metric = get("r2", "regression")
-    else:
-        answer = np.unique(truth, return_inverse=True)[1]
-        metric = get("balanced_accuracy", "classification")
+    ((_, answer),) = _answers(task, truth)
+    metric = get("r2", "regression") if task == "regression" else get("balanced_accuracy", "classification")
     fold = np.random.default_rng([seed, 1]).permutation(len(truth)) % _FOLDS
     predicted = np.zeros((len(truth), 1 if task == "regression" else answer.max() + 1))
     for out in range(_FOLDS):
@@ -132,6 +130,17 @@ def alone(values: np.ndarray, task: Task, truth: np.ndarray, *, seed: int = 0, l
         if not leaf and metric(answer[held], predicted[held]) < _HOPELESS:
             return metric(answer[held], predicted[held])
     return metric(answer, predicted)
+
+
+def _answers(task: Task, truth: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """What is to be guessed: ranks of numbers, codes of classes, and for sets each label that is in enough rows."""
+    if task == "regression":
+        return [("regression", _ranks(truth))]
+    if task == "classification":
+        return [("classification", np.unique(truth, return_inverse=True)[1])]
+    labels = (truth > 0.5).astype(np.int64)
+    kept = [j for j in range(labels.shape[1]) if np.bincount(labels[:, j], minlength=2).min() >= _LEAST_OF_A_CLASS]
+    return [("classification", labels[:, j]) for j in kept]
 
 
 def shift(train: Mapping[str, Features], test: Mapping[str, Features], *, seed: int = 0) -> list[Note]:
@@ -149,7 +158,8 @@ def shift(train: Mapping[str, Features], test: Mapping[str, Features], *, seed: 
     told = apart(np.hstack([values for values, _ in columns.values()]), domain, seed=seed)
     if not (told.value >= _SHIFTED and told.low > 0.5):
         return []
-    single = {name: apart(values, domain, seed=seed, trees=10).value for name, (values, _) in columns.items()}
+    tried = _telling_apart({name: values for name, (values, _) in columns.items()}, domain, seed)
+    single = {name: apart(columns[name][0], domain, seed=seed, trees=10).value for name in tried}
     worst = sorted(single, key=lambda name: -single[name])[:3]
     named = ", ".join(f"'{name}' ({single[name]:.2f})" for name in worst if single[name] >= _SHIFTED) or "no one alone"
     text = (
@@ -158,6 +168,19 @@ def shift(train: Mapping[str, Features], test: Mapping[str, Features], *, seed: 
         f"{named}. Figures on these test rows may not hold for rows like the training ones, nor the other way round."
     )
     return [Note("warning", text)]
+
+
+def _telling_apart(columns: Mapping[str, np.ndarray], domain: np.ndarray, seed: int) -> list[str]:
+    """The columns that may tell training from test rows; of many, those that trees with all of them cut most."""
+    if len(columns) <= _TRIED_ALONE:
+        return list(columns)
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    forest = ExtraTreesClassifier(50, min_samples_leaf=5, class_weight="balanced", random_state=seed, n_jobs=1)
+    cut = forest.fit(np.hstack(list(columns.values())), domain).feature_importances_
+    ends = np.cumsum([values.shape[1] for values in columns.values()])
+    weight = dict(zip(columns, (float(part.sum()) for part in np.split(cut, ends[:-1])), strict=True))
+    return sorted(columns, key=lambda name: -weight[name])[:_TRIED_ALONE]
 
 
 def apart(values: np.ndarray, domain: np.ndarray, *, seed: int = 0, trees: int = 50) -> Interval:

@@ -13,6 +13,7 @@ import numpy as np
 
 from mapsto.members.common.boosted import BoostingSettings, learn, threads
 from mapsto.members.common.lessons import lessons
+from mapsto.members.common.narrowing import telling
 from mapsto.members.common.preparation import Preparation
 from mapsto.members.common.treemodel import TreeMember
 
@@ -51,7 +52,8 @@ class Boosting(TreeMember):
         settings = BoostingSettings.parse(work.recipe.members.get(self.name, {}) | self.settings, "members.boosting")
         features = work.schema.features(work.train)
         self.schema = work.schema
-        self.preparation = Preparation.fit(features)
+        asked = {name for specs in settings.crosses.values() for cross in specs for name in cross.get("columns", [])}
+        self.preparation = Preparation.fit(features, only=telling(features, work, asked))
         self.names = [features.names[j] for j in self.preparation.order]
         taught = lessons(work, self.preparation)
         self.models = {}

@@ -18,6 +18,7 @@ import numpy as np
 
 from mapsto.members.common.boosted import BoostingSettings, learn, something_everywhere, threads
 from mapsto.members.common.lessons import Lesson, lessons, rows_with_truth
+from mapsto.members.common.narrowing import FEWEST, telling
 from mapsto.members.common.preparation import MAX_CODES, Preparation
 from mapsto.training.run import Run
 
@@ -65,7 +66,7 @@ def tune(work: Work) -> Entries:
 
 def _tune(work: Work) -> Entries:
     features = work.schema.features(work.train)
-    preparation = Preparation.fit(features)
+    preparation = Preparation.fit(features, only=telling(features, work))
     names = [features.names[j] for j in preparation.order]
     quiet = replace(work, run=Run(), budget=None, valid=None)
     shape: Entries | None = None
@@ -79,7 +80,9 @@ def _tune(work: Work) -> Entries:
             chosen, folds = _some_rows(lesson), None
             if work.folds is not None:
                 folds = _folds_of(work.folds, rows_with_truth(lesson.problem, quiet)[0][chosen], work.train.rows)
-            trials = _Trials(_only(lesson, chosen), names, quiet, sorted(preparation.ranks), work.budget, folds)
+            trials = _Trials(
+                _only(lesson, chosen), names, quiet, sorted(preparation.ranks), work.run, work.budget, folds
+            )
             if shape is None and trials.possible:
                 shape = trials.best_shape()
             trials.settings |= shape or trials.shapes[0]
@@ -118,6 +121,8 @@ class _Trials:
     names: list[str]
     work: Work
     coded: list[int]
+    run: Run
+    """That of the fit, which says when to stop; trials have their own."""
     budget: Budget | None
     given: Folds | None = None
     """Folds that keep to the split; None: any will do."""
@@ -133,7 +138,7 @@ class _Trials:
     @property
     def over(self) -> bool:
         """Whether no further trial may begin."""
-        return self.work.run.stopping or (self.budget is not None and not self.budget.seconds)
+        return self.run.stopping or (self.budget is not None and not self.budget.seconds)
 
     @property
     def several(self) -> bool:
@@ -147,10 +152,11 @@ class _Trials:
 
     @property
     def useful(self) -> bool:
-        """Whether made columns may be tried: enough rows, and a truth that one number tells."""
+        """Whether made columns may be tried: enough rows, not too many columns, and a truth that one number tells."""
         lesson = self.lesson
         two = lesson.problem.classes == 0 or len(lesson.present) == 2
-        return two and lesson.problem.label is None and len(lesson.truth) >= _FEW and self.possible
+        some = len(lesson.truth) >= _FEW and lesson.values.shape[1] <= FEWEST
+        return two and lesson.problem.label is None and some and self.possible
 
     @property
     def skewed(self) -> bool:
@@ -170,7 +176,10 @@ class _Trials:
         for repeat in range(repeats):
             # By time the last folds are the longest, and nearest to what will be predicted.
             for inside, outside in self._folds(repeat)[-2 if rows >= _MANY else -FOLDS :]:
-                model = learn(_fold(lesson, inside, outside), settings, self.names, self.work, None)
+                # A trial alone may take all the time of the trials, and no more.
+                seconds = None if self.budget is None else self.budget.seconds
+                work = self.work if seconds is None else replace(self.work, run=Run())
+                model = learn(_fold(lesson, inside, outside), settings, self.names, work, seconds)
                 predicted = model.predict(lesson.values[outside])
                 losses[outside] = np.nan_to_num(losses[outside]) + _losses(lesson, outside, predicted) / repeats
         return np.asarray(losses[~np.isnan(losses)])
@@ -353,11 +362,25 @@ class _Look:
         model = HistGradientBoostingRegressor(max_iter=100, random_state=0)
         model.fit(self.values[inside], self.truth[inside])
         rng, harm = np.random.default_rng(0), {}
+        rows, used = self.values[outside].copy(), _cut(model)
+        plain = float(((self.truth[outside] - model.predict(rows)) ** 2).mean())
         for j in range(self.values.shape[1]):
-            shuffled = self.values[outside].copy()
-            shuffled[:, j] = rng.permutation(shuffled[:, j])
-            harm[j] = float(((self.truth[outside] - model.predict(shuffled)) ** 2).mean())
+            order = rng.permutation(len(rows))
+            if j not in used:
+                harm[j] = plain
+                continue
+            before = rows[:, j].copy()
+            rows[:, j] = before[order]
+            harm[j] = float(((self.truth[outside] - model.predict(rows)) ** 2).mean())
+            rows[:, j] = before
         return harm
+
+
+def _cut(model: Any) -> set[int]:
+    """Columns that some tree of the model cuts; the others change nothing."""
+    nodes = [tree.nodes for grown in model._predictors for tree in grown]
+    cut = [each["feature_idx"][each["is_leaf"] == 0] for each in nodes]
+    return set(np.concatenate(cut).tolist()) if cut else set()
 
 
 def _binned(column: np.ndarray) -> np.ndarray:

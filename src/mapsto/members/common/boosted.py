@@ -26,6 +26,9 @@ FEW_ROWS = 80_000
 """With fewer rows, one thread grows trees as fast as two (dev/LOG.md)."""
 
 
+_MANY_CELLS = 500_000
+
+
 class BoostingSettings(Settings):
     """Options of boosting, in the recipe under `members.boosting`. Names are scikit-learn's where it has them."""
 
@@ -144,8 +147,9 @@ class _Grower:
         """The trees up to the best round of `limit`, and where totals begin."""
         estimator = self._estimator()
         label = f"{self.work.label}boosting of {self.lesson.problem.title}"
-        # A round is a tree a class: with many classes and little time even fifty take too long.
-        first = 50 if seconds is None or self.lesson.problem.classes <= 2 else 10
+        # A round is a tree a class, and looks at every cell: with many of either and little time fifty take too long.
+        slow = self.lesson.problem.classes > 2 or self.rows.size > _MANY_CELLS
+        first = 10 if seconds is not None and slow else 50
         for rounds in stages(self.work, label, first=first, limit=limit, seconds=seconds):
             estimator.set_params(max_iter=rounds)
             estimator.fit(self.rows, self._scaled(self.lesson.truth), self.lesson.weight, **self.given)

@@ -37,7 +37,7 @@ class Design:
     def fit(cls, preparation: Preparation, values: np.ndarray) -> Self:
         """Learn from prepared training rows."""
         coded = np.array(sorted(preparation.ranks), dtype=np.int64)
-        numbers = np.setdiff1d(np.arange(preparation.columns), coded)
+        numbers = np.setdiff1d(np.arange(preparation.width), coded)
         sizes = [min(int(preparation.ranks[int(j)].max(initial=-1)) + 1, MAX_CODES) + 1 for j in coded]
         there = values[:, numbers]
         median, missing = _medians(there), np.isnan(there)
@@ -90,7 +90,7 @@ class Design:
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], preparation: Preparation) -> Self:
         """From a saved state; `ModelFileError` if it does not fit the preparation."""
         coded = np.array(sorted(preparation.ranks), dtype=np.int64)
-        numbers = np.setdiff1d(np.arange(preparation.columns), coded)
+        numbers = np.setdiff1d(np.arange(preparation.width), coded)
         sizes = states.array(arrays, "sizes", "i", (len(coded),)).astype(np.int64)
         states.require(bool(((sizes > 0) & (sizes <= MAX_CODES + 1)).all()), "a number of codes is out of range")
         median = states.finite(arrays, "median", (len(numbers),)).astype(np.float32)

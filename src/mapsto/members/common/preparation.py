@@ -32,19 +32,27 @@ class Preparation:
     native: int
     """How many leading columns of its result hold codes to be split as sets."""
     order: np.ndarray
-    """Which column of the features each column of the result is: `(columns,)`."""
+    """Which column of the features each column of the result is: `(width,)`; those left out are not in it."""
     ranks: dict[int, np.ndarray]
     """For each column of codes of the result: rank of every code, -1 where it was never seen."""
 
     @classmethod
-    def fit(cls, features: Features, *, sets: bool = True) -> Self:
-        """Learn from training rows; without `sets`, all codes are read as numbers."""
-        coded = [j for j, is_code in enumerate(features.categorical) if is_code]
+    def fit(cls, features: Features, *, sets: bool = True, only: np.ndarray | None = None) -> Self:
+        """Learn from training rows; without `sets`, all codes are read as numbers. `only`: the columns to read."""
+        read = list(range(len(features.names))) if only is None else only.tolist()
+        coded = [j for j in read if features.categorical[j]]
         ranks = {j: _ranks(features.values[:, j]) for j in coded}
         native = [j for j in coded if sets and ranks[j].max(initial=-1) < MAX_CODES]
-        order = [*native, *(j for j in range(len(features.names)) if j not in native)]
-        found = {order.index(j): rank for j, rank in ranks.items()}
+        first = set(native)
+        order = [*native, *(j for j in read if j not in first)]
+        place = {j: at for at, j in enumerate(order)}
+        found = {place[j]: rank for j, rank in ranks.items()}
         return cls(len(features.names), len(native), np.array(order, dtype=np.int64), found)
+
+    @property
+    def width(self) -> int:
+        """Columns of the result."""
+        return len(self.order)
 
     @property
     def categories(self) -> int:
@@ -52,7 +60,7 @@ class Preparation:
         return max((int(r.max(initial=-1)) + 1 for j, r in self.ranks.items() if j < self.native), default=0)
 
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """`(rows, columns)` of any features to the matrix trees read, same shape."""
+        """`(rows, columns)` of any features to the matrix `(rows, width)` that trees read."""
         found = values.take(self.order, axis=1)
         found[np.isinf(found)] = np.nan
         if self.ranks:
@@ -80,11 +88,12 @@ class Preparation:
     def from_state(cls, json: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
         """The inverse; `ModelFileError` if a column or rank is out of range."""
         columns = states.whole(json, "columns", 0, 2**31)
-        native = states.whole(json, "native", 0, columns)
-        order = states.array(arrays, "order", "i", (columns,)).astype(np.int64)
-        states.require(sorted(order.tolist()) == list(range(columns)), "the order of columns is not a permutation")
+        order = states.array(arrays, "order", "i", (None,)).astype(np.int64)
+        inside = bool(((order >= 0) & (order < columns)).all())
+        states.require(inside and len(np.unique(order)) == len(order), "columns are read twice, or do not exist")
+        native = states.whole(json, "native", 0, len(order))
         coded = states.entry(json, "coded", list)
-        known = set(range(columns))
+        known = set(range(len(order)))
         states.require(all(type(j) is int and j in known for j in coded), "a column of codes does not exist")
         states.require(set(range(native)) <= set(coded), "a column split as sets has no codes")
         ranks = {j: states.array(arrays, f"rank.{j}", "i", (None,)).astype(np.int64) for j in coded}

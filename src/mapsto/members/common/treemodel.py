@@ -83,7 +83,7 @@ class TreeModel:
     ) -> Self:
         """The inverse; `ModelFileError` if anything does not fit the problem or the prepared columns."""
         crosses = Crosses.from_state(
-            states.entry(json, "crosses", list), states.unprefixed("crosses", arrays), preparation.columns
+            states.entry(json, "crosses", list), states.unprefixed("crosses", arrays), preparation.width
         )
         link = states.entry(json, "link", str)
         allowed = ("probabilities", "mean") if problem.classes else ("identity", "exp", "mean")
@@ -93,7 +93,7 @@ class TreeModel:
         trees = Trees.from_state(
             json,
             arrays,
-            features=preparation.columns + crosses.count,
+            features=preparation.width + crosses.count,
             native=preparation.native + crosses.native,
             width=len(start) if link == "mean" else 1,
         )
