@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -11,6 +13,7 @@ from mapsto.columns.base import Features
 from mapsto.judging import checks
 from mapsto.judging.checks import leaks, shift
 from mapsto.judging.screening import promising
+from mapsto.members.base import Work
 from mapsto.members.boosting import Boosting
 from mapsto.members.common.narrowing import FEWEST, telling
 from mapsto.members.common.preparation import Preparation
@@ -18,8 +21,10 @@ from mapsto.members.tuning import tune
 from mapsto.networks.base import DataSize
 from mapsto.networks.tabm import TabM
 from mapsto.schema import Schema
+from mapsto.training.budget import Budget
+from mapsto.training.run import Run
 
-ROWS, COLUMNS = 200, 5_000
+ROWS, COLUMNS = 200, 2_000
 
 
 def numbers(rows: int = ROWS, columns: int = COLUMNS) -> np.ndarray:
@@ -57,39 +62,33 @@ def test_numbers_and_sets_as_targets_are_screened_too() -> None:
     assert "5" in [note.column for note in leaks(as_features(x), "regression", price, target="y")]
     labels = np.stack([x[:, 9] > 0, x[:, 9] > 0.5], axis=1).astype(np.float32)
     assert "9" in [note.column for note in leaks(as_features(x), "multilabel", labels, target="y")]
-    several = {"two": x[:, :2], "one": x[:, [3]]}
-    assert promising(several, [("classification", r.integers(0, 2, ROWS))]) == ["two"]
+    several = {"two": x[:, :2], "one": x[:, [3]]}  # of several features nothing is known, so they are looked at
+    assert "two" in promising(several, [("classification", r.integers(0, 2, ROWS))])
 
 
 def test_where_rows_differ_few_columns_are_tried_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     x, other = numbers(columns=600), numbers(columns=600)[::-1].copy()
-    other[:, [3, 500]] += 3
+    other[:, ::15] += 3
     tried = []
     whole = checks.apart
     monkeypatch.setattr(checks, "apart", lambda *a, **k: tried.append(1) or whole(*a, **k))
     (note,) = shift(as_features(x), as_features(other))
-    assert "'3'" in note.text
-    assert "'500'" in note.text
-    assert len(tried) <= 31
-
-
-def wide_work(columns: int = 1_500, rows: int = 80, **given: object) -> tuple[object, np.ndarray]:
-    x = numbers(rows, columns)
-    y = (x[:, 1] + x[:, 2] > 0).astype(int)
-    frame = pl.DataFrame({f"g{j}": x[:, j] for j in range(columns)} | {"y": np.where(y, "a", "b")})
-    schema = Schema.claim(frame, targets=["y"])
-    schema.learn(frame)
-    work = small_tables.work_on(schema, schema.encode(frame, truth=True), **given)
-    return work, y
+    assert "no one alone" not in note.text
+    assert len(tried) == 31
 
 
 @pytest.fixture(scope="module")
-def wide() -> tuple[object, np.ndarray]:
-    return wide_work()
+def wide() -> Work:
+    x = numbers(80, 1_500)
+    columns = {f"g{j}": x[:, j] for j in range(x.shape[1])}
+    frame = pl.DataFrame(columns | {"y": np.where(x[:, 1] + x[:, 2] > 0, "a", "b")})
+    schema = Schema.claim(frame, targets=["y"])
+    schema.learn(frame)
+    return small_tables.work_on(schema, schema.encode(frame, truth=True))
 
 
-def test_trees_see_the_columns_that_tell_and_the_model_is_the_same_when_opened(wide: tuple) -> None:
-    work, y = wide
+def test_trees_see_the_columns_that_tell_and_the_model_is_the_same_when_opened(wide: Work) -> None:
+    work = wide
     features = work.schema.features(work.train)
     kept = telling(features, work, keep={"g1400"})
     assert len(kept) == FEWEST
@@ -100,22 +99,16 @@ def test_trees_see_the_columns_that_tell_and_the_model_is_the_same_when_opened(w
     np.testing.assert_array_equal(member.predict(work.train)["y"], again.predict(work.train)["y"])
 
 
-def test_few_columns_are_all_kept(wide: tuple) -> None:
-    work, _ = wide
+def test_few_columns_are_all_kept(wide: Work) -> None:
+    work = wide
     few = Features(np.zeros((work.train.rows, 3), np.float32), ["a", "b", "c"], [False] * 3)
     np.testing.assert_array_equal(telling(few, work), [0, 1, 2])
     assert Preparation.fit(few).order.tolist() == [0, 1, 2]
 
 
-def test_trials_end_with_their_time(wide: tuple) -> None:
-    from dataclasses import replace
-
-    from mapsto.training.budget import Budget
-    from mapsto.training.run import Run
-
-    work, _ = wide
+def test_trials_end_with_their_time(wide: Work) -> None:
     run = Run()
-    found = tune(replace(work, run=run, budget=Budget.within(run, 0.0), label="tuning: "))
+    found = tune(replace(wide, run=run, budget=Budget.within(run, 0.0), label="tuning: "))
     assert found["crosses"] == {}
     assert "tuning: boosting settings" in run.decisions
 
