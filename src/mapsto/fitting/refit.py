@@ -38,6 +38,7 @@ def refit(fitted: Fitted, prepared: Prepared, learned: list[Learned], run: Run) 
         seed=fitted.recipe.seed,
         threads=prepared.options.threads,
         device=prepared.options.device,
+        interchangeable=prepared.options.split == "random",
     )
     used = fitted.ensemble.shares()
     fitted.ensemble.members = [
