@@ -204,7 +204,10 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score the model on rows with known targets."""
-    found = _load(model).evaluate(data, by=by)
+    loaded = _load(model)
+    found = loaded.evaluate(data, by=by)
+    for problem in loaded.last_problems:
+        print(f"mapsto: {problem.text}", file=sys.stderr)
     if as_json:
         _print_json(found)
         return

@@ -18,11 +18,12 @@ from mapsto.errors import DataError, ModelFileError, VerbError
 from mapsto.facts import read as read_facts
 from mapsto.judging.calibration import apply_temperature
 from mapsto.judging.conformal import Conformal
+from mapsto.judging.strangers import strangers
 from mapsto.judging.thresholds import cheapest
 from mapsto.judging.verdict import Verdict
 from mapsto.judging.verification import Threshold
 from mapsto.members.ensemble import Ensemble
-from mapsto.metrics import Metric, all_for, get, present
+from mapsto.metrics import Metric, all_for, get, named
 from mapsto.recipe import Recipe
 from mapsto.sample import Sample
 from mapsto.schema import Encoded, Schema
@@ -194,27 +195,28 @@ class Fitted:
 
     # -- judging
 
-    def evaluate(self, frame: pl.DataFrame, by: str | None) -> dict[str, dict[str, Any]]:
-        """Metrics per target on rows with truth; see `Model.evaluate`."""
+    def evaluate(self, frame: pl.DataFrame, by: str | None) -> tuple[dict[str, dict[str, Any]], list[Note]]:
+        """Metrics per target on rows with truth, see `Model.evaluate`, and what there is to say about the rows."""
         from mapsto.judging.groups import evaluate_groups
 
         absent = [target.name for target in self.schema.targets if target.name not in frame.columns]
         if absent or (by is not None and by not in frame.columns):
             message = f"the rows lack {absent or [by]}; they have {frame.columns}. Scores need the true values."
             raise DataError(message)
-        predictions, _, _ = self.predict_frame(frame)
+        predictions, notes, _ = self.predict_frame(frame)
         found: dict[str, dict[str, Any]] = {}
         for target in self.schema.targets:
             truth = target.encode_target(frame[target.name])
-            if not present(target.task or "regression", truth).any():
+            if not named(target.task or "regression", truth).any():
                 message = f"no row has a known value of {target.name!r} (known: {target.classes[:10] or 'numbers'})"
                 raise DataError(message)
+            notes += strangers(target, frame[target.name])
             metrics = self.shown_metrics(target)
             if by is None:
                 found[target.name] = {m.name: m(truth, predictions[target.name]) for m in metrics}
             else:
                 found[target.name] = evaluate_groups(truth, predictions[target.name], frame[by], metrics)
-        return found
+        return found, notes
 
     def shown_metrics(self, target: Column) -> list[Metric]:
         """Every metric of the target's task, of the decisions that the model makes."""

@@ -295,13 +295,19 @@ class Model:
 
         With `by`, per group of that column: `{target: {group: {metric: value}}}`, and "rows" counts its rows.
 
+        A class or label that no row the model learned from had counts as wrong in every figure: it is taken for the one
+        that was given least. Such truths are named in `last_problems`, as is what could not be read.
+
         Of a model that compares rows: figures of all pairs of the rows, whose identities may be known or new.
         """
         by = None if by is None else str(by)
         if self._compares:
             self._refuse(by is not None, "evaluate(by=)", "pairs have no group; evaluate the rows of each group")
             return comparing.evaluate(self._fitted, self._with_targets(labelled).frame)
-        return self._fitted.evaluate(self._with_targets(labelled).frame, by)
+        table = self._with_targets(labelled)
+        found, problems = self._fitted.evaluate(table.frame, by)
+        self.last_problems = [*table.notes, *problems]
+        return found
 
     def _with_targets(self, data: Any) -> Table:
         """Rows with their targets, of which some may be found in the names of files, as they were in the fit."""

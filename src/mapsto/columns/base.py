@@ -38,8 +38,10 @@ Task = Literal["regression", "classification", "multilabel"]
 """The form a target's truth and predictions take; the only thing judging and members ask of a target.
 
 * regression: truth `(rows,)` float64 in the user's units, NaN missing; prediction `(rows, 1)` in the same units.
-* classification: truth `(rows,)` int64 class code, -1 missing; prediction `(rows, classes)` probabilities.
-* multilabel: truth `(rows, labels)` float32 of 0/1, NaN row missing; prediction `(rows, labels)` probabilities.
+* classification: truth `(rows,)` int64 class code, -1 missing, -2 a value that is no class; prediction
+  `(rows, classes)` probabilities.
+* multilabel: truth `(rows, labels)` float32 of 0/1, NaN row missing, with labels that are none of these counted as
+  `mapsto.metrics.truth` says; prediction `(rows, labels)` probabilities.
 """
 
 
@@ -193,6 +195,12 @@ class Column(ABC):
     def encode_target(self, series: pl.Series) -> np.ndarray:
         """Truth in the form of `task` (see `Task`)."""
         raise TypeError(f"a {self.type} column cannot be a target")
+
+    def strangers(self, series: pl.Series) -> pl.Series:
+        """The truths in these rows that are none of its classes or labels, one entry each time, as text."""
+        import polars as pl
+
+        return pl.Series(self.name, [], dtype=pl.String)
 
     def to_training(self, truth: np.ndarray) -> np.ndarray:
         """Truth as the loss wants it: float32 standardised `(rows,)`, int64 codes, or float32 `(rows, labels)`."""

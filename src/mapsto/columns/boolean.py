@@ -18,6 +18,7 @@ from mapsto.columns.common.parts import CodePart
 from mapsto.columns.common.state import State
 from mapsto.columns.common.vocabulary import Vocabulary
 from mapsto.errors import ColumnRefused
+from mapsto.metrics import MISSING, STRANGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,7 @@ _WORDS = Lookup([word for pair in _PAIRS for word in pair], fold_case=True)
 _NUMBERS = Lookup([0, 1])
 _SIDES = [side for _ in _PAIRS for side in (0, 1)]
 _MISSING, _UNSEEN, _FALSE, _TRUE = 0, 1, 2, 3
+_SIDE_OF_CODE = np.array([MISSING, STRANGE, 0, 1], dtype=np.int64)
 _CODES = table([_FALSE + side for side in _SIDES], unseen=_UNSEEN, absent=_MISSING)
 
 
@@ -138,8 +140,8 @@ class Boolean(ClassTarget):
         return pl.Series(self.name, list(self._values), dtype=pl.Boolean if self._kind == "Boolean" else pl.String)
 
     def encode_target(self, series: pl.Series) -> np.ndarray:
-        """int64: 0 false, 1 true, -1 missing or unreadable."""
-        return (self._codes(series) - _FALSE).clip(-1).astype(np.int64)
+        """int64: 0 false, 1 true, -1 missing, -2 where it is neither of the two."""
+        return np.asarray(_SIDE_OF_CODE[self._codes(series)])
 
     # -- for people, and persistence
 

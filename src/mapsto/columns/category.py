@@ -18,6 +18,7 @@ from mapsto.columns.common.parts import CodePart, NumberPart
 from mapsto.columns.common.state import State
 from mapsto.columns.common.vocabulary import Vocabulary
 from mapsto.errors import ColumnRefused, DataError, OptionError
+from mapsto.metrics import MISSING, STRANGE
 
 if TYPE_CHECKING:
     from mapsto.columns.common.parts import Part, Ragged
@@ -145,7 +146,7 @@ class Category(ClassTarget):
         self._ranks = (np.arange(len(levels)) - middle) / max(1, middle)
         classes = range(size) if self.ordered is not None else sorted(range(size), key=vocabulary.keys.__getitem__)
         self._order = np.array(classes, dtype=np.int64)
-        self._classes = table(np.argsort(self._order), unseen=-1, absent=-1, dtype=np.int64)
+        self._classes = table(np.argsort(self._order), unseen=STRANGE, absent=MISSING, dtype=np.int64)
 
     @property
     def parts(self) -> Sequence[Part]:
@@ -196,7 +197,7 @@ class Category(ClassTarget):
         self._index()
 
     def encode_target(self, series: pl.Series) -> np.ndarray:
-        """int64 class codes, -1 where missing or not seen in training."""
+        """int64 class codes, -1 where missing, -2 where not seen in training."""
         return self._lookup.codes(series, self._classes)
 
     # -- for people, and persistence

@@ -16,6 +16,7 @@ from mapsto.columns.common.parts import BagPart, Ragged
 from mapsto.columns.common.state import State
 from mapsto.columns.common.vocabulary import Vocabulary
 from mapsto.errors import ColumnRefused, DataError, OptionError
+from mapsto.metrics import own_labels, with_strange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -221,14 +222,26 @@ class Set(Column):
         return len(self.classes)
 
     def encode_target(self, series: pl.Series) -> np.ndarray:
-        """float32 `(rows, labels)` of 0 and 1; rows that are missing are NaN. Labels not seen in training are lost."""
+        """float32 `(rows, labels)` of 0 and 1, NaN in missing rows; labels not seen in training are counted."""
         labels, lengths = self._flat(series)
         codes = self._lookup.codes(labels, self._classes)
         truth = np.zeros((len(series), len(self._order)), dtype=np.float32)
         rows = np.repeat(np.arange(len(series)), lengths)
         truth[rows[codes >= 0], codes[codes >= 0]] = 1
+        truth = with_strange(truth, np.bincount(rows[codes < 0], minlength=len(series)))
         truth[missing(series) | self.malformed(series)] = np.nan
         return truth
+
+    def strangers(self, series: pl.Series) -> pl.Series:
+        """Labels that are there and none of those seen in training."""
+        found, _ = self._flat(series)
+        return as_text(found.filter(pl.Series(self._lookup.codes(found, self._classes) < 0, dtype=pl.Boolean))).alias(
+            self.name
+        )
+
+    def to_training(self, truth: np.ndarray) -> np.ndarray:
+        """0 and 1 for the labels that it has."""
+        return own_labels(truth)
 
     def loss(self, name: str | None, options: dict[str, Any]) -> Loss:
         """Binary cross-entropy per label by default."""
@@ -258,7 +271,7 @@ class Set(Column):
 
     def naive(self, truth: np.ndarray, rows: int) -> np.ndarray:
         """How often each label occurs."""
-        known = truth[~np.isnan(truth).any(axis=1)]
+        known = own_labels(truth[~np.isnan(truth).any(axis=1)])
         return np.tile(known.mean(axis=0) if len(known) else np.zeros(truth.shape[1]), (rows, 1))
 
     # -- for people, and persistence

@@ -23,7 +23,7 @@ from mapsto.judging.thresholds import chosen_threshold, decided
 from mapsto.judging.verdict import WITHOUT_NETWORKS, Cost, judge, worths
 from mapsto.members import CLASSICAL
 from mapsto.members.ensemble import Ensemble, greedy_weights
-from mapsto.metrics import present
+from mapsto.metrics import named, present
 from mapsto.table import Note
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def judge_once(
     fitted.facts |= {"judged_on": judged.told, "judged_rows": rows, "metrics": {}}
     for target in fitted.schema.targets:
         truth = judged.truth[target.name]
-        if not present(target.task or "regression", truth).any():
+        if not named(target.task or "regression", truth).any():
             text = (
                 f"No {judged.kind} row has a value of {target.name!r} that training knows: the model could not be "
                 "judged."

@@ -13,6 +13,7 @@ from mapsto.fitting.folds import cut_folds, groups_of, times_of
 from mapsto.fitting.options import TEST, VALID, is_table
 from mapsto.fitting.pretrained import read_as_pretrained
 from mapsto.judging.checks import check_inputs
+from mapsto.judging.strangers import strangers
 from mapsto.judging.thresholds import cost_matrix
 from mapsto.metrics import Metric, default, get
 from mapsto.schema import Encoded, Schema, require
@@ -165,6 +166,9 @@ def prepare(table: Table, options: Options) -> Prepared:
     predicted = np.sort(np.concatenate([outside for _, outside in fold_rows]))
     if len(cut.test):
         notes += duplicates_across(frame, cut, options.targets)
+    for target in schema.targets:
+        for part, rows in (("test", cut.test), ("validation", np.sort(np.concatenate([cut.choose, cut.calibrate])))):
+            notes += strangers(target, frame[target.name], rows, part)
     return Prepared(
         options, schema, dev, test,
         train=everything if small else train,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mapsto.metrics import get, present
+from mapsto.metrics import get, named, own_labels, present
 
 if TYPE_CHECKING:
     from mapsto.metrics import Task
@@ -35,9 +35,10 @@ def fit_temperature(task: Task, truth: np.ndarray, prediction: np.ndarray, weigh
         prediction: probabilities of these rows.
         weight: `(rows,)`, or None.
     """
-    if task == "regression" or not (rows := present(task, truth)).any():
+    if task == "regression" or not (rows := named(task, truth)).any():
         return 1.0
     truth, prediction = truth[rows], prediction[rows]
+    truth = own_labels(truth) if task == "multilabel" else truth
     weight = None if weight is None else weight[rows]
     loss = get("log_loss", task)
 

@@ -16,7 +16,7 @@ import numpy as np
 from mapsto.errors import DataError
 from mapsto.judging.bootstrap import Interval, interval
 from mapsto.judging.screening import promising
-from mapsto.metrics import get, present
+from mapsto.metrics import get, named, present
 from mapsto.table.notes import Note, examples
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def check_target(name: str, task: Task, truth: np.ndarray, classes: Sequence[Any
     Raises:
         DataError: no truth at all, or only one value: there is nothing to learn.
     """
-    known = present(task, truth)
+    known = named(task, truth)
     if not known.any():
         message = f"target '{name}' has no value in any of {len(truth):,} training rows; give rows with known values"
         raise DataError(message)
@@ -222,11 +222,12 @@ def check_target(name: str, task: Task, truth: np.ndarray, classes: Sequence[Any
         )
         raise DataError(message)
     notes: list[Note] = []
-    if missing := int((~known).sum()):
+    absent = ~present(task, truth)
+    if missing := int(absent.sum()):
         text = (
             f"Target '{name}' is missing in {missing:,} of {len(truth):,} training rows; they teach nothing about it."
         )
-        rows = examples(np.flatnonzero(~known))
+        rows = examples(np.flatnonzero(absent))
         notes.append(Note("info", text, column=name, rows=rows, count=missing))
     return notes + _rare(name, task, held, classes)
 
@@ -264,7 +265,7 @@ def _rare(name: str, task: Task, truth: np.ndarray, classes: Sequence[Any]) -> l
 
 def _usable(task: Task, truth: np.ndarray) -> np.ndarray:
     """Rows with known truth, of classes with enough rows; none where fewer than two classes are left."""
-    known = present(task, truth)
+    known = named(task, truth)
     if task != "classification" or not known.any():
         return known
     enough = np.bincount(truth[known]) >= _LEAST_OF_A_CLASS

@@ -62,6 +62,7 @@ class Conformal:
         truth, prediction = truth[known], prediction[known]
         if task == "classification":
             found = 1.0 - prediction[np.arange(len(truth)), truth].astype(np.float64)
+            found[truth < 0] = 1.0  # a class that the model does not have is in none of its sets
         else:
             found = np.abs(truth - prediction.reshape(-1))
             found = found if scale is None else found / scale[known]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mapsto.metrics import present
+from mapsto.metrics import named
 
 if TYPE_CHECKING:
     from mapsto.metrics import Task
@@ -58,7 +58,7 @@ def suspected_labels(task: Task, truth: np.ndarray, prediction: np.ndarray) -> S
         truth: labels as given.
         prediction: predictions by models that did not learn from the row they predict (out-of-fold or held-out).
     """
-    known = np.flatnonzero(present(task, truth))
+    known = np.flatnonzero(named(task, truth))
     find = {"classification": _classes, "multilabel": _several, "regression": _numbers}[task]
     found = find(truth[known], prediction[known].astype(np.float64))
     ranked = found.take(np.argsort(-found.suspicion, kind="stable"))

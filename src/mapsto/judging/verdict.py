@@ -29,7 +29,7 @@ import numpy as np
 from mapsto.errors import ModelFileError
 from mapsto.judging import wording
 from mapsto.judging.bootstrap import Interval, bounds, scores
-from mapsto.metrics import present
+from mapsto.metrics import named, present
 
 if TYPE_CHECKING:
     from mapsto.metrics import Metric
@@ -190,7 +190,7 @@ def judge(
         ahead = bounds(metric.sign * float(values[0] - values[place]), metric.sign * drawn[1])
         found.append(_contender(name, metric.name, own, ahead if place else _NONE, costs.get(name, Cost())))
     known = present(metric.task, truth)
-    few = _too_few(metric, truth[known])
+    few = _too_few(metric, truth[named(metric.task, truth)])
     best = best_baseline(metric, [contender for contender in found if contender.name != bare])
     answer, reason = _answer(found, best, naive, few)
     where = f"{int(known.sum()):,} {rows_are} rows"

@@ -9,19 +9,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
 from mapsto.errors import OptionError
-from mapsto.metrics import choices, labels, numbers, probabilities, ranking
-from mapsto.metrics.base import Metric, Scorer, Task, present
+from mapsto.metrics import choices, numbers, probabilities, ranking, several
+from mapsto.metrics.base import Metric, Scorer
 from mapsto.metrics.custom import wrap
+from mapsto.metrics.truth import MISSING, STRANGE, Task, judging, named, own_labels, present, strange, with_strange
 
-__all__ = ["METRICS", "Metric", "Scorer", "Task", "all_for", "default", "get", "present", "wrap"]
+__all__ = [
+    "METRICS",
+    "MISSING",
+    "STRANGE",
+    "Metric",
+    "Scorer",
+    "Task",
+    "all_for",
+    "default",
+    "get",
+    "named",
+    "own_labels",
+    "present",
+    "strange",
+    "with_strange",
+    "wrap",
+]
 
-_ALL = (
+_PLAIN = (
     Metric("accuracy", "accuracy", "classification", True, choices.accuracy, chooses=True),
     Metric("balanced_accuracy", "balanced accuracy", "classification", True, choices.balanced_accuracy, chooses=True),
     Metric("f1", "F1", "classification", True, choices.f1, chooses=True),
@@ -37,15 +55,17 @@ _ALL = (
     Metric("r2", "R²", "regression", True, numbers.r2),
     Metric("rmsle", "RMSLE", "regression", False, numbers.rmsle),
     Metric("mape", "mean relative error", "regression", False, numbers.mape),
-    Metric("f1_micro", "F1 (micro)", "multilabel", True, labels.f1_micro, chooses=True),
-    Metric("f1_macro", "F1 (macro)", "multilabel", True, labels.f1_macro, chooses=True),
-    Metric("hamming", "Hamming loss", "multilabel", False, labels.hamming, chooses=True),
-    Metric("exact", "all labels right", "multilabel", True, labels.exact, chooses=True),
+    Metric("f1_micro", "F1 (micro)", "multilabel", True, several.f1_micro, chooses=True),
+    Metric("f1_macro", "F1 (macro)", "multilabel", True, several.f1_macro, chooses=True),
+    Metric("hamming", "Hamming loss", "multilabel", False, several.hamming, chooses=True),
+    Metric("exact", "all labels right", "multilabel", True, several.exact, chooses=True),
     Metric("auc", "AUC", "multilabel", True, ranking.auc),
     Metric("average_precision", "average precision", "multilabel", True, ranking.average_precision),
     Metric("log_loss", "log loss", "multilabel", False, probabilities.log_loss),
     Metric("brier", "Brier score", "multilabel", False, probabilities.brier),
 )
+
+_ALL = tuple(replace(metric, prepare=judging(metric.task, metric.prepare)) for metric in _PLAIN)
 
 METRICS: dict[tuple[Task, str], Metric] = {(metric.task, metric.name): metric for metric in _ALL}
 """Every metric by task and name; `cost` is made by `get`, since it needs its matrix."""

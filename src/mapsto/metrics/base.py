@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
-Task = Literal["regression", "classification", "multilabel"]
-"""The forms of truth and predictions, as `mapsto.columns.base.Task` describes them."""
+from mapsto.metrics.truth import Task, present
 
 Scorer = Callable[[np.ndarray], np.ndarray]
 """Weights `(..., rows)` to scores `(...)`."""
@@ -27,7 +25,8 @@ Prepare = Callable[[np.ndarray, np.ndarray], Scorer]
 class Metric:
     """One figure of how good predictions are; call it with truth and predictions in the form of its task.
 
-    Rows whose truth is missing are dropped. Where the figure is undefined (no rows, one class only where two are
+    Rows whose truth is missing are dropped; one that the model has no class for counts as wrong, see
+    `mapsto.metrics.truth`. Where the figure is undefined (no rows, one class only where two are
     needed, predictions that are not finite) it is NaN.
 
     Args:
@@ -74,17 +73,6 @@ class Metric:
         if not self.chooses:
             return self
         return replace(self, prepare=lambda truth, p: self.prepare(truth, _decided(self.task, p, threshold)))
-
-
-def present(task: Task, truth: np.ndarray) -> np.ndarray:
-    """Boolean `(rows,)`: rows whose truth is known.
-
-    >>> present("classification", np.array([0, -1, 2]))
-    array([ True, False,  True])
-    """
-    if task == "classification":
-        return np.asarray(truth >= 0)
-    return np.asarray(~np.isnan(truth) if truth.ndim == 1 else ~np.isnan(truth).any(axis=1))
 
 
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

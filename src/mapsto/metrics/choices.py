@@ -24,11 +24,15 @@ def accuracy(truth: np.ndarray, prediction: np.ndarray) -> Scorer:
 
 
 def cost(matrix: np.ndarray) -> Prepare:
-    """Mean cost of the decisions that these probabilities make cheapest, with `matrix[truth, chosen]`."""
+    """Mean cost of the decisions that these probabilities make cheapest, with `matrix[truth, chosen]`.
+
+    A truth that the model has no class for costs what the decision costs at most.
+    """
+    most = matrix.max(axis=0)
 
     def prepare(truth: np.ndarray, prediction: np.ndarray) -> Scorer:
         chosen = (prediction.astype(np.float64) @ matrix).argmin(axis=1)
-        return weighted_mean(matrix[truth, chosen])
+        return weighted_mean(np.where(truth < 0, most[chosen], matrix[truth, chosen]))
 
     return prepare
 

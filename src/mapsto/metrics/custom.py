@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from mapsto.errors import OptionError
-from mapsto.metrics.base import Metric, Scorer, Task
+from mapsto.metrics.base import Metric, Scorer
+from mapsto.metrics.truth import Task, judging
 
 Function = Callable[..., Any]
 """`(truth, prediction)` or `(truth, prediction, weight)` to a number."""
@@ -23,7 +24,8 @@ def wrap(function: Function, task: Task, classes: int = 2) -> Metric:
     perfect and for a reversed prediction.
 
     Args:
-        function: gets truth and predictions in the form of `task`, without rows whose truth is missing.
+        function: gets truth and predictions in the form of `task`, without rows whose truth is missing, and
+            with classes that the model does not have replaced as `mapsto.metrics.truth` says.
         task: the form of the target.
         classes: number of classes or labels of the target.
 
@@ -51,7 +53,7 @@ def wrap(function: Function, task: Task, classes: int = 2) -> Metric:
 
         return score
 
-    return Metric(name, name, task, _direction(function, name, task, classes), prepare)
+    return Metric(name, name, task, _direction(function, name, task, classes), judging(task, prepare))
 
 
 def repeats(weights: np.ndarray, name: str) -> np.ndarray | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mapsto.judging.verdict import Contender, Verdict
     from mapsto.reporting.findings import Findings
 
+STRANGERS = "(none of these)"
 MOST_CLASSES = 12
 """Classes up to which the whole confusion matrix is shown."""
 _MOST_POINTS = 1000
@@ -186,15 +187,15 @@ def _confusion(fitted: Fitted, target: Column, truth: np.ndarray, prediction: np
     decided = fitted.decided(target, prediction).argmax(axis=1)
     if threshold is not None and len(classes) == 2:
         decided = (prediction[:, 1] >= threshold).astype(np.int64)
-    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    np.add.at(counts, (truth, decided), 1)
+    counts = np.zeros((len(classes) + 1, len(classes)), dtype=np.int64)
+    np.add.at(counts, (np.where(truth < 0, len(classes), truth), decided), 1)
     chosen = "" if threshold is None else f" “{classes[1]}” is chosen from a probability of {number(threshold, 3)} on."
     if len(classes) > MOST_CLASSES:
-        return _mix_ups(counts, classes)
+        return _mix_ups(counts[:-1], classes)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     rows = [
         [name(label), *(_cell(int(counts[i, j]), float(share[i, j]), right=i == j) for j in range(len(classes)))]
-        for i, label in enumerate(classes)
+        for i, label in enumerate([*classes, *([STRANGERS] if counts[-1].any() else [])])
     ]
     caption = f"Rows: the truth. Columns: what was predicted, with its share of the truth.{chosen}"
     heads = ["truth ↓  predicted →", *(name(label) for label in classes)]
@@ -293,7 +294,7 @@ def _coverage(fitted: Fitted, target: Column, truth: np.ndarray, prediction: np.
         label, kind = "half width", "interval"
     else:
         sets = state.sets(prediction, _LEVEL)
-        inside, what = sets[np.arange(len(truth)), truth], number(float(sets.sum(axis=1).mean()), 3)
+        inside, what = sets[np.arange(len(truth)), truth] & (truth >= 0), number(float(sets.sum(axis=1).mean()), 3)
         label, kind = "classes in a set", "set"
     rows: list[list[Any]] = [
         ["promised", percent(_LEVEL)],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from mapsto.metrics import present
+from mapsto.metrics import named
 from mapsto.networks.blocks.ragged import TensorRows, take
 from mapsto.objectives.base import Batch
 from mapsto.tensors import to_tensors
@@ -109,7 +109,7 @@ def truths(encoded: Encoded, targets: list[Column], device: torch.device) -> Bat
     batch = Batch({})
     for column in targets:
         truth = encoded.truth[column.name]
-        known = present(column.task or "regression", truth)
+        known = named(column.task or "regression", truth)
         filled = truth
         if not known.all():
             filled = truth.copy()
@@ -123,7 +123,7 @@ def truths(encoded: Encoded, targets: list[Column], device: torch.device) -> Bat
 
 def labelled(encoded: Encoded, targets: list[Column]) -> np.ndarray:
     """Boolean `(rows,)`: rows that have the truth of at least one target."""
-    known = [present(column.task or "regression", encoded.truth[column.name]) for column in targets]
+    known = [named(column.task or "regression", encoded.truth[column.name]) for column in targets]
     return np.asarray(np.any(known, axis=0))
 
 

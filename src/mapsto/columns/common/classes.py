@@ -10,7 +10,9 @@ import numpy as np
 import polars as pl
 
 from mapsto.columns.base import Column, Task
+from mapsto.columns.common.cells import as_text
 from mapsto.errors import OptionError
+from mapsto.metrics import STRANGE
 
 if TYPE_CHECKING:
     from mapsto.losses import Loss
@@ -78,6 +80,11 @@ class ClassTarget(Column):
             codes = pl.Series(chosen, dtype=pl.UInt32).set(pl.Series(unknown), None)
             return self.class_values.gather(codes).alias(self.name)
         return self.class_values[chosen].alias(self.name)  # of one row, which most calls ask for, quicker than `gather`
+
+    def strangers(self, series: pl.Series) -> pl.Series:
+        """Cells that are there and hold none of the classes."""
+        rows = np.flatnonzero(self.encode_target(series) == STRANGE)
+        return as_text(series.gather(rows)).fill_null("?").alias(self.name)
 
     def naive(self, truth: np.ndarray, rows: int) -> np.ndarray:
         """Class frequencies among rows with known truth."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mapsto.metrics import own_labels
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -44,7 +46,7 @@ class Problem:
         """Rows whose truth is known, and their truth: float64 numbers or int64 class codes."""
         truth = encoded.truth[self.target.name]
         if self.label is not None:
-            truth = truth[:, self.label]
+            truth = own_labels(truth[:, self.label])
         rows = np.flatnonzero(np.isfinite(truth) if truth.dtype.kind == "f" else truth >= 0)
         return rows, truth[rows].astype(np.int64 if self.classes else np.float64)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mapsto.metrics import present
 from mapsto.objectives.supervised import predict
 from mapsto.training.batches import labelled
 
@@ -27,7 +28,7 @@ SURE = 0.9
 def joined(composition: Composition, train: Encoded, target: Column) -> tuple[Encoded, int]:
     """The rows of `train` that have a class or are surely of one, these with that class; and how many are new."""
     known = labelled(train, [target])
-    spare = np.flatnonzero(~known)
+    spare = np.flatnonzero(~present(target.task or "regression", train.truth[target.name]))
     found = predict(composition, train.take(spare), [target])[target.name]
     sure = found.max(axis=1) >= SURE
     truth = train.truth[target.name].copy()
