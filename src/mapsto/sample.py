@@ -16,6 +16,7 @@ from mapsto.checked import inside
 from mapsto.columns.common.cells import as_text
 from mapsto.columns.common.parts import Block, Ragged, SensePart
 from mapsto.errors import ModelFileError
+from mapsto.metrics import STRANGE
 from mapsto.schema import Encoded
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ LONGEST_TEXT = 5_000
 _FEWEST_ROWS = 50
 _MOST_ROWS = 1_000_000
 _ROUNDING = 1e-5
+_MOST_LABELS = 2**20
+"""Labels of a row that the model does not have, at most."""
 
 
 @dataclass
@@ -128,7 +131,7 @@ def draw_rows(rows: int, most: int, seed: int) -> np.ndarray:
 
 
 def _truth(target: Column, found: np.ndarray, rows: int) -> np.ndarray:
-    """Truth of a target in the form of its task; codes are those of a class, or -1."""
+    """Truth of a target in the form of its task; codes are those of a class, `MISSING` or `STRANGE`."""
     name, width = f"truth.{target.name}", target.out_features
     if target.task == "regression":
         inside(found, name, kinds="f", shape=(rows,), finite=False)
@@ -136,9 +139,10 @@ def _truth(target: Column, found: np.ndarray, rows: int) -> np.ndarray:
             raise _altered(f"{name} holds infinite numbers")
         return found
     if target.task == "classification":
-        return inside(found, name, kinds="i", shape=(rows,), low=-1, high=len(target.classes) - 1)
+        return inside(found, name, kinds="i", shape=(rows,), low=STRANGE, high=len(target.classes) - 1)
     inside(found, name, kinds="f", shape=(rows, width), finite=False)
-    if not np.isin(found[~np.isnan(found)], (0, 1)).all():
+    there = found[~np.isnan(found)]
+    if (np.abs(there) > _MOST_LABELS).any() or (there != np.rint(there)).any():
         raise _altered(f"{name} holds labels that are neither there nor absent")
     return found
 

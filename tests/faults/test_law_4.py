@@ -12,7 +12,8 @@ from mapsto.judging.bootstrap import interval
 from mapsto.judging.conformal import Conformal
 from mapsto.judging.strangers import strangers
 from mapsto.judging.thresholds import cheapest
-from mapsto.metrics import MISSING, STRANGE, all_for, get, present
+from mapsto.metrics import MISSING, STRANGE, all_for, get, own_labels, present, strange
+from mapsto.sample import _truth
 
 DRAW = np.random.default_rng(0)
 ROWS = 200
@@ -118,3 +119,15 @@ def test_fit_and_evaluate_tell_number_and_names(how: str) -> None:
     assert model._fitted.facts["metrics"]["y"]["accuracy"] == pytest.approx(0.4, abs=0.03)
     assert model.evaluate(new)["y"]["accuracy"] == pytest.approx(0.4, abs=0.03)
     assert any("24 of 40 rows" in note.text and "'c' (24)" in note.text for note in model.last_problems)
+
+
+def test_strange_truths_are_kept_in_model_files() -> None:
+    column = Set(name="y")
+    column.learn(pl.Series([["a", "b"]] * 2))
+    found = column.encode_target(pl.Series([["a"], ["a", "new", "odd"]]))
+    assert np.array_equal(own_labels(found), [[1, 0], [1, 0]])
+    assert strange("multilabel", found).tolist() == [0, 2]
+    assert np.array_equal(_truth(column, found, 2), found)
+    category = Category(name="y")
+    category.learn(pl.Series(["a", "b"]))
+    assert _truth(category, np.array([0, STRANGE, MISSING]), 3).tolist() == [0, STRANGE, MISSING]
