@@ -96,6 +96,10 @@ class Facts(_Entry):
     objective: Text | None = None
     rows: dict[str, Count] = {}
     split: Text = ""
+    cut: Text = ""
+    """How rows were cut, as the caller said it."""
+    weight: Text | None = None
+    """The column that weighs rows."""
     out_of_fold: bool = False
     members: list[MemberFact] = []
     kinds: dict[str, Text] = {}

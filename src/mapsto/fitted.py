@@ -26,8 +26,9 @@ from mapsto.members.ensemble import Ensemble
 from mapsto.metrics import Metric, all_for, get, named
 from mapsto.recipe import Recipe
 from mapsto.sample import Sample
-from mapsto.schema import Encoded, Schema
+from mapsto.schema import Encoded, Schema, weights_of
 from mapsto.table import Note
+from mapsto.table.notes import in_table
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -203,6 +204,11 @@ class Fitted:
         if absent or (by is not None and by not in frame.columns):
             message = f"the rows lack {absent or [by]}; they have {frame.columns}. Scores need the true values."
             raise DataError(message)
+        weight, numbers = None, np.arange(frame.height)
+        if self.weight is not None and self.weight in frame.columns:
+            weight = weights_of(frame, self.weight)
+            numbers = np.flatnonzero(weight)
+            frame, weight = frame[numbers], weight[numbers]
         predictions, notes, _ = self.predict_frame(frame)
         found: dict[str, dict[str, Any]] = {}
         for target in self.schema.targets:
@@ -213,10 +219,16 @@ class Fitted:
             notes += strangers(target, frame[target.name])
             metrics = self.shown_metrics(target)
             if by is None:
-                found[target.name] = {m.name: m(truth, predictions[target.name]) for m in metrics}
+                found[target.name] = {m.name: m(truth, predictions[target.name], weight) for m in metrics}
             else:
-                found[target.name] = evaluate_groups(truth, predictions[target.name], frame[by], metrics)
-        return found, notes
+                found[target.name] = evaluate_groups(truth, predictions[target.name], frame[by], metrics, weight)
+        return found, in_table(notes, numbers)
+
+    @property
+    def weight(self) -> str | None:
+        """Name of the column that weighed the rows of the fit, if one did."""
+        found = self.facts.get("weight")
+        return found if isinstance(found, str) else None
 
     def shown_metrics(self, target: Column) -> list[Metric]:
         """Every metric of the target's task, of the decisions that the model makes."""

@@ -295,6 +295,8 @@ class Model:
 
         With `by`, per group of that column: `{target: {group: {metric: value}}}`, and "rows" counts its rows.
 
+        Rows count by the weight column of the fit where they have it.
+
         A class or label that no row the model learned from had counts as wrong in every figure: it is taken for the one
         that was given least. Such truths are named in `last_problems`, as is what could not be read.
 

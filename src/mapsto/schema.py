@@ -320,6 +320,19 @@ def require(frame: pl.DataFrame, names: Sequence[str]) -> None:
             raise DataError(message)
 
 
+def weights_of(frame: pl.DataFrame | Selection, name: str) -> np.ndarray:
+    """The weight column as finite numbers of at least 0; anything else is refused with its row."""
+    weight: np.ndarray = frame[name].cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
+    bad = np.flatnonzero(~(weight >= 0) | np.isinf(weight))
+    if len(bad):
+        message = (
+            f"weight column {name!r} holds {frame[name][int(bad[0])]!r} in row {int(bad[0])}; "
+            "expected finite numbers of at least 0 and none missing"
+        )
+        raise DataError(message)
+    return weight
+
+
 def _target(series: pl.Series, given: Any) -> Column:
     name = series.name
     if holds_one_value(series):

@@ -225,8 +225,11 @@ class Column(ABC):
         """
         raise TypeError(f"a {self.type} column cannot be a target")
 
-    def naive(self, truth: np.ndarray, rows: int) -> np.ndarray:
-        """The simplest guess from training truth: mean, or class frequencies, repeated `rows` times."""
+    def naive(self, truth: np.ndarray, rows: int, weight: np.ndarray | None = None) -> np.ndarray:
+        """The simplest guess from training truth: mean, or class frequencies, repeated `rows` times.
+
+        `weight`: how much each truth counts, 0 for one that is not there; None: all alike.
+        """
         raise TypeError(f"a {self.type} column cannot be a target")
 
     # -- for people, pages and explanations

@@ -224,10 +224,10 @@ class Number(Column):
         """Floats, also for a column of integers: a mean of integers is none. NaN is null."""
         return pl.Series(self.name, prediction[:, 0].astype(np.float64), nan_to_null=True)
 
-    def naive(self, truth: np.ndarray, rows: int) -> np.ndarray:
+    def naive(self, truth: np.ndarray, rows: int, weight: np.ndarray | None = None) -> np.ndarray:
         """The mean."""
-        known = truth[np.isfinite(truth)]
-        return np.full((rows, 1), known.mean() if len(known) else 0.0)
+        weight = np.isfinite(truth) * (1.0 if weight is None else weight)
+        return np.full((rows, 1), np.average(np.nan_to_num(truth), weights=weight) if weight.any() else 0.0)
 
     # -- for people, and persistence
 

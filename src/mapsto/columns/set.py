@@ -269,10 +269,11 @@ class Set(Column):
             cells = cells.list.join(self._separator)
         return every.select(pl.when(pl.lit(pl.Series(~unknown))).then(cells).alias(self.name)).to_series()
 
-    def naive(self, truth: np.ndarray, rows: int) -> np.ndarray:
+    def naive(self, truth: np.ndarray, rows: int, weight: np.ndarray | None = None) -> np.ndarray:
         """How often each label occurs."""
-        known = own_labels(truth[~np.isnan(truth).any(axis=1)])
-        return np.tile(known.mean(axis=0) if len(known) else np.zeros(truth.shape[1]), (rows, 1))
+        weight = ~np.isnan(truth).any(axis=1) * (1.0 if weight is None else weight)
+        shares = weight @ np.nan_to_num(own_labels(truth)) / (weight.sum() or 1)
+        return np.tile(shares, (rows, 1))
 
     # -- for people, and persistence
 

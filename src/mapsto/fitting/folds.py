@@ -37,9 +37,9 @@ def cut_folds(
     return folds(frame.height, strata, groups_of(frame, options), count, options.recipe.seed)
 
 
-def times_of(frame: pl.DataFrame, schema: Schema, options: Options) -> np.ndarray | None:
+def times_of(frame: pl.DataFrame, schema: Schema, split: str) -> np.ndarray | None:
     """Each row's place in time where rows are split by time, as the column's own type reads it; None otherwise."""
-    how, _, name = options.split.partition(":")
+    how, _, name = split.partition(":")
     if how != "time" or name not in frame.columns:
         return None
     column = next((column for column in schema.columns if column.name == name), None)

@@ -161,6 +161,8 @@ def _facts(prepared: Prepared, learned: list[Learned]) -> dict[str, Any]:
             "development": prepared.dev.rows,
         },
         "split": prepared.how,
+        "cut": prepared.options.split,
+        "weight": prepared.options.weight,
         "out_of_fold": prepared.out_of_fold,
         "members": [
             {"name": one.name, "fit_seconds": one.fit_seconds, "predict_us": one.predict_us} for one in learned

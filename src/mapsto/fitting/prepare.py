@@ -16,8 +16,9 @@ from mapsto.judging.checks import check_inputs
 from mapsto.judging.strangers import strangers
 from mapsto.judging.thresholds import cost_matrix
 from mapsto.metrics import Metric, default, get
-from mapsto.schema import Encoded, Schema, require
+from mapsto.schema import Encoded, Schema, require, weights_of
 from mapsto.table import Note, Selection, Table, check_form, duplicates_across, split
+from mapsto.table.notes import examples, in_table, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +96,7 @@ class Prepared:
         """Folds of some rows of `dev`, cut as the split asks for, as row numbers of `dev`."""
         frame = self.frame[rows]
         times = None if self.times is None else self.times[rows]
-        found = cut_folds(frame, _strata(frame, self.schema), self.options, count, times)
+        found = cut_folds(frame, strata_of(frame, self.schema), self.options, count, times)
         return [(rows[inside], rows[outside]) for inside, outside in found]
 
     def weight_of(self, rows: np.ndarray) -> np.ndarray | None:
@@ -104,7 +105,7 @@ class Prepared:
 
     def encode(self, frame: Selection) -> Encoded:
         """Other rows of the same table, with truth and weight."""
-        return encode(self.schema, frame, self.options)
+        return encode(self.schema, frame, self.options.weight)
 
 
 def prepare(table: Table, options: Options) -> Prepared:
@@ -112,9 +113,10 @@ def prepare(table: Table, options: Options) -> Prepared:
     notes = list(table.notes)
     frame, valid, test_rows, given = gather(table, options)
     require(frame, [*options.targets, *options.keep, *([options.weight] if options.weight else [])])
-    if options.weight is not None:
-        _weights(frame, options.weight)
-    notes += check_form(frame, options.targets)
+    height = frame.height
+    frame, valid, test_rows, numbers = with_weight(frame, valid, test_rows, options.weight)
+    notes += weightless(height, numbers, options.weight)
+    notes += check_form(frame, options.targets, numbers)
     schema = claim(frame, options, table)
     notes += check_inputs(schema)
     if not schema.inputs:
@@ -128,12 +130,12 @@ def prepare(table: Table, options: Options) -> Prepared:
         target.learn(frame[target.name].filter(pl.Series(labelled)))
     _put_positive_last(schema, options.positive)
     _check_costs(schema, options)
-    strata = _strata(frame, schema)
-    times = times_of(frame, schema, options)
+    strata = strata_of(frame, schema)
+    times = times_of(frame, schema, options.split)
     cut = split(
         frame, strata=strata, valid=valid, test=test_rows, how=options.split, seed=options.recipe.seed, times=times
     )
-    notes += cut.notes
+    notes += in_table(cut.notes, numbers)
     dev_rows = np.sort(np.concatenate([cut.train, cut.choose, cut.calibrate]))
     # Rows given for validation are used as that; with none wanted, out-of-fold predictions are all there is.
     own = None if strata is None else strata[dev_rows]
@@ -148,34 +150,26 @@ def prepare(table: Table, options: Options) -> Prepared:
     position[dev_rows] = np.arange(len(dev_rows))
     train = position[cut.train]
     schema.learn(frame, dev_rows if small else cut.train, guided=not small)
-    dev = encode(schema, dev_frame, options)
-    test = None if test_frame is None else encode(schema, test_frame, options)
-    notes += unread_notes(schema, frame, [(dev_frame, dev), (test_frame, test)])
+    dev = encode(schema, dev_frame, options.weight)
+    test = None if test_frame is None else encode(schema, test_frame, options.weight)
+    notes += unread_notes(schema, frame, [(dev_frame, dev), (test_frame, test)], numbers)
     count = options.recipe.folds or (MANY_FOLDS if len(dev_rows) > MANY else SMALL_FOLDS)
     times = None if times is None else times[dev_rows]
     fold_rows = cut_folds(dev_frame, None if strata is None else strata[dev_rows], options, count, times)
     everything = np.arange(len(dev_rows))
-    taught = [] if small else [train]
-    taught += [inside for inside, _ in fold_rows] if small or not options.split.startswith("time:") else []
-    if dev.weight is not None and not all(dev.weight[rows].any() for rows in taught):
-        message = (
-            f"weight column {options.weight!r} is 0 in all the rows that split={options.split!r} leaves to learn from, "
-            "or that one of its folds does; expected some above 0. Leave rows of weight 0 out, or split otherwise"
-        )
-        raise DataError(message)
     predicted = np.sort(np.concatenate([outside for _, outside in fold_rows]))
     if len(cut.test):
-        notes += duplicates_across(frame, cut, options.targets)
+        notes += in_table(duplicates_across(frame, cut, options.targets), numbers)
     for target in schema.targets:
         for part, rows in (("test", cut.test), ("validation", np.sort(np.concatenate([cut.choose, cut.calibrate])))):
-            notes += strangers(target, frame[target.name], rows, part)
+            notes += in_table(strangers(target, frame[target.name], rows, part), numbers)
     return Prepared(
         options, schema, dev, test,
         train=everything if small else train,
         choose=predicted if small else position[cut.choose],
         calibrate=predicted if small else position[cut.calibrate],
-        folds=fold_rows, out_of_fold=small, metrics=deciding_metrics(schema, options), notes=notes, rows=dev_rows,
-        frame=dev_frame, test_frame=test_frame, times=times, how=given or cut.how,
+        folds=fold_rows, out_of_fold=small, metrics=deciding_metrics(schema, options), notes=notes,
+        rows=numbers[dev_rows], frame=dev_frame, test_frame=test_frame, times=times, how=given or cut.how,
     )  # fmt: skip
 
 
@@ -298,7 +292,7 @@ def _too_few_to_choose(schema: Schema, strata: np.ndarray | None, rows: int, val
     return rows < SMALL_PLAIN or rare
 
 
-def _strata(frame: pl.DataFrame | Selection, schema: Schema) -> np.ndarray | None:
+def strata_of(frame: pl.DataFrame | Selection, schema: Schema) -> np.ndarray | None:
     """Class codes of the first target, if it has classes: every part of a split gets its share of each."""
     first = schema.targets[0]
     return first.encode_target(frame[first.name]) if first.task == "classification" else None
@@ -309,44 +303,62 @@ def _labelled(frame: pl.DataFrame, schema: Schema) -> np.ndarray:
     return np.asarray(np.any([frame[target.name].is_not_null().to_numpy() for target in schema.targets], axis=0))
 
 
-def encode(schema: Schema, frame: pl.DataFrame | Selection, options: Options) -> Encoded:
-    """Rows with truth and weight, the weights scaled to a mean of 1."""
+def encode(schema: Schema, frame: pl.DataFrame | Selection, weight: str | None) -> Encoded:
+    """Rows with truth and weight, the weights (the column of that name) scaled to a mean of 1."""
     encoded = schema.encode(frame, truth=True)
-    if options.weight is not None:
-        weight = _weights(frame, options.weight)
-        if not weight.any():
-            message = (
-                f"weight column {options.weight!r} is 0 in all {frame.height:,} rows of a part of the table (those to "
-                "learn from, or those to test on); expected some above 0 in each"
-            )
-            raise DataError(message)
-        encoded.weight = (weight / weight.mean()).astype(np.float32)
+    if weight is not None:
+        given = weights_of(frame, weight)
+        encoded.weight = (given / given.mean()).astype(np.float32)
     return encoded
 
 
-def _weights(frame: pl.DataFrame | Selection, name: str) -> np.ndarray:
-    """The weight column as finite numbers of at least 0; anything else is refused with its row."""
-    weight: np.ndarray = frame[name].cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
-    bad = np.flatnonzero(~(weight >= 0) | np.isinf(weight))
-    if len(bad):
-        message = (
-            f"weight column {name!r} holds {frame[name][int(bad[0])]!r} in row {int(bad[0])}; "
-            "expected finite numbers of at least 0 and none missing"
-        )
-        raise DataError(message)
-    return weight
+def with_weight(
+    frame: pl.DataFrame, valid: Any, test: Any, name: str | None
+) -> tuple[pl.DataFrame, Any, Any, np.ndarray]:
+    """The rows that are there: one of weight 0 is not, so nothing is claimed, scaled, counted or judged by it.
+
+    Returns these rows, the validation and test rows that were given by number as theirs, and the number of each in the
+    table.
+    """
+    numbers = np.arange(frame.height)
+    if name is None or (there := weights_of(frame, name) > 0).all():
+        return frame, valid, test, numbers
+    position = np.cumsum(there) - 1
+    found = {}
+    for part, rows in (("these", numbers), ("validation", valid), ("test", test)):
+        found[part] = position[rows[there[rows]]] if isinstance(rows, np.ndarray) else rows
+        if isinstance(rows, np.ndarray) and len(rows) and not len(found[part]):
+            message = (
+                f"weight column {name!r} is 0 in all {len(rows):,} {part} rows, as if they were not there; "
+                "expected some above 0"
+            )
+            raise DataError(message)
+    return frame.filter(pl.Series(there)), found["validation"], found["test"], numbers[there]
+
+
+def weightless(height: int, numbers: np.ndarray, name: str | None) -> list[Note]:
+    """How many rows were left out because their weight is 0."""
+    if len(numbers) == height:
+        return []
+    absent = np.setdiff1d(np.arange(height), numbers)
+    verb = "is" if len(absent) == 1 else "are"
+    text = f"{plural(len(absent), 'row')} of weight 0 ({name!r}) {verb} left out, as if the table did not hold them."
+    return [Note("info", text, name, examples(absent), len(absent))]
 
 
 def unread_notes(
-    schema: Schema, frame: pl.DataFrame, parts: list[tuple[Selection | None, Encoded | None]]
+    schema: Schema, frame: pl.DataFrame, parts: list[tuple[Selection | None, Encoded | None]], numbers: np.ndarray
 ) -> list[Note]:
-    """Cells of rows to learn from and to test on that are there and cannot be read, by column, as the user counts."""
+    """Cells of rows to learn from and to test on that are there and cannot be read, by column, as the user counts.
+
+    `numbers`: what the user calls each row of `frame`.
+    """
     found: dict[str, np.ndarray] = {}
     for rows, encoded in parts:
         if rows is not None and encoded is not None:
             for name, lost in schema.unread(rows, encoded, truth=True).items():
                 found[name] = np.sort(np.concatenate([found.get(name, np.zeros(0, np.int64)), rows.rows[lost]]))
-    return schema.unread_notes(frame, found)
+    return schema.unread_notes(frame, found, numbers)
 
 
 def claim_notes(schema: Schema, keep: Sequence[str]) -> list[Note]:

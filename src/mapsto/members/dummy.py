@@ -9,6 +9,7 @@ import numpy as np
 from mapsto.errors import DataError
 from mapsto.members.base import Member, Predictions
 from mapsto.members.common import states
+from mapsto.metrics import named
 
 if TYPE_CHECKING:
     from typing import Any
@@ -30,14 +31,15 @@ class Dummy(Member):
         self.guesses = {}
         for target in work.schema.targets:
             truth = work.train.truth[target.name]
-            known = truth >= 0 if truth.dtype.kind == "i" else ~np.isnan(truth.reshape(len(truth), -1)).any(axis=1)
+            known, weight = named(target.task or "regression", truth), work.train.weight
             if not known.any():
                 message = (
                     f"target '{target.name}' has no value in any of {len(truth):,} training rows; "
                     "nothing can be learned. Give rows that have it, or leave the target out."
                 )
                 raise DataError(message)
-            self.guesses[target.name] = np.asarray(target.naive(truth[known], 1), dtype=np.float64)
+            given = () if weight is None else (weight[known],)
+            self.guesses[target.name] = np.asarray(target.naive(truth[known], 1, *given), dtype=np.float64)
         return self
 
     def predict(self, encoded: Encoded, *, threads: int | None = None) -> Predictions:

@@ -184,7 +184,9 @@ class Supervised(Objective):
         name = goal.column.name
         if name not in self._naive and self.valid is not None:
             truth = self.valid.truth[name]
-            self._naive[name] = goal.metric(truth, goal.column.naive(truth, len(truth)), self.valid.weight)
+            self._naive[name] = goal.metric(
+                truth, goal.column.naive(truth, len(truth), self.valid.weight), self.valid.weight
+            )
         naive = self._naive[name]
         return goal.metric.sign * (figure - naive) / (abs(naive) if abs(naive) > 1e-9 else 1.0)
 

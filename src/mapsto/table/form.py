@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from mapsto.errors import DataError
-from mapsto.table.notes import Kind, Note, examples, listed, plural
+from mapsto.table.notes import Kind, Note, examples, in_table, listed, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,12 +22,13 @@ MANY_CLASSES = 50
 _SAMPLE = 1000
 
 
-def check_form(frame: pl.DataFrame, targets: Sequence[str]) -> list[Note]:
+def check_form(frame: pl.DataFrame, targets: Sequence[str], numbers: np.ndarray | None = None) -> list[Note]:
     """Check rows, targets and columns.
 
     Args:
         frame: all rows.
         targets: columns to predict.
+        numbers: what the user calls each row; None: as they are counted here.
 
     Returns:
         Notes on few rows, rare classes, constant, empty and duplicated columns, and duplicated rows.
@@ -48,7 +49,8 @@ def check_form(frame: pl.DataFrame, targets: Sequence[str]) -> list[Note]:
     notes += [_constant_note(series) for series in constant]
     told = {series.name for series in constant}
     notes += _duplicated_columns(frame.select(s for s in frame.get_columns() if s.name not in told), set(targets))
-    return notes + _duplicated_rows(frame)
+    numbers = np.arange(frame.height) if numbers is None else numbers
+    return [*in_table(notes, numbers), *_duplicated_rows(frame, numbers)]
 
 
 def duplicates_across(frame: pl.DataFrame, cut: Split, targets: Sequence[str]) -> list[Note]:
@@ -169,14 +171,14 @@ def _duplicated_columns(frame: pl.DataFrame, targets: set[str]) -> list[Note]:
     return notes
 
 
-def _duplicated_rows(frame: pl.DataFrame) -> list[Note]:
+def _duplicated_rows(frame: pl.DataFrame, numbers: np.ndarray) -> list[Note]:
     hashes = _row_hashes(frame)
     first = np.unique(hashes, return_index=True)[1]
     if len(first) == len(hashes):
         return []
     again = np.ones(len(hashes), dtype=bool)
     again[first] = False
-    rows = np.flatnonzero(again)
+    rows = numbers[again]
     verb = "repeats" if len(rows) == 1 else "repeat"
     text = (
         f"{plural(len(rows), 'row')} {verb} an earlier row in every column ({listed(rows, len(rows))}); all were kept."

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    import numpy as np
 
 Kind = Literal["info", "repair", "warning"]
 """info: good to know; repair: something was mended or set aside; warning: results may suffer."""
@@ -59,6 +61,15 @@ class Note:
 
     def __str__(self) -> str:
         return self.text
+
+
+def in_table(notes: Iterable[Note], numbers: Sequence[int] | np.ndarray) -> list[Note]:
+    """Notes about some rows of a table, with the rows as they are numbered in the whole of it.
+
+    >>> in_table([Note("info", "Odd.", rows=(0, 2))], [4, 5, 9])[0].rows
+    (4, 9)
+    """
+    return [replace(note, rows=tuple(int(numbers[row]) for row in note.rows)) for note in notes]
 
 
 def examples(numbers: Iterable[Any]) -> tuple[int, ...]:

@@ -86,10 +86,11 @@ class ClassTarget(Column):
         rows = np.flatnonzero(self.encode_target(series) == STRANGE)
         return as_text(series.gather(rows)).fill_null("?").alias(self.name)
 
-    def naive(self, truth: np.ndarray, rows: int) -> np.ndarray:
+    def naive(self, truth: np.ndarray, rows: int, weight: np.ndarray | None = None) -> np.ndarray:
         """Class frequencies among rows with known truth."""
-        counts = np.bincount(truth[truth >= 0], minlength=self.out_features)
-        return np.tile(counts / max(1, counts.sum()), (rows, 1))
+        known = truth >= 0
+        counts = np.bincount(truth[known], None if weight is None else weight[known], minlength=self.out_features)
+        return np.tile(counts / (counts.sum() or 1), (rows, 1))
 
 
 def softmax(outputs: np.ndarray) -> np.ndarray:
