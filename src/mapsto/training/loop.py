@@ -197,7 +197,7 @@ class Training:
         end = self.run.decide(f"{self.name}/end", lambda: {"step": self.step, "why": ended})
         if not self.rows:
             self._close_period()
-        if self.best_figure is not None:
+        if self.best_figure is not None or not self._sound():
             self.modules.load_state_dict(self.best)
         elif self.average is not None:
             self.average.keep()
@@ -359,12 +359,14 @@ class Training:
         """Read the losses, validate, keep the weights if they are the best; returns a reason to end, if any."""
         losses = self.losses.read()
         self.losses = Losses()
-        if not all(math.isfinite(value) for value in losses.values()):
+        if not all(math.isfinite(value) for value in losses.values()) or not self._sound():
             return self._roll_back()
         figure, told = self.judge()
         better = figure is not None and self.objective.better(figure, self.best_figure)
         if better:
             self.best, self.best_figure, self.best_step = self._averaged_weights(), figure, self.step
+        elif self.best_figure is None:  # nothing tells weights apart: the latest that are sound are the best there are
+            self.best, self.best_step = self._averaged_weights(), self.step
         rate = self.updater.rate()
         row = {"epoch": self.epoch, "step": self.step, "losses": losses, "figure": figure, "rate": rate}
         row |= {"seconds": round(self.run.elapsed - self.started, 3), "best": better}
@@ -389,7 +391,9 @@ class Training:
         return found
 
     def _roll_back(self) -> str | None:
-        """The loss is not a number any more: back to the best weights, at half the rate."""
+        """The loss, or a weight, is not a number any more: back, at half the rate, to the best weights, or where no
+        figure tells which are best, to the last sound ones.
+        """
         self.rollbacks += 1
         self.factor /= 2
         self.modules.load_state_dict(self.best)
@@ -398,6 +402,10 @@ class Training:
             self.average = Average(self.modules, self.average.decay)
         self.run.event("diverged", name=self.name, step=self.step, back_to=self.best_step, rate_factor=self.factor)
         return "diverged" if self.rollbacks > MAX_ROLLBACKS else None
+
+    def _sound(self) -> bool:
+        """Whether every weight is a finite number."""
+        return all(bool(torch.isfinite(weight).all()) for weight in self.modules.parameters())
 
     def _weights(self) -> dict[str, torch.Tensor]:
         return {name: tensor.detach().clone() for name, tensor in self.modules.state_dict().items()}
