@@ -75,7 +75,7 @@ def test_claims_paths_bytes_and_pixels(tmp_path: Path) -> None:
         (pl.Series(["a picture", "see b.png there"]), "does not end"),
         (pl.Series([b"RIFF....WAVE", b"\x00"]), "0 of 2 open"),
         (pl.Series([1.0, 2.0]), "Float64"),
-        (pl.Series(DRAW.normal(size=(9, 12, 12))), "no pictures"),
+        (pl.Series(DRAW.normal(size=(9, 12, 12))), "sequence of vectors"),
         (pl.Series(DRAW.random((9, 12, 12)) * 7), "sequence of vectors"),
         (pl.Series(DRAW.integers(0, 9, (9, 4, 12), dtype=np.uint8)), "no pictures"),
     ],

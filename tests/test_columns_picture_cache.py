@@ -42,9 +42,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     sources: list[object] = []
     plain = pictures.pixels
 
-    def counted(source: object, *size: int) -> np.ndarray:
+    def counted(source: object, *size: int, depth: object) -> tuple[np.ndarray, int]:
         sources.append(source)
-        return plain(source, *size)  # type: ignore[arg-type]
+        return plain(source, *size, depth)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pictures, "pixels", counted)
     return sources

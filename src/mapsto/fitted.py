@@ -60,13 +60,13 @@ class Problems:
         return {name: np.concatenate(pieces) for name, pieces in self._found.items()}
 
     def notes(self) -> list[Note]:
-        """Cells that cannot be read, by column, and rows in which nothing can."""
+        """Cells that cannot be read, by column, rows in which nothing can, and cells that may be meant otherwise."""
         notes = self.schema.unread_notes(self.frame, self._unread)
         rows = np.flatnonzero(self.empty())
         if len(rows):
             text = f"{len(rows)} rows have no input that can be read; their predictions are null, first row {rows[0]}."
             notes.append(Note("warning", text, rows=tuple(rows[:5].tolist()), count=len(rows)))
-        return notes
+        return [*notes, *self.schema.remarks(self.frame)]
 
     def empty(self) -> np.ndarray:
         """Boolean `(rows,)`: rows that have nothing to read at all."""

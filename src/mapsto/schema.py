@@ -15,7 +15,7 @@ from mapsto.columns import TYPES, Category, Ignored, from_state
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.cells import holds_one_value, sample
 from mapsto.columns.common.parts import Block, Part, Ragged, taken
-from mapsto.columns.common.unread import FIRST, blank, unread, unread_note
+from mapsto.columns.common.unread import FIRST, blank, remark_note, unread, unread_note
 from mapsto.errors import ColumnRefused, DataError, ModelFileError, OptionError
 from mapsto.metrics import present as known
 
@@ -278,6 +278,20 @@ class Schema:
                 cells, there = series.gather(rows[:FIRST]), len(series) - series.null_count()
                 rows = rows if numbers is None else numbers[rows]
                 notes.append(unread_note(column, cells, rows, there, target=column in self.targets))
+        return notes
+
+    def remarks(self, frame: pl.DataFrame | Selection, numbers: np.ndarray | None = None) -> list[Note]:
+        """What is to be told of cells of inputs that are read, though perhaps not as they are meant (see `Column`).
+
+        `numbers`: what the user calls each row of `frame`; None: as they are counted here.
+        """
+        notes = []
+        for column in self.inputs:
+            series = frame[column.name]
+            there = len(series) - series.null_count()
+            for remark in column.remarks(series):
+                rows = remark.rows if numbers is None else numbers[remark.rows]
+                notes.append(remark_note(column, remark.what, rows, there))
         return notes
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -72,4 +72,4 @@ def test_a_picture_is_not_copied_in_its_own_colours(monkeypatch: pytest.MonkeyPa
     file = BytesIO()
     PIL.Image.new("RGB", (64, 64), "red").save(file, "PNG")
     monkeypatch.setattr(PIL.Image.Image, "convert", lambda *_: pytest.fail("copied"))
-    assert pixels.pixels(file.getvalue(), 32, 32, 3)[0, 0].tolist() == [255, 0, 0]
+    assert pixels.pixels(file.getvalue(), 32, 32, 3)[0][0, 0].tolist() == [255, 0, 0]

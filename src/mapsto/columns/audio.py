@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -10,19 +10,22 @@ import polars as pl
 
 from mapsto.columns.base import Features, Guide
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
+from mapsto.columns.common.depths import CUT, TURNED
 from mapsto.columns.common.file_column import MOSTLY, FileColumn, require_files, share_of_names
 from mapsto.columns.common.insides import SoundInside
 from mapsto.columns.common.mel import FRAMES_A_SECOND, borders
 from mapsto.columns.common.parts import Ragged
-from mapsto.columns.common.sounds import MIDDLE, SoundPart, decoded, loudest, packed, sources, spectrograms, unpacked
+from mapsto.columns.common.sounds import MIDDLE, Reading, SoundPart, decoded, packed, sources, unpacked
+from mapsto.columns.common.spans import Extents, Span
 from mapsto.columns.common.state import State
-from mapsto.columns.common.steps import statistics
-from mapsto.columns.common.waves import RATES, Source, header, readable
+from mapsto.columns.common.steps import cut_at, statistics
+from mapsto.columns.common.waves import RATES, SOUND, Source, extents, header, readable
 from mapsto.errors import ColumnRefused, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mapsto.columns.common.depths import Depth
     from mapsto.columns.common.parts import Part
 
 _TRIED = 40
@@ -31,10 +34,16 @@ _LEARN_ROWS = 1_000
 _HEADERS = 200
 _RATE = 16_000
 """Samples a second at most where the user does not say: all of speech, most of music."""
-_LONGEST = 3_000
-"""Frames kept at most: 30 s."""
+_LONGEST = 60_000
+"""Frames that are read at most: ten minutes."""
+_LOOKED_AT = 10.0
+"""Seconds of a recording from which its scale is found."""
+_TAIL = 0.01
+"""Share of recordings whose loudest sample may lie far out."""
 _WIDEST = 500
-"""Frames of the picture that networks see, at most."""
+"""Frames of the picture that networks see, at most; where most recordings are longer, frames are means of several."""
+_LEAST = 3_000
+"""Frames that are read of a recording in any case."""
 _GROUPS = 16
 _FLATTEST = 1e-3
 _KEPT = ("mean", "deviation", "slope")
@@ -47,8 +56,10 @@ class Audio(FileColumn):
 
     Cells are paths, the bytes of a file (wav, flac, ogg, mp3, aiff, au), or, where `rate` says how many there are a
     second, lists of samples from -1 to 1 (whole numbers of 8, 16 or 32 bits are divided by their largest).
-    All channels are averaged and brought to one rate; networks read a logarithmic mel spectrogram, each band
-    standardised, as a picture or frame by frame. Classical learners read statistics of groups of bands.
+    Channels are averaged (those of opposite phase turned) and brought to one rate; samples stand on one scale, that of
+    the training recordings. Networks read a logarithmic mel spectrogram, each band standardised, as a picture or frame
+    by frame: 100 frames a second, fewer where recordings are longer than 5 s, so that all of them is seen. Classical
+    learners read statistics of groups of bands.
 
     >>> import numpy as np, polars as pl
     >>> tone = np.sin(np.arange(8000) * 0.3).tolist()
@@ -60,6 +71,11 @@ class Audio(FileColumn):
 
     type: ClassVar[str] = "audio"
     inner: ClassVar[str] = "fields"
+    tells: ClassVar[dict[int, str]] = {
+        **FileColumn.tells,
+        CUT: "are longer than nearly all that was learned from, and are cut",
+        TURNED: "have channels of opposite phase, which are turned before their mean is taken, as they would be silent",
+    }
 
     rate: int | None = None
     """Samples a second to which all recordings are brought, and which lists of samples have; None: the commonest of the
@@ -68,8 +84,8 @@ class Audio(FileColumn):
     """Bands of the spectrogram."""
 
     _rate: int = field(default=_RATE, init=False)
-    _most: float = field(default=1.0, init=False)
-    _longest: int = field(default=_LONGEST, init=False)
+    _longest: int = field(default=_LEAST, init=False)
+    _every: int = field(default=1, init=False)
     _frames: int = field(default=64, init=False)
     _usual: int = field(default=64, init=False)
     _mean: np.ndarray = field(init=False)
@@ -110,14 +126,18 @@ class Audio(FileColumn):
     # -- learn and encode
 
     def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
-        """Rate, how long recordings are, mean and deviation of each band."""
-        self._most = loudest(series)
+        """The scale of samples, their rate, how long recordings are, mean and deviation of each band."""
+        self._known.clear()
         some = self._sources(sample(series, _LEARN_ROWS))
-        rates = [rate for rate, _ in filter(None, decoded(some[:_HEADERS], _about))]
+        few = some[:: -(-len(some) // _HEADERS) or 1]
+        peaks = list(filter(None, decoded(few, lambda source: extents(source, _LOOKED_AT))))
+        self.span = Span.learn(Extents.together(peaks), tail=_TAIL)
+        about = list(filter(None, decoded(few, lambda source: _about(source, self.rate or RATES[0]))))
+        rates = [rate for rate, _ in about]
         self._rate = self.rate or int(min(np.bincount(rates).argmax() if rates else _RATE, _RATE))
-        found = [each for each in spectrograms(some, self._rate, self.bands, _LONGEST) if each is not None]
+        self._longest, self._every = _length(np.array([seconds for _, seconds in about]))
+        found = [each[0] for each in self._spectrograms(some) if each is not None]
         lengths = np.array([len(each) for each in found] or [64])
-        self._longest = int(lengths.max())
         self._usual = int(np.median(lengths))
         self._frames = int(np.clip(-(-np.quantile(lengths, 0.95) // 8) * 8, 16, _WIDEST))
         every = np.concatenate([*found, np.zeros((0, self.bands), np.float32)])
@@ -130,13 +150,29 @@ class Audio(FileColumn):
 
     def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
         """Spectrograms as bytes `(frames, bands)`, see `columns/common/sounds.py`; none where missing or unreadable."""
-        return [packed(self._spectrograms(series), self._mean, self._deviation)]
+        found, told = packed(self._spectrograms(self._sources(series)), self._mean, self._deviation)
+        self._remember(series, told)
+        return [found]
+
+    def _told(self, series: pl.Series) -> np.ndarray:
+        return packed(self._spectrograms(self._sources(series)), self._mean, self._deviation)[1]
 
     def _sources(self, series: pl.Series) -> list[Source | None]:
-        return sources(series, None if self.rate is None else self._most)
+        return sources(series, lists=self.rate is not None)
 
-    def _spectrograms(self, series: pl.Series) -> Iterator[np.ndarray | None]:
-        return spectrograms(self._sources(series), self._rate, self.bands, self._longest)
+    def _spectrograms(self, found: list[Source | None]) -> Iterator[tuple[np.ndarray, int] | None]:
+        reading = Reading(self._rate, self.bands, self._longest, self._every, self._depth)
+        return decoded(found, reading.spectrogram)
+
+    @property
+    def _depth(self) -> Depth:
+        """On which scale samples stand."""
+        return replace(SOUND, span=self.span)
+
+    @property
+    def _a_second(self) -> float:
+        """Frames a second, as they are kept."""
+        return FRAMES_A_SECOND / self._every
 
     def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
         """Seconds, and statistics over time of loudness, of the centre of the spectrum, and of groups of bands."""
@@ -151,20 +187,12 @@ class Audio(FileColumn):
         total = power.sum(axis=1, keepdims=True)
         center = power @ np.arange(self.bands, dtype=np.float32)[:, None] / total
         found = statistics(Ragged(np.hstack([np.log(total), center, groups]), packed_.offsets), _KEPT)
-        seconds = np.diff(packed_.offsets).astype(np.float32)[:, None] / FRAMES_A_SECOND
+        seconds = np.diff(packed_.offsets).astype(np.float32)[:, None] / np.float32(self._a_second)
         what = ["loudness", "centre", *(f"bands {part[0] + 1} to {part[-1] + 1}" for part in parts)]
         names = ["seconds", *(f"{each}, {which}" for each in what for which in _KEPT)]
         flat = found.reshape(len(packed_), (len(parts) + 2) * len(_KEPT))
         values = np.hstack([np.where(seconds > 0, seconds, np.nan), flat])
         return Features(values, [f"{self.name}, {name}" for name in names], [False] * len(names))
-
-    def malformed(self, series: pl.Series) -> np.ndarray:
-        """Cells that hold no recording, or one without a sample."""
-        there = ~missing(series)
-        if is_text(series.dtype):
-            there &= (as_text(series).str.strip_chars().str.len_bytes() > 0).fill_null(False).to_numpy()
-        read = np.array(list(decoded(self._sources(series), readable)), dtype=bool)
-        return np.asarray(there & ~read)
 
     def lengths(self, arrays: Sequence[np.ndarray | Ragged]) -> np.ndarray | None:
         """Frames of each row."""
@@ -175,7 +203,7 @@ class Audio(FileColumn):
     def inside(self, arrays: Sequence[np.ndarray | Ragged], text: str | None = None) -> SoundInside | None:
         """Fields of the spectrogram."""
         frames = arrays[0].values if isinstance(arrays[0], Ragged) else np.zeros((0, self.bands), np.uint8)
-        seconds = np.arange(len(frames) + 1) / FRAMES_A_SECOND
+        seconds = np.arange(len(frames) + 1) / self._a_second
         return SoundInside(frames, MIDDLE, seconds, borders(self._rate, self.bands)) if len(frames) else None
 
     def show(self, value: Any) -> str:
@@ -208,8 +236,9 @@ class Audio(FileColumn):
             "rate": self.rate,
             "bands": self.bands,
             "read_rate": self._rate,
-            "most": self._most,
+            "span": self.span_json,
             "longest": self._longest,
+            "every": self._every,
             "frames": self._frames,
             "usual": self._usual,
         }
@@ -222,8 +251,11 @@ class Audio(FileColumn):
         given = None if json.get("rate") is None else state.integer("rate")
         column = state.make(cls, rate=given, bands=state.integer("bands"))
         column._rate = state.integer("read_rate", low=RATES[0], high=RATES[1])
-        column._most = state.number("most", low=1, high=2.0**31)
+        if "most" in json:  # as files of old say it
+            most = state.number("most", low=1, high=2.0**31)
+            column.span = Span(-most, most, 0.0, most, most > 1)
         column._longest = state.integer("longest", low=1, high=_LONGEST)
+        column._every = state.integer("every", low=1, high=_LONGEST) if "every" in json else 1
         column._frames = state.integer("frames", low=1, high=_WIDEST)
         column._usual = state.integer("usual", low=1, high=_LONGEST)
         column._mean = state.array("mean", "float32", (column.bands,))
@@ -233,9 +265,17 @@ class Audio(FileColumn):
         return column
 
 
-def _about(source: Any) -> tuple[int, float] | None:
+def _about(source: Any, own_rate: int = RATES[0]) -> tuple[int, float] | None:
     """Rate and seconds of a recording that has a sample."""
-    return header(source, RATES[0]) if readable(source) else None
+    return header(source, own_rate) if readable(source) else None
+
+
+def _length(seconds: np.ndarray) -> tuple[int, int]:
+    """Frames that are read of a recording, and how many are averaged into one, from how long recordings are."""
+    frames = np.minimum(seconds * FRAMES_A_SECOND, _LONGEST)
+    if not len(frames):
+        return _LEAST, 1
+    return max(cut_at(frames), _LEAST), max(1, int(-(-np.quantile(frames, 0.95) // _WIDEST)))
 
 
 def _standards(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from mapsto.columns.common.insides import Inside
     from mapsto.columns.common.parts import Part, Ragged
+    from mapsto.columns.common.spans import Extents, Remark, Span
     from mapsto.losses import Loss
     from mapsto.table.frame import DecimalSign
 
@@ -94,6 +95,8 @@ class Column(ABC):
     name: str = field(default="", kw_only=True)
     reason: str = field(default="given", kw_only=True)
     """Why this type was chosen, in plain words; "given" when the user said so."""
+    span: Span | None = field(default=None, init=False, repr=False)
+    """The range of its numbers, learned over the column: what they mean is a property of the column, not of a cell."""
     doubt: str = field(default="", kw_only=True, compare=False)
     """How else it could be read, or what nearly took it, where people should know; the fit tells it in a note."""
 
@@ -167,6 +170,22 @@ class Column(ABC):
         import numpy as np
 
         return np.zeros(len(series), dtype=bool)
+
+    def extents(self, series: pl.Series) -> Extents | None:
+        """The least and the largest number of each cell, in the user's units; None where cells hold no numbers."""
+        return None
+
+    @property
+    def span_json(self) -> dict[str, Any] | None:
+        """The range as JSON, for `to_state`; `State.make` reads it."""
+        return None if self.span is None else self.span.to_json()
+
+    def remarks(self, series: pl.Series) -> list[Remark]:
+        """What is to be told of cells that are read, though perhaps not as they are meant: numbers in another range
+        than was learned, and what a type adds.
+        """
+        cells = None if self.span is None else self.extents(series)
+        return [] if cells is None or self.span is None else self.span.remarks(cells)
 
     def fault(self, value: Any) -> str:
         """Why this cell cannot be read, in a few words, where that can be told: "there is no such file"."""

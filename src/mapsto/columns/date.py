@@ -14,6 +14,7 @@ from mapsto.columns.common.cells import as_text, examples, is_number, is_text, p
 from mapsto.columns.common.evidence import named_like_date, named_like_time, refuse_one_value
 from mapsto.columns.common.parts import NumberPart
 from mapsto.columns.common.scaling import Scaling
+from mapsto.columns.common.spans import Extents, Remark, Span
 from mapsto.columns.common.state import State
 from mapsto.errors import ColumnRefused, OptionError
 from mapsto.table import numerals
@@ -162,6 +163,7 @@ class Date(Column):
         time = self._instants(series)
         years, positions = _years(time), _positions(time)
         known = years[np.isfinite(years)]
+        self.span = Span.learn(Extents.of(years[:, None]))
         self._cycles = tuple(name for name, place in positions.items() if len(np.unique(place[place >= 0])) > 1)
         self._trend = bool(len(known) and np.ptp(known) * _YEAR >= 1)
         self._scaling = Scaling.learn(known, "robust")
@@ -210,6 +212,15 @@ class Date(Column):
             there = there & numerals.unmarked(as_text(series))
         return np.asarray(there & np.isnat(self._instants(series)))
 
+    def extents(self, series: pl.Series) -> Extents:
+        """Each instant, in years since 1970."""
+        return Extents.of(_years(self._instants(series))[:, None])
+
+    def remarks(self, series: pl.Series) -> list[Remark]:
+        """Instants far from those that were learned; that they are a little later is usual."""
+        far = None if self.span is None else self.span.remarks(self.extents(series), show=_day, far=True)
+        return far if far and self._trend else []
+
     def _instants(self, series: pl.Series) -> np.ndarray:
         return moments(series, self._formats or self._given, zone=self._zone)
 
@@ -249,6 +260,7 @@ class Date(Column):
             "cycles": list(self._cycles),
             "edges": list(self._edges),
             "histogram": list(self._histogram),
+            "span": self.span_json,
             **self._scaling.to_json(),
         }
         return json, {}
@@ -301,6 +313,11 @@ def _years(time: np.ndarray) -> np.ndarray:
     """Years since 1970 with fractions, float64; NaN where missing."""
     days = (time - np.datetime64(0, "us")) / np.timedelta64(1, "D")
     return np.asarray(days / _YEAR)
+
+
+def _day(years: float) -> str:
+    """The day of an instant in years since 1970."""
+    return str(np.datetime64(round(years * _YEAR), "D"))
 
 
 def _positions(time: np.ndarray) -> dict[str, np.ndarray]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
 
 from mapsto.columns.base import Features, Guide
-from mapsto.columns.common.cells import BLANKS, as_text, is_text, missing, sample
+from mapsto.columns.common.cells import as_text, is_text, missing, sample
+from mapsto.columns.common.depths import DEPTH, SEVERAL
 from mapsto.columns.common.file_column import MOSTLY, FileColumn, require_files, share_of_names
 from mapsto.columns.common.insides import PictureInside
 from mapsto.columns.common.parts import Ragged
-from mapsto.columns.common.picture_cells import is_array, scale_of, sources, surely_pixels
+from mapsto.columns.common.picture_cells import is_array, numbers, sources, surely_pixels
+from mapsto.columns.common.picture_depths import span_of, span_of_old
 from mapsto.columns.common.pictures import PicturePart, packed, sizes
 from mapsto.columns.common.pixels import UNREADABLE, quiet, side_lengths
 from mapsto.columns.common.state import State
@@ -24,6 +26,7 @@ from mapsto.errors import ColumnRefused, OptionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mapsto.columns.common.depths import Depth
     from mapsto.columns.common.parts import Part
 
 _TRIED = 40
@@ -36,7 +39,6 @@ _SMALLEST, _LARGEST = 8, 1024
 _CAP, _CAP_OF_MANY, _MANY_ROWS = 128, 64, 20_000
 """Longer sides are shrunk to this, and to this for many rows."""
 _MOST_TILES = 4
-_REMEMBERED = 8
 _LEVELS = tuple(range(0, 257, 16))
 
 
@@ -59,6 +61,10 @@ class Image(FileColumn):
     type: ClassVar[str] = "image"
     inner: ClassVar[str] = "fields"
     suspect: ClassVar[bool] = False
+    tells: ClassVar[dict[int, str]] = {
+        **FileColumn.tells,
+        SEVERAL: "hold several frames or pages, of which the first is read (the type 'video' reads them all)",
+    }
 
     size: int | tuple[int, int] | None = None
     """Height and width that networks see, or the side of a square; None: the median of the training pictures, at most
@@ -72,9 +78,7 @@ class Image(FileColumn):
     _shape: tuple[int, int, int] = field(default=(32, 32, 3), init=False)
     _mean: tuple[float, ...] = field(default=(127.5,) * 3, init=False)
     _deviation: tuple[float, ...] = field(default=(64.0,) * 3, init=False)
-    _scale: float = field(default=1.0, init=False)
     _thumbnails: Thumbnails = field(init=False)
-    _known: dict[tuple[str, int, int], np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         sides = [self.size] * 2 if isinstance(self.size, int) else list(self.size or (_SMALLEST, _SMALLEST))
@@ -126,21 +130,26 @@ class Image(FileColumn):
         """Size, colour or grey, mean colours, and the components of small copies."""
         self._known.clear()
         some = sample(series, _LEARN_ROWS)
-        self._scale = scale_of(some) if is_array(some.dtype) else 1.0
-        found = sources(some, self._scale)
+        found = sources(some)
+        self.span = span_of(found)
         if isinstance(self.size, tuple):
             height, width = self.size
         else:
             few = found[:: -(-len(found) // _SIZE_ROWS) or 1]
             height, width = _usual(sizes(few) / self._across, len(series))
         height, width = height * self._across, width * self._across
-        pictures, read = packed(found, height, width, self.channels or 3)
-        pictures = pictures if read.all() else pictures[read]
+        pictures, told = packed(found, height, width, self.channels or 3, self._depth)
+        pictures = pictures if told.all() else pictures[told > 0]
         if self.channels is None and _is_grey(pictures):
             pictures = pictures[..., :1]
         self._shape = (height, width, pictures.shape[-1])
         self._mean, self._deviation = _statistics(pictures)
         self._thumbnails = Thumbnails.learn(pictures)
+
+    @property
+    def _depth(self) -> Depth:
+        """On which scale the numbers of pictures stand."""
+        return replace(DEPTH, span=self.span) if self.span is not None else DEPTH
 
     @property
     def _across(self) -> int:
@@ -154,16 +163,12 @@ class Image(FileColumn):
 
     def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
         """uint8 `(rows, height, width, channels)`; 0 everywhere where there is no picture or it cannot be read."""
-        found, read = packed(sources(series, self._scale), *self._shape)
-        self._remember(series, read)
+        found, told = packed(sources(series), *self._shape, self._depth)
+        self._remember(series, told)
         return [found]
 
-    def _remember(self, series: pl.Series, read: np.ndarray) -> None:
-        """Keep which files of the last few series could be read: the next question is which could not."""
-        if not series.dtype.is_nested():
-            for old in list(self._known)[: 1 - _REMEMBERED]:
-                self._known.pop(old, None)
-            self._known[_key(series)] = read
+    def _told(self, series: pl.Series) -> np.ndarray:
+        return packed(sources(series), *self._shape, self._depth)[1]
 
     def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
         """Mean colours, and the components of small copies."""
@@ -173,17 +178,6 @@ class Image(FileColumn):
             raise TypeError(message)
         values, names = self._thumbnails.features(pictures)
         return Features(values, [f"{self.name}, {name}" for name in names], [False] * len(names))
-
-    def malformed(self, series: pl.Series) -> np.ndarray:
-        """Cells that cannot be read as a picture; files that were encoded a moment ago are not opened again."""
-        read = None if series.dtype.is_nested() or not self._known else self._known.get(_key(series))
-        if read is None:
-            read = packed(sources(series, self._scale), *self._shape)[1]
-            self._remember(series, read)
-        there = ~missing(series)
-        if is_text(series.dtype):
-            there &= (as_text(series).str.strip_chars(BLANKS) != "").fill_null(value=False).to_numpy()
-        return np.asarray(there & ~read)
 
     # -- for people, and persistence
 
@@ -206,8 +200,8 @@ class Image(FileColumn):
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells, the size that networks see, and how bright a sample of the pictures is."""
         some = sample(series, _SUMMARY_ROWS)
-        found, read = packed(sources(some, self._scale), *self._shape)
-        bright = found[read].mean(axis=(1, 2, 3))
+        found, told = packed(sources(some), *self._shape, self._depth)
+        bright = found[told > 0].mean(axis=(1, 2, 3))
         counts, _ = np.histogram(bright, _LEVELS)
         height, width, channels = self._shape
         return {
@@ -232,7 +226,7 @@ class Image(FileColumn):
             "shape": list(self._shape),
             "mean": list(self._mean),
             "deviation": list(self._deviation),
-            "scale": self._scale,
+            "span": self.span_json,
         }
         return json, self._thumbnails.arrays()
 
@@ -256,22 +250,24 @@ class Image(FileColumn):
             _colours(state, "mean", shape[2], 0),
             _colours(state, "deviation", shape[2], 1),
         )
-        column._scale = state.number("scale", low=1e-9, high=255)
+        if "scale" in json:
+            column.span = span_of_old(state.number("scale", low=1e-9, high=255))
         column._thumbnails = Thumbnails.from_state(state, *shape)
         return column
 
 
 def _why_pixels(series: pl.Series) -> str:
-    """Why arrays are taken for pictures; refused if a side is too short, or numbers are not those of pixels."""
+    """Why arrays are taken for pictures; refused if a side is too short, or they may as well be sequences."""
     cells = sample(series, _TRIED)
-    found = sizes(sources(cells, scale_of(cells)))
-    if not len(found) or found.min() < _SMALLEST:
-        message = f"arrays, but no pictures: sides from {_SMALLEST} pixels up and numbers from 0 up are"
+    found = numbers(cells)
+    sides = sizes(found)
+    if not len(sides) or sides.min() < _SMALLEST:
+        message = f"arrays, but no pictures: sides from {_SMALLEST} pixels up are"
         raise ColumnRefused(message)
-    if not surely_pixels(cells):
+    if not surely_pixels(found):
         message = "numbers in two dimensions that may be a sequence of vectors; say type 'image' if they are pixels"
         raise ColumnRefused(message)
-    height, width = np.median(found, axis=0).astype(int)
+    height, width = np.median(sides, axis=0).astype(int)
     return f"arrays of {width} x {height} pixels"
 
 
@@ -314,11 +310,3 @@ def _colours(state: State, entry: str, channels: int, low: float) -> tuple[float
     if len(found) != channels or not all(low <= value <= 255 for value in found):
         raise state.refusal(entry, found, f"{channels} numbers from {low:g} to 255")
     return tuple(found)
-
-
-def _key(series: pl.Series) -> tuple[str, int, int]:
-    """What stands for the cells of a series: equal cells in an equal order have an equal key."""
-    if series.dtype == pl.Object:
-        return "Object", len(series), 0
-    weight = np.arange(1, 2 * len(series), 2, dtype=np.uint64)
-    return str(series.dtype), len(series), int((series.hash().to_numpy() * weight).sum())

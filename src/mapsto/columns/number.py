@@ -14,6 +14,7 @@ from mapsto.columns.common.cells import SAMPLE, as_text, examples, is_number, is
 from mapsto.columns.common.evidence import few_whole_numbers, maybe_classes, named_like_code, refuse_one_value
 from mapsto.columns.common.parts import NumberPart
 from mapsto.columns.common.scaling import LIMIT, Scaling, ScalingName
+from mapsto.columns.common.spans import Extents, Span
 from mapsto.columns.common.state import State
 from mapsto.errors import ColumnRefused, OptionError
 from mapsto.table import numerals
@@ -143,6 +144,7 @@ class Number(Column):
         self._decimal = self.decimal or self._found_decimal(series)
         x = self._values(series)
         known = x[np.isfinite(x)]
+        self.span = Span.learn(Extents.of(x[:, None]))
         self._scaling = Scaling.learn(known, self.scaling)
         self._edges, self._jumps = bins.learn_edges(self._scaling.forward(x), guide, self.bins, how=self.edges)
         self._mean, self._deviation = (float(known.mean()), float(known.std()) or 1.0) if len(known) else (0.0, 1.0)
@@ -174,6 +176,10 @@ class Number(Column):
             text = as_text(series)
             return np.asarray(~np.isfinite(self._values(text)) & numerals.unmarked(text))
         return series.is_not_null().to_numpy()
+
+    def extents(self, series: pl.Series) -> Extents:
+        """Each number itself."""
+        return Extents.of(self._values(series)[:, None])
 
     def _found_decimal(self, series: pl.Series) -> DecimalSign:
         return numerals.written(as_text(series)).decimal if is_text(series.dtype) else "."
@@ -258,6 +264,7 @@ class Number(Column):
             "edges": list(self._edges),
             "jumps": self._jumps,
             "histogram": list(self._histogram),
+            "span": self.span_json,
             **self._scaling.to_json(),
         }
         return json, {"knots": self._scaling.knots} if self.scaling == "quantile" else {}

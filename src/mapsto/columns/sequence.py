@@ -13,17 +13,22 @@ from mapsto.columns.common.cells import affordable, is_text, sample
 from mapsto.columns.common.insides import StepsInside
 from mapsto.columns.common.listtexts import share_of_lists, shortened
 from mapsto.columns.common.parts import Ragged
+from mapsto.columns.common.spans import Extents, Remark, Span
 from mapsto.columns.common.state import State
 from mapsto.columns.common.steps import (
     STATISTICS,
+    Steps,
     StepsPart,
     channels_of,
+    cut_at,
     differences,
     is_steps,
+    lengths_of,
     likeness,
     statistics,
     steps_of,
     stretches,
+    thinned,
 )
 from mapsto.errors import ColumnRefused, OptionError
 
@@ -40,7 +45,7 @@ _FEW, _LONG = 50, 8
 """Whole numbers with so few different values are labels rather, unless lists are long and repeat them."""
 _REPEAT = 0.3
 _MOST = 4_000
-"""Steps kept at most where the user does not say."""
+"""Steps kept at most where the user does not say; of longer lists means of several steps."""
 _LARGEST = 2**20
 _LEARN_STEPS = 2**22
 _FAR = 100.0
@@ -71,12 +76,15 @@ class Sequence(Column):
     inner: ClassVar[str] = "steps"
 
     longest: int | None = None
-    """Steps that are read of each cell; None: enough for all but the longest hundredth of the training rows."""
+    """Steps that are read of each cell; None: enough for all but the longest hundredth of the training rows. Where that
+    is more than 4,000, each that is kept is the mean of several, so that nothing that comes late is lost.
+    """
 
     _learned: bool = field(default=False, init=False)
     _figures: int = field(default=_FIGURES, init=False)
     _channels: int = field(default=1, init=False)
     _longest: int = field(default=1, init=False)
+    _every: int = field(default=1, init=False)
     _usual: int = field(default=1, init=False)
     _mean: np.ndarray = field(default_factory=lambda: np.zeros(1), init=False)
     _deviation: np.ndarray = field(default_factory=lambda: np.ones(1), init=False)
@@ -116,14 +124,19 @@ class Sequence(Column):
         self._channels = max(1, channels_of(cells)) if readable else 1
         lengths = steps_of(cells, self._channels, _LARGEST).lengths if readable else np.zeros(0, np.int64)
         lengths = lengths[lengths > 0]
-        usual, long = np.quantile(lengths, [0.5, 0.99]) if len(lengths) else (1, 1)
-        most = lengths.max(initial=1)
-        self._longest = self.longest or int(min(most if most <= 2 * long else long, _MOST))
-        self._usual = int(min(max(usual, 1), self._longest))
+        usual, long = (np.median(lengths), cut_at(lengths)) if len(lengths) else (1, 1)
+        self._longest = self.longest or min(long, _LARGEST)
+        self._every = 1 if self.longest else -(-self._longest // _MOST)
+        self._usual = int(-(-min(max(usual, 1), self._longest) // self._every))
         rows = max(1, _LEARN_STEPS // (self._channels * self._longest))
-        values = steps_of(sample(cells, rows), self._channels, self._longest).values
+        values = self._steps(sample(cells, rows)).values
         self._mean, self._deviation = _standards(values)
         self._learned = True
+        self.span = Span.learn(self.extents(cells))
+
+    def _steps(self, series: pl.Series) -> Steps:
+        """The steps of every row, as they are kept."""
+        return thinned(steps_of(series, self._channels, self._longest), self._every)
 
     @property
     def parts(self) -> Items[Part]:
@@ -132,7 +145,7 @@ class Sequence(Column):
 
     def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
         """Standardised steps, float32 `(steps, channels)`; none where missing, 0 where a number is."""
-        found = steps_of(series, self._channels, self._longest)
+        found = self._steps(series)
         values = np.clip((found.values - self._mean) / self._deviation, -_FAR, _FAR)
         offsets = np.concatenate([[0], np.cumsum(found.lengths)])
         return [Ragged(np.nan_to_num(values).astype(np.float32), offsets)]
@@ -167,14 +180,26 @@ class Sequence(Column):
         own, called = stretches(steps, parts, which)
         change, changes = stretches(differences(steps), (1,) if several else (1, *parts), ("mean", "deviation"))
         like = likeness(steps, _LAGS)
-        every = np.concatenate([found.reshape(len(steps), shown, -1), own, change, like], axis=2)
+        every = np.concatenate([found.reshape(len(steps), shown, found.shape[1] // shown), own, change, like], axis=2)
         names = [
             *names,
             *called,
             *(f"{name} of changes" for name in changes),
             *(f"like itself {k} later" for k in _LAGS),
         ]
-        return every.reshape(len(steps), -1), names
+        return every.reshape(len(steps), shown * every.shape[2]), names
+
+    def extents(self, series: pl.Series) -> Extents:
+        """The least and the largest number of each list; of vectors in standard deviations from the mean."""
+        found = steps_of(series, self._channels, self._longest)
+        values = found.values if self._channels == 1 else (found.values - self._mean) / self._deviation
+        return Extents.of_rows(values, found.lengths)
+
+    def remarks(self, series: pl.Series) -> list[Remark]:
+        """Numbers in another range than was learned, and lists that are cut."""
+        long = np.flatnonzero(lengths_of(series) > self._longest)
+        what = f"are longer than {self._longest:,} steps, and what follows is not read (Sequence(longest=) reads more)"
+        return [*super().remarks(series), *([Remark(what, long)] if len(long) else [])]
 
     def malformed(self, series: pl.Series) -> np.ndarray:
         """Cells that are no list, or hold vectors of another width (before learning: than most of them)."""
@@ -203,7 +228,7 @@ class Sequence(Column):
 
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells, how long the lists are, and mean and deviation of each channel."""
-        found = steps_of(series, self._channels, self._longest)
+        found = self._steps(series)
         known = found.lengths[found.lengths > 0]
         edges = np.unique(np.linspace(0, self._longest, 13).astype(int)).tolist()
         mean, deviation = _standards(found.values)
@@ -225,8 +250,10 @@ class Sequence(Column):
             "reason": self.reason,
             "longest": self.longest,
             "read_longest": self._longest,
+            "every": self._every,
             "usual": self._usual,
             "figures": self._figures,
+            "span": self.span_json,
         }
         return json, {"mean": self._mean, "deviation": self._deviation}
 
@@ -237,6 +264,7 @@ class Sequence(Column):
         given = None if json.get("longest") is None else state.integer("longest", low=1, high=_LARGEST)
         column = state.make(cls, longest=given)
         column._longest = state.integer("read_longest", low=1, high=_LARGEST)
+        column._every = state.integer("every", low=1, high=_LARGEST) if "every" in json else 1
         column._usual = state.integer("usual", low=1, high=column._longest)
         column._figures = state.integer("figures", low=1, high=_FIGURES) if "figures" in json else 1
         column._mean = state.array("mean", "float64", (None,), longest=_LARGEST)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -10,12 +10,23 @@ import polars as pl
 
 from mapsto.columns.base import Features, Guide
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
-from mapsto.columns.common.clips import ClipPart, files, frames_of, is_album, is_clip, packed_clips, scale, size_of
+from mapsto.columns.common.clips import (
+    ClipPart,
+    files,
+    frames_of,
+    is_album,
+    is_clip,
+    packed_clips,
+    size_of,
+    span_of_clips,
+)
+from mapsto.columns.common.depths import DEPTH
 from mapsto.columns.common.file_column import MOSTLY, FileColumn, require_files, share_of_names
 from mapsto.columns.common.insides import FramesInside
 from mapsto.columns.common.parallel import in_parallel
 from mapsto.columns.common.parts import Ragged
 from mapsto.columns.common.picture_cells import sources
+from mapsto.columns.common.picture_depths import span_of_old
 from mapsto.columns.common.pictures import sizes
 from mapsto.columns.common.pixels import UNREADABLE
 from mapsto.columns.common.state import State
@@ -25,6 +36,7 @@ from mapsto.errors import ColumnRefused, OptionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mapsto.columns.common.depths import Depth
     from mapsto.columns.common.parts import Part
 
 _TRIED = 20
@@ -69,7 +81,6 @@ class Video(FileColumn):
     _usual: int = field(default=1, init=False)
     _mean: float = field(default=127.5, init=False)
     _deviation: float = field(default=64.0, init=False)
-    _scale: float = field(default=1.0, init=False)
     _in_order: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
@@ -93,7 +104,7 @@ class Video(FileColumn):
             if named and share_of_names(as_text(frames), "image") < MOSTLY:
                 message = "lists of text that does not end like the names of pictures"
                 raise ColumnRefused(message)
-            found = sizes(sources(frames, scale(tried)))
+            found = sizes(sources(frames))
             if named:
                 require_files(frames, frames.drop_nulls(), len(found), name=name, kind="image")
             if len(found) and found.min() >= _SMALLEST:
@@ -116,10 +127,11 @@ class Video(FileColumn):
     def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
         """The size of frames, grey or colour, how long clips are, and how bright."""
         some = sample(series, _LEARN_ROWS)
-        self._scale = scale(some)
+        self._known.clear()
+        self.span = span_of_clips(some)
         self._in_order = not is_album(series.dtype) if self.ordered is None else self.ordered
-        height, width = (self.size, self.size) if self.size else _usual(some, self._scale)
-        clips, _ = packed_clips(some, (height, width, 3), self.frames, self._scale)
+        height, width = (self.size, self.size) if self.size else _usual(some)
+        clips, _ = packed_clips(some, (height, width, 3), self.frames, self._depth)
         grey = not len(clips.values) or float((clips.values.max(axis=3) - clips.values.min(axis=3)).mean()) < _TINT
         lengths = np.diff(clips.offsets)
         self._shape = (height, width, 1 if grey else 3)
@@ -136,7 +148,17 @@ class Video(FileColumn):
 
     def encode(self, series: pl.Series) -> list[np.ndarray | Ragged]:
         """Frames, uint8 `(frames, height, width, channels)`; none where missing or unreadable."""
-        return [packed_clips(series, self._shape, self.frames, self._scale)[0]]
+        clips, told = packed_clips(series, self._shape, self.frames, self._depth)
+        self._remember(series, told)
+        return [clips]
+
+    def _told(self, series: pl.Series) -> np.ndarray:
+        return packed_clips(series, self._shape, self.frames, self._depth)[1]
+
+    @property
+    def _depth(self) -> Depth:
+        """On which scale the numbers of frames stand."""
+        return replace(DEPTH, span=self.span) if self.span is not None else DEPTH
 
     def features(self, arrays: Sequence[np.ndarray | Ragged]) -> Features:
         """Frames, brightness, change and where the light is, over time; and the mean frame in a coarse grid."""
@@ -152,10 +174,6 @@ class Video(FileColumn):
         cells = [f"cell {row + 1}, {column + 1}" for row in range(_GRID) for column in range(_GRID)]
         names = ["frames", *(f"{what}, {which}" for what in _MOTION for which in _KEPT), *cells]
         return Features(np.hstack([count, *flat]), [f"{self.name}, {n}" for n in names], [False] * len(names))
-
-    def malformed(self, series: pl.Series) -> np.ndarray:
-        """Cells that hold no clip, or one with a frame that cannot be read."""
-        return packed_clips(series, self._shape, self.frames, self._scale)[1]
 
     def lengths(self, arrays: Sequence[np.ndarray | Ragged]) -> np.ndarray | None:
         """Frames of each row."""
@@ -176,7 +194,7 @@ class Video(FileColumn):
 
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells, the size of frames, and how many a sample of the clips has."""
-        clips, _ = packed_clips(sample(series, _LEARN_ROWS), self._shape, self.frames, self._scale)
+        clips, _ = packed_clips(sample(series, _LEARN_ROWS), self._shape, self.frames, self._depth)
         counts = np.diff(clips.offsets)
         edges = np.unique(np.linspace(0, self.frames, 9).astype(int)).tolist()
         height, width, channels = self._shape
@@ -204,7 +222,7 @@ class Video(FileColumn):
             "usual": self._usual,
             "mean": self._mean,
             "deviation": self._deviation,
-            "scale": self._scale,
+            "span": self.span_json,
         }
         return json, {}
 
@@ -222,7 +240,8 @@ class Video(FileColumn):
         column._usual = state.integer("usual", low=1, high=_MOST_FRAMES)
         column._mean = state.number("mean", low=0, high=255)
         column._deviation = state.number("deviation", low=1, high=255)
-        column._scale = state.number("scale", low=1e-9, high=255)
+        if "scale" in json:
+            column.span = span_of_old(state.number("scale", low=1e-9, high=255))
         return column
 
 
@@ -231,10 +250,10 @@ def _flag(state: State, entry: str) -> bool | None:
     return None if state.json.get(entry) is None else state.flag(entry)
 
 
-def _usual(some: pl.Series, factor: float) -> tuple[int, int]:
+def _usual(some: pl.Series) -> tuple[int, int]:
     """The median height and width of the frames, shrunk where the longer side is above the cap."""
     if is_clip(some.dtype):
-        found = sizes(sources(frames_of(some)[0], factor))
+        found = sizes(sources(frames_of(some)[0]))
     else:
         known = [each for each in in_parallel(files(some), size_of, UNREADABLE) if each is not None]
         found = np.array(known, dtype=np.int64).reshape(-1, 2)

@@ -153,6 +153,8 @@ def prepare(table: Table, options: Options) -> Prepared:
     dev = encode(schema, dev_frame, options.weight)
     test = None if test_frame is None else encode(schema, test_frame, options.weight)
     notes += unread_notes(schema, frame, [(dev_frame, dev), (test_frame, test)], numbers)
+    notes += schema.remarks(dev_frame, numbers[dev_rows])
+    notes += schema.remarks(test_frame, numbers[cut.test]) if test_frame is not None else []
     count = options.recipe.folds or (MANY_FOLDS if len(dev_rows) > MANY else SMALL_FOLDS)
     times = None if times is None else times[dev_rows]
     fold_rows = cut_folds(dev_frame, None if strata is None else strata[dev_rows], options, count, times)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import polars as pl
 
-from mapsto.columns.common.cells import BLANKS, is_text, missing
+from mapsto.columns.common.cells import is_text
+from mapsto.columns.common.depths import BYTES, DEPTH, READ
 from mapsto.columns.common.parallel import PIXELS, in_parallel
 from mapsto.columns.common.parts import Block, Ragged, Sense, SensePart
-from mapsto.columns.common.picture_cells import is_array, scale_of, sources
+from mapsto.columns.common.picture_cells import is_array, numbers, sources
+from mapsto.columns.common.picture_depths import span_of
 from mapsto.columns.common.pictures import packed
 from mapsto.columns.common.pixels import MOST_BYTES, MOST_PIXELS, UNREADABLE
 from mapsto.errors import MissingExtra
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import nn
+
+    from mapsto.columns.common.depths import Depth
+    from mapsto.columns.common.spans import Span
 
 Shape = tuple[int, int, int]
 """Height, width and channels of a frame."""
@@ -99,32 +104,37 @@ def frames_of(series: pl.Series) -> tuple[pl.Series, np.ndarray]:
     return lists.filter(pl.Series(lengths > 0, dtype=pl.Boolean)).explode(), lengths
 
 
-def scale(series: pl.Series) -> float:
-    """The factor that brings the numbers of stacks to [0, 255]; 1 for files."""
-    numbers = is_clip(series.dtype) and not is_album(series.dtype)
-    return scale_of(frames_of(series)[0]) if numbers and len(series.drop_nulls()) else 1.0
+def span_of_clips(series: pl.Series) -> Span | None:
+    """The range of the numbers of stacks; that of bytes for files."""
+    stacks = is_clip(series.dtype) and not is_album(series.dtype)
+    return span_of(numbers(frames_of(series)[0])) if stacks else BYTES
 
 
-def packed_clips(series: pl.Series, shape: Shape, longest: int, factor: float) -> tuple[Ragged, np.ndarray]:
-    """All clips with frames of one size, and boolean `(rows,)`: which cells are there but cannot be read."""
-    rows, there = len(series), ~missing(series)
+def packed_clips(series: pl.Series, shape: Shape, longest: int, depth: Depth = DEPTH) -> tuple[Ragged, np.ndarray]:
+    """All clips with frames of one size, and uint8 `(rows,)`: what is told of each (`depths.py`), 0 where none is read.
+
+    Where a frame of a clip cannot be read, the clip is not.
+    """
+    rows = len(series)
+    told = np.zeros(rows, dtype=np.uint8)
     if is_text(series.dtype) or series.dtype == pl.Binary:
         found = _files(series, shape, longest)
         lengths = np.array([0 if each is None else len(each) for each in found], dtype=np.int64)
         values = np.concatenate([np.zeros((0, *shape), np.uint8), *(each for each in found if each is not None)])
+        told[lengths > 0] = READ
     elif is_clip(series.dtype):
         frames, lengths = frames_of(series)
-        there &= lengths > 0  # an empty list holds nothing that could not be read
         frames, lengths = _thinned(frames, lengths, longest)
-        values, read = packed(sources(frames, factor), *shape)
-        whole = np.bincount(np.repeat(np.arange(rows), lengths), weights=~read, minlength=rows) == 0
+        values, each_told = packed(sources(frames), *shape, depth)
+        row = np.repeat(np.arange(rows), lengths)
+        whole = np.bincount(row, weights=each_told == 0, minlength=rows) == 0
+        np.bitwise_or.at(told, row, each_told)
+        told[~whole] = 0
         values = values if whole.all() else values[np.repeat(whole, lengths)]
         lengths = lengths * whole
     else:
         values, lengths = np.zeros((0, *shape), np.uint8), np.zeros(rows, np.int64)
-    if is_text(series.dtype):
-        there &= (series.cast(pl.String).str.strip_chars(BLANKS) != "").fill_null(False).to_numpy()
-    return Ragged(values, np.concatenate([[0], np.cumsum(lengths)])), np.asarray(there & (lengths == 0))
+    return Ragged(values, np.concatenate([[0], np.cumsum(lengths)])), told
 
 
 def _thinned(frames: pl.Series, lengths: np.ndarray, longest: int) -> tuple[pl.Series, np.ndarray]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import polars as pl
 
 from mapsto.columns.base import Column
-from mapsto.columns.common.cells import BLANKS, as_text
+from mapsto.columns.common.cells import BLANKS, as_text, is_text, missing
 from mapsto.columns.common.dataurls import from_url, to_url
+from mapsto.columns.common.depths import BEYOND, GAPS, READ, SCALED
+from mapsto.columns.common.spans import Remark
 from mapsto.errors import DataError
 from mapsto.table.suffixes import MEDIA
 
@@ -19,11 +23,63 @@ MOSTLY = 0.5
 """Share of texts that must end like the names of files of a kind for the column to be tried as such."""
 _SURELY = 0.9
 """Share from which on texts are the names of files, and nothing else."""
+_REMEMBERED = 8
 _ADDRESS = r"(?i)^\s*[a-z][a-z0-9+.-]+://"
 
 
+@dataclass
 class FileColumn(Column):
-    """Bytes go through JSON as data URLs."""
+    """Bytes go through JSON as data URLs, and what is told of files is remembered from when they were decoded."""
+
+    _known: dict[tuple[str, int, int], np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def _told(self, series: pl.Series) -> np.ndarray:
+        """What is told of each cell, as bits (`depths.py`); 0 where there is none, or none that can be read."""
+        raise NotImplementedError
+
+    def _remember(self, series: pl.Series, told: np.ndarray) -> None:
+        """Keep what is told of the last few series: the next question is about it."""
+        if not series.dtype.is_nested():
+            for old in list(self._known)[: 1 - _REMEMBERED]:
+                self._known.pop(old, None)
+            self._known[_key(series)] = told
+
+    def _recalled(self, series: pl.Series) -> np.ndarray:
+        """What is told of each cell; files that were encoded a moment ago are not opened again."""
+        told = None if series.dtype.is_nested() or not self._known else self._known.get(_key(series))
+        if told is None:
+            told = self._told(series)
+            self._remember(series, told)
+        return told
+
+    def malformed(self, series: pl.Series) -> np.ndarray:
+        """Cells that are there and cannot be read; blank text and an empty list are not there."""
+        there = ~missing(series)
+        if isinstance(series.dtype, pl.List):
+            there &= (series.list.len() > 0).fill_null(value=False).to_numpy()
+        if is_text(series.dtype):
+            there &= (as_text(series).str.strip_chars(BLANKS) != "").fill_null(value=False).to_numpy()
+        return np.asarray(there & (self._recalled(series) == 0))
+
+    def remarks(self, series: pl.Series) -> list[Remark]:
+        """Cells on another scale or beyond the range that was learned, and the like."""
+        told = self._recalled(series)
+        if not (told & ~np.uint8(READ)).any():
+            return []
+        learned = f"{self.span.low:.4g} to {self.span.high:.4g}" if self.span is not None else "nothing"
+        return [
+            Remark(what.format(learned=learned), np.flatnonzero(told & bit))
+            for bit, what in self.tells.items()
+            if (told & bit).any()
+        ]
+
+    tells: ClassVar[dict[int, str]] = {
+        SCALED: "stand on another scale than the one learned ({learned}), and are read on that",
+        BEYOND: "hold numbers beyond or far below those that were learned ({learned}), and are read as if they stood "
+        "on that scale: another unit or depth?",
+        GAPS: "hold values that are no numbers, which are read as the lowest",
+    }
+    """What is told by each bit, after "3 of 40 cells"."""
 
     def to_json(self, value: Any) -> Any:
         """Bytes as a data URL (RFC 2397) in base64; paths and arrays as they are."""
@@ -101,6 +157,14 @@ def _is_file(path: str) -> bool:
         return os.path.isfile(path)
     except ValueError:  # a name with a zero byte
         return False
+
+
+def _key(series: pl.Series) -> tuple[str, int, int]:
+    """What stands for the cells of a series: equal cells in an equal order have an equal key."""
+    if series.dtype == pl.Object:
+        return "Object", len(series), 0
+    weight = np.arange(1, 2 * len(series), 2, dtype=np.uint64)
+    return str(series.dtype), len(series), int((series.hash().to_numpy() * weight).sum())
 
 
 def _fault(path: str) -> str:

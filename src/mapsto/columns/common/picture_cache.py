@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from mapsto.columns.common.depths import READ, UNREAD
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from mapsto.columns.common.depths import Depth
 
 FEWEST = 1_000
 """Files from which it pays."""
 MOST_BYTES = 10 * 2**30
 """Of all that is kept; what was not used for longest goes first."""
-_FORM = 1
+_FORM = 2
 """Raised when pictures come to be decoded in another way."""
-_READ, _UNREAD = 2, 1
-"""Marks of pictures; a mark that was never written is 0."""
 _ABANDONED = 86_400.0
 """Seconds after which a file that was never finished is removed."""
 
@@ -44,21 +46,22 @@ class Kept:
     shape: tuple[int, int, int, int]
 
     @classmethod
-    def of(cls, files: Sequence[str | None], size: tuple[int, int, int]) -> Self | None:
+    def of(cls, files: Sequence[str | None], size: tuple[int, int, int], depth: Depth) -> Self | None:
         """For these files at this size; None where they are few, too large, or nothing is to be kept.
 
         Args:
             files: paths; None: there is no picture.
             size: height, width and channels.
+            depth: the scale on which numbers of more than 8 bits stand.
         """
         folder = cache_folder()
         shape = (len(files), *size)
         if folder is None or len(files) < FEWEST or _length(shape) * int(np.prod(size)) > MOST_BYTES:
             return None
-        return cls(folder / "pictures" / f"{_key(files, size)}.npy", shape)
+        return cls(folder / "pictures" / f"{_key(files, size, depth)}.npy", shape)
 
     def load(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Pictures, lying in the file, and boolean `(rows,)`: which could be read. None: not there, or damaged."""
+        """Pictures, lying in the file, and what is told of each (`depths.py`). None: not there, or damaged."""
         try:
             # Writable for whoever gets it, but what is written stays in memory and never reaches the file.
             whole = np.lib.format.open_memmap(self.path, mode="c")
@@ -69,12 +72,12 @@ class Kept:
         if not sound or whole.dtype != np.uint8 or whole.shape != (_length(self.shape), *self.shape[1:]):
             return None
         pictures, marks = self._parted(np.asarray(whole))
-        if not ((marks == _READ) | (marks == _UNREAD)).all():
+        if not ((marks & READ > 0) ^ (marks == UNREAD)).all():
             return None
-        return pictures, marks == _READ
+        return pictures, np.where(marks == UNREAD, 0, marks).astype(np.uint8)
 
     def make(self, fill: Callable[[np.ndarray, np.ndarray], None]) -> tuple[np.ndarray, np.ndarray] | None:
-        """Decode into a new file, by `fill(pictures, read)`, and `load` it; None where the disk does not let us."""
+        """Decode into a new file, by `fill(pictures, told)`, and `load` it; None where the disk does not let us."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(".part", f"{self.path.stem[:16]}-", self.path.parent)
@@ -96,9 +99,9 @@ class Kept:
         if hasattr(os, "posix_fallocate"):  # where room is not reserved, a full disk would end the process
             os.posix_fallocate(handle, 0, whole.offset + whole.nbytes)
         pictures, marks = self._parted(np.asarray(whole))
-        read = np.zeros(self.shape[0], dtype=bool)
-        fill(pictures, read)
-        marks[:] = np.where(read, _READ, _UNREAD)
+        told = np.zeros(self.shape[0], dtype=np.uint8)
+        fill(pictures, told)
+        marks[:] = np.where(told, told, UNREAD)  # a mark that was never written is 0
         whole.flush()
 
     def _parted(self, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -121,14 +124,14 @@ def _length(shape: tuple[int, int, int, int]) -> int:
     return rows + -(-rows // int(np.prod(size)))
 
 
-def _key(files: Sequence[str | None], size: tuple[int, int, int]) -> str:
+def _key(files: Sequence[str | None], size: tuple[int, int, int], depth: Depth) -> str:
     """A hash of the files in their order, what they are now, and what they are made into."""
     from PIL import __version__
 
     names = [file or "" for file in files]
     stamps = np.array([_stamp(name) for name in names], dtype=np.int64)
     start = "" if all(map(os.path.isabs, names)) else os.getcwd()
-    state = hashlib.sha256(repr((_FORM, __version__, size, start, len(names))).encode())
+    state = hashlib.sha256(repr((_FORM, __version__, size, depth, start, len(names))).encode())
     state.update("\0".join(names).encode(errors="surrogatepass"))
     state.update(stamps.data)
     return state.hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -10,8 +10,12 @@ import polars as pl
 from mapsto.columns.common.cells import BLANKS, is_text
 from mapsto.columns.common.pixels import Source
 
-Sources = np.ndarray | list[Source | None]
-"""A picture a row: uint8 `(rows, ...)` where all are arrays of one shape, else one by one; None: there is none."""
+Arrays = np.ndarray | Sequence[np.ndarray | None]
+"""Numbers of each row: `(rows, ...)` where all are arrays of one shape, else one by one; None: there are none."""
+Sources = np.ndarray | Sequence[Source | None]
+"""A picture a row: `(rows, ...)` where all are arrays of one shape, else one by one; None: there is none."""
+
+_ALIKE, _FARTHER = 0.6, 1.5
 
 
 def is_array(dtype: pl.DataType) -> bool:
@@ -24,24 +28,38 @@ def is_array(dtype: pl.DataType) -> bool:
     return depth in (2, 3) and inner.is_numeric()
 
 
-def surely_pixels(cells: pl.Series) -> bool:
-    """Whether arrays are pixels rather than a sequence of vectors: bytes, three dimensions, or whole numbers up to 255
-    or numbers up to 1 in an array of one shape.
+def surely_pixels(found: Arrays) -> bool:
+    """Whether arrays are pixels rather than sequences of vectors: they have channels, or are bytes or whole numbers of
+    16 bits by their type; or all have one shape, and hold whole numbers up to 255, or from 0 to 1, or what changes
+    little from one to the next in both directions, as pictures do.
     """
-    depth, inner = _unnested(cells.dtype)
-    if inner == pl.UInt8 or depth == 3:
-        return True
-    together = _together(cells, 1.0)
-    numbers = _flat(cells)
-    whole = inner.is_integer() or bool((numbers == numbers.round()).all())
-    most = float(numbers.max() or 0)  # type: ignore[arg-type]
-    return isinstance(together, np.ndarray) and most <= (255 if whole else 1)
+    some = found if isinstance(found, np.ndarray) else [cell for cell in found if cell is not None]
+    if not len(some) or some[0].ndim == 3 or all(cell.dtype in (np.uint8, np.uint16) for cell in some):
+        return len(some) > 0
+    if len({cell.shape for cell in some}) > 1:
+        return False
+    cells = np.stack(list(some)).astype(np.float64)
+    known = cells[np.isfinite(cells)]
+    if not known.size:
+        return False
+    whole, low, high = bool((known == np.rint(known)).all()), known.min(), known.max()
+    return bool((low >= 0 and high <= (255 if whole else 1)) or _smooth(cells))
 
 
-def _flat(cells: pl.Series) -> pl.Series:
-    while isinstance(cells.dtype, pl.List | pl.Array):
-        cells = cells.drop_nulls().explode(empty_as_null=False)
-    return cells.drop_nulls()
+def _smooth(cells: np.ndarray) -> bool:
+    """Whether neighbours are much alike in both directions, and more than what is far apart."""
+    spread = np.nanvar(np.where(np.isfinite(cells), cells, np.nan), axis=(1, 2), keepdims=True)
+    cells = cells[(spread > 0)[:, 0, 0]] / np.sqrt(spread[spread > 0])[:, None, None]
+
+    def apart(axis: int, steps: int) -> float:
+        """Half the mean square of what lies so many steps apart: about 1 where that has nothing in common."""
+        first, second = (np.take(cells, where, axis) for where in (range(cells.shape[axis] - steps),
+                                                                   range(steps, cells.shape[axis])))  # fmt: skip
+        return float(np.nanmean((first - second) ** 2) / 2)
+
+    return len(cells) > 0 and all(
+        apart(axis, 1) < _ALIKE and apart(axis, 1) * _FARTHER < apart(axis, cells.shape[axis] // 2) for axis in (1, 2)
+    )
 
 
 def _unnested(dtype: pl.DataType) -> tuple[int, pl.DataType]:
@@ -51,78 +69,35 @@ def _unnested(dtype: pl.DataType) -> tuple[int, pl.DataType]:
     return depth, dtype
 
 
-def scale_of(cells: pl.Series) -> float:
-    """The factor that brings the numbers of arrays to [0, 255]: from [0, 1], or from whole numbers of some bits.
-
-    >>> scale_of(pl.Series([[[0.0, 0.5], [1.0, 0.1]]])), scale_of(pl.Series([[[0, 3000], [1, 1]]])) * 4095
-    (255.0, 255.0)
-    """
-    known = _flat(cells)
-    known = known.filter(known.is_finite())
-    most = float(known.max() or 0)  # type: ignore[arg-type]
-    if known.dtype.is_float() and most <= 1:
-        return 255.0
-    levels = 1 << max(8, int(most).bit_length())
-    return 255.0 / (levels - 1)
-
-
-def sources(series: pl.Series, scale: float = 1.0) -> Sources:
-    """Where the picture of each row comes from.
-
-    Args:
-        series: any cells; what holds no picture has none.
-        scale: for arrays of numbers other than uint8, see `scale_of`.
-    """
-    if is_text(series.dtype):
-        return [path or None for path in series.cast(pl.String).str.strip_chars(BLANKS).to_list()]
-    if series.dtype == pl.Binary:
-        return series.to_list()
+def numbers(series: pl.Series) -> Arrays:
+    """Arrays as they stand: together where all rows have one of one shape, else one by one; None: there is none."""
     if not is_array(series.dtype) or series.null_count() == len(series):
         return [None] * len(series)
-    there = series.is_not_null().to_numpy()
-    cells = _together(series.drop_nulls(), scale)
-    if isinstance(cells, np.ndarray) and there.all():
-        return cells
-    found: list[Source | None] = [None] * len(series)
-    for row, cell in zip(np.flatnonzero(there).tolist(), cells, strict=True):
-        found[row] = cell
-    return found
-
-
-def _together(cells: pl.Series, scale: float) -> Sources:
-    """Arrays as uint8: as one, sharing the memory where it can be, if they have one shape and hold only numbers."""
-    try:
-        values = _regular(cells)
-    except pl.exceptions.PolarsError:  # they have several shapes
-        return [_one(cell, scale) for cell in cells.to_list()]
-    if values.dtype == np.uint8:
+    if not series.null_count() and (values := _regular(series)) is not None:
         return values
-    bad = ~(np.isfinite(values) & (values >= 0)).reshape(len(values), -1).all(axis=1)
-    if not bad.any():
-        return _scaled(values, scale)
-    found: list[Source | None] = [None] * len(values)
-    for row, cell in zip(np.flatnonzero(~bad).tolist(), _scaled(values[~bad], scale), strict=True):
-        found[row] = cell
-    return found
+    return [None if cell is None else _one(cell) for cell in series]
 
 
-def _regular(cells: pl.Series) -> np.ndarray:
-    """Cells as one array `(rows, ...)`; raises a `PolarsError` where they have several shapes."""
+def sources(series: pl.Series) -> Sources:
+    """Where the picture of each row comes from; what holds no picture has none."""
+    if is_text(series.dtype):
+        return [path or None for path in series.cast(pl.String).str.strip_chars(BLANKS).to_list()]
+    return series.to_list() if series.dtype == pl.Binary else numbers(series)
+
+
+def _regular(cells: pl.Series) -> np.ndarray | None:
+    """Cells as one array `(rows, ...)`; None where they have several shapes."""
     shape, one = [], cells[0]
     while isinstance(one, pl.Series):
         shape.append(len(one))
         one = one[0] if len(one) else None
-    return cells.cast(pl.Array(_unnested(cells.dtype)[1], tuple(shape))).to_numpy()
-
-
-def _one(cell: Any, scale: float) -> np.ndarray | None:
     try:
-        values = np.asarray(cell, dtype=np.float64)
-    except (ValueError, TypeError):  # lines of several lengths, or gaps
+        return cells.cast(pl.Array(_unnested(cells.dtype)[1], tuple(shape))).to_numpy()
+    except pl.exceptions.PolarsError:
         return None
-    return _scaled(values, scale) if (np.isfinite(values) & (values >= 0)).all() else None
 
 
-def _scaled(values: np.ndarray, scale: float) -> np.ndarray:
-    found: np.ndarray = np.minimum(np.rint(values * np.float32(scale)), 255).astype(np.uint8)
-    return found
+def _one(cell: pl.Series) -> np.ndarray | None:
+    """One array; None where its lines have several lengths."""
+    found = _regular(pl.Series([cell], dtype=pl.List(cell.dtype)))
+    return None if found is None else found[0]

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from mapsto import processors
+from mapsto.columns.common.depths import DEPTH
 from mapsto.columns.common.lines import lines
 from mapsto.columns.common.parts import Block, Ragged, Sense, SensePart
 from mapsto.columns.common.picture_cache import Kept
+from mapsto.columns.common.picture_depths import as_bytes
 from mapsto.columns.common.pixels import UNREADABLE, channels_last, pixels, quiet, side_lengths
 from mapsto.errors import DataError
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from mapsto.columns.common.depths import Depth
     from mapsto.columns.common.picture_cells import Sources
 
 IN_MEMORY = 2**30
@@ -90,28 +93,36 @@ def sizes(found: Sources) -> np.ndarray:
     return np.array(known, dtype=np.int64).reshape(-1, 2)
 
 
-def packed(found: Sources, height: int, width: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
+def packed(
+    found: Sources, height: int, width: int, channels: int, depth: Depth = DEPTH
+) -> tuple[np.ndarray, np.ndarray]:
     """All pictures at one size, decoded in parallel; those of many files are kept on disk (see `picture_cache`).
 
     Returns:
-        uint8 `(rows, height, width, channels)`, 0 where there is no picture; and boolean `(rows,)`: which rows have
-        one that could be read. Arrays that fit already are not copied (so the result may be read-only).
+        uint8 `(rows, height, width, channels)`, 0 where there is no picture; and uint8 `(rows,)`: what is told of each
+        (`depths.py`), 0 where there is none that can be read. Arrays that fit already are not copied (so the result
+        may be read-only).
     """
-    if isinstance(found, np.ndarray) and (ready := _as_they_are(found, (height, width, channels))) is not None:
-        return ready, np.ones(len(found), dtype=bool)
     size = (height, width, channels)
+    told = np.zeros(len(found), dtype=np.uint8)
+    if isinstance(found, np.ndarray) or any(isinstance(each, np.ndarray) for each in found):
+        found, told = as_bytes(found, depth)  # type: ignore[arg-type]
+        depth = DEPTH
+    if isinstance(found, np.ndarray) and (ready := _as_they_are(found, size)) is not None:
+        return ready, told
     if not isinstance(found, np.ndarray) and all(isinstance(each, str | None) for each in found):
-        kept = Kept.of(found, size)  # type: ignore[arg-type]
-        done = None if kept is None else kept.load() or kept.make(partial(_decode, found))
+        kept = Kept.of(found, size, depth)  # type: ignore[arg-type]
+        done = None if kept is None else kept.load() or kept.make(partial(_decode, found, depth))
         if done is not None:
             return done
-    into, read = _room((len(found), *size)), np.zeros(len(found), dtype=bool)
-    _decode(found, into, read)
-    return into, read
+    into, seen = _room((len(found), *size)), np.zeros(len(found), dtype=np.uint8)
+    _decode(found, depth, into, seen)
+    return into, np.where(seen > 0, seen | told, 0).astype(np.uint8)
 
 
-def _decode(found: Sources, into: np.ndarray, read: np.ndarray) -> None:
-    """Fill in the pictures that can be read, and which these are; in parallel, a few at a time."""
+def _decode(found: Sources, depth: Depth, into: np.ndarray, told: np.ndarray) -> None:
+    """Fill in the pictures that can be read, and what is told of each; in parallel, a few at a time."""
+    size: tuple[int, int, int] = into.shape[1:]
 
     def fill(start: int) -> None:
         for row in range(start, min(start + _CHUNK, len(found))):
@@ -119,10 +130,9 @@ def _decode(found: Sources, into: np.ndarray, read: np.ndarray) -> None:
             if source is None:
                 continue
             try:
-                into[row] = pixels(source, *into.shape[1:])
+                into[row], told[row] = pixels(source, *size, depth=depth)
             except UNREADABLE:
                 continue
-            read[row] = True
 
     with quiet(), ThreadPoolExecutor(processors.available()) as pool:
         for _ in pool.map(fill, range(0, len(found), _CHUNK)):

@@ -19,12 +19,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mapsto.columns.common.depths import BYTES, DEPTH, READ, SCALED, SEVERAL, spread
 from mapsto.columns.common.parallel import PIXELS
+from mapsto.columns.common.spans import Extents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from PIL import Image
+
+    from mapsto.columns.common.depths import Depth
 
 Source = str | bytes | np.ndarray
 """A path, the bytes of a file, or pixels."""
@@ -40,6 +44,7 @@ UNREADABLE = (
 """What reading a damaged picture may raise; Pillow's decoders raise nearly all of these."""
 
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+_OF_FRAMES = ("GIF", "TIFF", "WEBP", "PNG")
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, 5
 
 
@@ -71,23 +76,41 @@ def side_lengths(source: Source) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
-def pixels(source: Source, height: int, width: int, channels: int) -> np.ndarray:
+def pixels(source: Source, height: int, width: int, channels: int, depth: Depth = DEPTH) -> tuple[np.ndarray, int]:
     """The picture as uint8 `(height, width, channels)`: upright, its proportions kept, its rim repeated where it is
     too narrow or too low. What is transparent is white. No picture is 0 everywhere: a black one is 1, because 0
-    stands for a missing one.
+    stands for a missing one. And what is told of it (`depths.py`).
 
     Args:
         source: an array is uint8 `(H, W)`, `(H, W, C)` or `(C, H, W)`.
         height: of what is returned.
         width: of what is returned.
         channels: 1 for grey, 3 for colour.
+        depth: the scale on which the numbers of files of more than 8 bits stand.
 
     Raises:
         UNREADABLE: it is no picture, damaged, or too large.
     """
     with _opened(source) as image, PIXELS.of(image.width * image.height):
-        found = _fitted(_upright(image, max(height, width), "L" if channels == 1 else "RGB"), height, width)
-    return found.reshape(height, width, channels)
+        told = READ | (SEVERAL if _moves(image) else 0)
+        image, more = _shallow(image, max(height, width), "L" if channels == 1 else "RGB", depth)
+        found = _fitted(_upright(image, "L" if channels == 1 else "RGB"), height, width)
+    return found.reshape(height, width, channels), told | more
+
+
+def deep_extents(source: Source) -> Extents | None:
+    """The range of the numbers of a file of more than 8 bits; None of any other.
+
+    Raises:
+        UNREADABLE: it is no picture, damaged, or too large.
+    """
+    if isinstance(source, np.ndarray):
+        return None
+    with _opened(source) as image:
+        if not _is_deep(image):
+            return None
+        with PIXELS.of(image.width * image.height):
+            return Extents.of(np.asarray(image)[None])
 
 
 def channels_last(array: np.ndarray) -> np.ndarray:
@@ -139,26 +162,45 @@ def _image(source: Source) -> Image.Image:
     return Image.open(source, formats=_FORMATS)
 
 
-def _upright(image: Image.Image, side: int, mode: str) -> Image.Image:
-    """Decoded, at least as large as needed, turned as its file says, in grey or colour."""
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
+def _moves(image: Image.Image) -> bool:
+    """Whether a file holds several pictures that mean to be seen: frames, or pages."""
+    try:
+        return image.format in _OF_FRAMES and bool(getattr(image, "is_animated", False))
+    except UNREADABLE:  # the second is damaged; the first may not be
+        return False
+
+
+def _shallow(image: Image.Image, side: int, mode: str, depth: Depth) -> tuple[Image.Image, int]:
+    """Decoded, at least as large as needed, in 8 bits; and what is told of it."""
     from PIL import Image, ImageOps
 
     image.draft(mode, (side, side))
     ImageOps.exif_transpose(image, in_place=True)
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = Image.fromarray(_eight_bits(np.asarray(image)))
+    if not _is_deep(image):
+        if not np.isnan(depth.full):
+            return image, 0 if depth.full == BYTES.high else SCALED
+        image = _upright(image, mode)
+    values = np.asarray(image)[None]
+    found, told = spread(values, *depth.placed(Extents.of(values)))
+    if not told[0]:
+        message = "none of its pixels is a number"
+        raise ValueError(message)
+    return Image.fromarray(found[0]), int(told[0])
+
+
+def _upright(image: Image.Image, mode: str) -> Image.Image:
+    """In grey or colour, on white where it is transparent."""
+    from PIL import Image
+
     if image.has_transparency_data:
         paper = Image.new("RGBA", image.size, "white")
         paper.alpha_composite(image.convert("RGBA"))
         image = paper
     return image if image.mode == mode else image.convert(mode)  # to convert it into its own mode is to copy it
-
-
-def _eight_bits(values: np.ndarray) -> np.ndarray:
-    """Grey of 16 bits (or numbers up to 1) in 8."""
-    most = 1.0 if values.dtype.kind == "f" and values.max() <= 1 else 65_535.0
-    found: np.ndarray = np.clip(np.rint(values * (255 / most)), 0, 255).astype(np.uint8)
-    return found
 
 
 def _fitted(image: Image.Image, height: int, width: int) -> np.ndarray:

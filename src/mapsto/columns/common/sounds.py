@@ -13,18 +13,19 @@ from mapsto.columns.common.mel import FRAMES_A_SECOND, spectrogram
 from mapsto.columns.common.parallel import in_parallel
 from mapsto.columns.common.parts import Block, Ragged, Sense, SensePart
 from mapsto.columns.common.steps import is_steps
-from mapsto.columns.common.waves import UNREADABLE, Source, samples
+from mapsto.columns.common.waves import SOUND, UNREADABLE, Source, samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from torch import nn
 
+    from mapsto.columns.common.depths import Depth
+
 T = TypeVar("T")
 
 MIDDLE, STEPS = 128, 32
 """A byte `b` of a packed spectrogram stands for `(b - MIDDLE) / STEPS` standard deviations from its band's mean."""
-_LOUDEST = (2.0**15, 2.0**23, 2.0**31)
 
 
 @dataclass(frozen=True)
@@ -55,31 +56,22 @@ class SoundPart(SensePart):
         return isinstance(block, Ragged) and block.values.dtype == np.uint8 and block.values.shape[1:] == (self.bands,)
 
 
-def loudest(series: pl.Series) -> float:
-    """The largest number that samples may be: 1, or of whole numbers that of 16, 24 or 32 bits."""
-    if not _is_samples(series.dtype) or not series.dtype.inner.is_integer():  # type: ignore[attr-defined]
-        return 1.0
-    numbers = series.cast(pl.List(pl.Float64)).drop_nulls().explode(empty_as_null=False).abs()
-    most = float(numbers.max() or 0)  # type: ignore[arg-type]
-    return next((each for each in _LOUDEST if most <= each), _LOUDEST[-1])
-
-
-def sources(series: pl.Series, most: float | None = None) -> list[Source | None]:
+def sources(series: pl.Series, *, lists: bool = False) -> list[Source | None]:
     """Where the recording of each row comes from: a path, bytes, or samples; None: there is none.
 
     Args:
         series: any cells.
-        most: what samples are divided by; None: lists of numbers are no recordings.
+        lists: whether lists of numbers are recordings.
     """
     if is_text(series.dtype):
         return [path or None for path in series.cast(pl.String).str.strip_chars(BLANKS).to_list()]
     if series.dtype == pl.Binary:
         return [data or None for data in series.to_list()]
-    if most is None or not _is_samples(series.dtype) or not len(series):
+    if not lists or not _is_samples(series.dtype) or not len(series):
         return [None] * len(series)
-    lists = series.cast(pl.List(pl.Float64))
-    lengths = lists.list.len().fill_null(0).to_numpy().astype(np.int64)
-    flat = lists.filter(pl.Series(lengths > 0, dtype=pl.Boolean)).explode().fill_null(np.nan).to_numpy() / most
+    cells = series.cast(pl.List(pl.Float64))
+    lengths = cells.list.len().fill_null(0).to_numpy().astype(np.int64)
+    flat = cells.filter(pl.Series(lengths > 0, dtype=pl.Boolean)).explode().fill_null(np.nan).to_numpy()
     return [cell if len(cell) else None for cell in np.split(flat, np.cumsum(lengths)[:-1])]
 
 
@@ -92,25 +84,47 @@ def decoded(found: list[Source | None], use: Callable[[Source], T]) -> Iterator[
     return in_parallel(found, use, UNREADABLE)
 
 
-def spectrograms(found: list[Source | None], rate: int, bands: int, frames: int) -> Iterator[np.ndarray | None]:
-    """The spectrogram of every recording, float32 `(at most frames, bands)`; None where there is none."""
-    seconds = (frames + 2) / FRAMES_A_SECOND
+@dataclass(frozen=True)
+class Reading:
+    """How recordings of a column are read.
 
-    def use(source: Source) -> np.ndarray:
-        return spectrogram(samples(source, rate, seconds), rate, bands)[:frames]
+    Args:
+        rate: samples a second.
+        bands: of the spectrogram.
+        frames: read at most, of those there are `FRAMES_A_SECOND` of.
+        every: frames that are averaged into one, where recordings are long.
+        depth: the scale on which samples stand.
+    """
 
-    return decoded(found, use)
+    rate: int
+    bands: int
+    frames: int
+    every: int = 1
+    depth: Depth = SOUND
+
+    def spectrogram(self, source: Source) -> tuple[np.ndarray, int]:
+        """float32 `(at most frames / every, bands)`, and what is told of the recording (`depths.py`)."""
+        found, told = samples(source, self.rate, (self.frames + 2) / FRAMES_A_SECOND, self.depth)
+        frames = spectrogram(found, self.rate, self.bands)[: self.frames]
+        if self.every > 1:
+            starts = np.arange(0, len(frames), self.every)
+            counts = np.diff([*starts, len(frames)])[:, None]
+            frames = (np.add.reduceat(frames, starts, axis=0) / counts).astype(np.float32)
+        return frames, told
 
 
-def packed(found: Iterator[np.ndarray | None], mean: np.ndarray, deviation: np.ndarray) -> Ragged:
-    """Spectrograms as bytes, standardised for each band."""
-    rows, lengths = [np.zeros((0, len(mean)), np.uint8)], [0]
+def packed(
+    found: Iterator[tuple[np.ndarray, int] | None], mean: np.ndarray, deviation: np.ndarray
+) -> tuple[Ragged, np.ndarray]:
+    """Spectrograms as bytes, standardised for each band; and what is told of each, 0 where there is none."""
+    rows, lengths, told = [np.zeros((0, len(mean)), np.uint8)], [0], []
     for each in found:
-        lengths.append(0 if each is None else len(each))
+        lengths.append(0 if each is None else len(each[0]))
+        told.append(0 if each is None else each[1])
         if each is not None:
-            levels = np.rint((each - mean) * (STEPS / deviation)) + MIDDLE
+            levels = np.rint((each[0] - mean) * (STEPS / deviation)) + MIDDLE
             rows.append(np.clip(levels, 0, 255).astype(np.uint8))
-    return Ragged(np.concatenate(rows), np.cumsum(lengths))
+    return Ragged(np.concatenate(rows), np.cumsum(lengths)), np.array(told, dtype=np.uint8)
 
 
 def unpacked(values: np.ndarray) -> np.ndarray:

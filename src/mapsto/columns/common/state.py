@@ -10,6 +10,7 @@ import numpy as np
 
 from mapsto.checked import altered, inside
 from mapsto.columns.base import Column
+from mapsto.columns.common.spans import Span
 from mapsto.errors import ModelFileError, OptionError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ C = TypeVar("C", bound=Column)
 LONGEST_TEXT = 1_000_000
 LONGEST_LIST = 1_000_000
 _BITS = 1000
+_FARTHEST = 1e300
 
 
 class State:
@@ -77,12 +79,27 @@ class State:
         return value
 
     def make(self, kind: type[C], **options: Any) -> C:
-        """A column with its name, its reason and these options; options it does not accept are refused."""
+        """A column with its name, its reason, its range and these options; options it does not accept are refused."""
         try:
-            return kind(name=self.text("name"), reason=self.text("reason"), **options)
+            column = kind(name=self.text("name"), reason=self.text("reason"), **options)
         except OptionError as error:
             message = f"the model file was altered: {error}. Save the model again."
             raise ModelFileError(message) from error
+        column.span = self._span()
+        return column
+
+    def _span(self) -> Span | None:
+        """The range of the column's numbers; None where it has none, as in files of old."""
+        found = self.json.get("span")
+        if found is None:
+            return None
+        if not isinstance(found, dict):
+            raise self.refusal("span", found, "a range of numbers")
+        own = State({"name": self.json.get("name"), **found}, {})
+        low = own.number("low", low=-_FARTHEST, high=_FARTHEST)
+        high = own.number("high", low=low, high=_FARTHEST)
+        least, usual = (own.number(entry, low=0, high=_FARTHEST) for entry in ("least", "usual"))
+        return Span(low, high, least, usual, own.flag("whole"))
 
     def optional_items(self, entry: str, *kinds: type, longest: int = LONGEST_LIST) -> list[Any] | None:
         """A list as `items` reads it, or null."""

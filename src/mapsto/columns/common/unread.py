@@ -72,9 +72,23 @@ def unread_note(column: Column, cells: pl.Series, rows: np.ndarray, there: int, 
     what = f"{'Target' if target else 'Column'} {column.name!r}"
     end = ": their rows are neither learned from nor judged" if target else " and count as missing"
     values = list({repr(value): value for value in cells.head(FIRST).to_list()}.values())
+    why = next((f": {fault}" for fault in map(column.fault, values) if fault), "")
     text = (
-        f"{what}: {len(rows):,} of {there:,} cells ({len(rows) / max(there, 1):.1%}) cannot be read as {column.type}, "
-        f"such as {shown(values, longest=_LONGEST)}{end} ({'row' if len(rows) == 1 else 'rows'} "
-        f"{listed(rows, len(rows))})."
+        f"{what}: {_counted(rows, there)} cannot be read as {column.type}, "
+        f"such as {shown(values, longest=_LONGEST)}{why}{end if not why else end.replace(': ', '; ')} ({_rows(rows)})."
     )
     return Note("warning", text, column.name, examples(rows), len(rows))
+
+
+def remark_note(column: Column, what: str, rows: np.ndarray, there: int) -> Note:
+    """What is told of cells that are read: how many they are, their share, and their rows."""
+    text = f"Column {column.name!r}: {_counted(rows, there)} {what} ({_rows(rows)})."
+    return Note("warning", text, column.name, examples(rows), len(rows))
+
+
+def _counted(rows: np.ndarray, there: int) -> str:
+    return f"{len(rows):,} of {there:,} cells ({len(rows) / max(there, 1):.1%})"
+
+
+def _rows(rows: np.ndarray) -> str:
+    return f"{'row' if len(rows) == 1 else 'rows'} {listed(rows, len(rows))}"

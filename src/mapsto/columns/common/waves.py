@@ -11,9 +11,13 @@ import os
 import stat
 from fractions import Fraction
 from io import BytesIO
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from mapsto.columns.common.depths import CUT, READ, TURNED, Depth
+from mapsto.columns.common.spans import Extents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +31,10 @@ RATES = (500, 768_000)
 """Samples a second of recordings that are read."""
 UNREADABLE = (OSError, RuntimeError, ValueError, TypeError, MemoryError, EOFError, OverflowError)
 """What reading a damaged recording may raise."""
+SOUND = Depth((2.0**15, 2.0**23, 2.0**31), signed=True)
+"""The scale of samples: from -1 to 1, or whole numbers of 16, 24 or 32 bits."""
+_OPPOSITE = -0.5
+"""Correlation with the loudest channel below which a channel is turned."""
 _BLOCK = 2**16
 _CHANNELS = 32
 _TERMS = 1000
@@ -45,27 +53,49 @@ def header(source: Source, own_rate: int) -> tuple[int, float]:
         return file.samplerate, file.frames / file.samplerate
 
 
-def samples(source: Source, rate: int, seconds: float) -> np.ndarray:
-    """float32 `(length,)` in [-1, 1], the mean of all channels, cut after `seconds`.
+def samples(source: Source, rate: int, seconds: float, depth: Depth = SOUND) -> tuple[np.ndarray, int]:
+    """float32 `(length,)` in [-1, 1], of all channels together, cut after `seconds`; and what is told (`depths.py`).
+
+    Channels are averaged, those of opposite phase turned, since they would be silent together.
 
     Args:
         source: samples that are given are taken to have this rate.
         rate: of what is returned.
         seconds: read at most.
+        depth: the scale on which samples stand.
 
     Raises:
         UNREADABLE: it is no recording, or has no sample.
     """
     if isinstance(source, np.ndarray):
-        found = source[: int(seconds * rate)]
-        if not len(found) or not np.isfinite(found).all():
+        most, own = int(seconds * rate), rate
+        if not len(source) or not np.isfinite(source[:most]).all():
             message = "there are no samples, or not all are numbers"
             raise ValueError(message)
-        return np.clip(found, -1, 1).astype(np.float32)
+        found, told = source[: most + 1], READ
+    else:
+        with _opened(source) as file:
+            own = file.samplerate
+            most = int(seconds * own)
+            found, told = _mixed(_blocks(file, most + 1))
+    if len(found) > most:
+        told |= CUT
+    found = found[:most]
+    _, high, more = depth.placed(Extents.of(found[None]))
+    scaled = np.clip(found / np.float32(high[0]), -1, 1).astype(np.float32)
+    return resampled(scaled, own, rate), told | int(more[0])
+
+
+def extents(source: Source, seconds: float) -> Extents:
+    """The least and the largest sample of a recording's beginning, as they stand.
+
+    Raises:
+        UNREADABLE: it is no recording, or has no sample.
+    """
+    if isinstance(source, np.ndarray):
+        return Extents.of(source[None])
     with _opened(source) as file:
-        own = file.samplerate
-        blocks = list(_blocks(file, int(seconds * own) + 1))
-    return resampled(np.concatenate(blocks), own, rate)
+        return Extents.of(_mixed(_blocks(file, int(seconds * file.samplerate) + 1))[0][None])
 
 
 def resampled(x: np.ndarray, own: int, rate: int) -> np.ndarray:
@@ -87,15 +117,25 @@ def readable(source: Source) -> bool:
     """Whether a recording has a sample: exactly where `samples` does not raise."""
     try:
         if isinstance(source, np.ndarray):
-            return len(samples(source, RATES[1], 1.0)) > 0
+            return len(samples(source, RATES[1], 1.0)[0]) > 0
         with _opened(source) as file:
             return next(_blocks(file, 1), None) is not None
     except UNREADABLE:
         return False
 
 
+def _mixed(blocks: Iterator[np.ndarray]) -> tuple[np.ndarray, int]:
+    """The mean of the channels `(length, channels)`; of those that say the opposite of the loudest, turned round."""
+    first = next(blocks)
+    power = np.sqrt((first.astype(np.float64) ** 2).sum(axis=0))
+    alike = first.T.astype(np.float64) @ first[:, power.argmax()] / np.maximum(power * power.max(), 1e-12)
+    sign = np.where(alike < _OPPOSITE, -1.0, 1.0).astype(np.float32)
+    mixed = [(block * sign).mean(axis=1, dtype=np.float32) for block in chain([first], blocks)]
+    return np.concatenate(mixed), READ | (TURNED if (sign < 0).any() else 0)
+
+
 def _blocks(file: Any, most: int) -> Iterator[np.ndarray]:
-    """Blocks of samples, at most about so many, the mean of the channels; what is damaged ends them.
+    """Blocks of samples `(length, channels)`, at most about so many; what is damaged ends them.
 
     Raises:
         UNREADABLE: not even the first block can be read.
@@ -114,7 +154,7 @@ def _blocks(file: Any, most: int) -> Iterator[np.ndarray]:
             message = "it holds no samples"
             raise ValueError(message)
         read += len(block)
-        yield np.clip(np.nan_to_num(block.mean(axis=1, dtype=np.float32)), -1, 1)
+        yield np.nan_to_num(block, posinf=0.0, neginf=0.0)
 
 
 def _opened(source: str | bytes) -> Any:
