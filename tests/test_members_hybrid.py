@@ -247,11 +247,11 @@ def test_pictures_alone_and_columns_alone_have_none() -> None:
         assert ("hybrid" in [candidate.kind for candidate in found]) == tried
 
 
-def test_it_is_learned_again_to_be_judged_and_on_all_rows() -> None:
+def test_it_is_judged_and_learned_again_on_all_rows() -> None:
     rows = pl.concat([table().drop("kind", "talk")] * 2)[:1_400]
     found = mapsto.fit(rows, target="price", network="hybrid", test=0, refit=True, progress=False)
     assert "hybrid" in found._fitted.facts["kinds"]
-    assert "learned anew" in found._fitted.facts["judged_on"]
+    assert "from which no contender learned" in found._fitted.facts["judged_on"]
     assert any("Retrained on all 1,400 rows" in note.text for note in found._fitted.notes)
 
 

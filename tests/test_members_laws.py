@@ -19,7 +19,11 @@ from members_world import Target, World, california, german, titanic
 
 NAMES = ["dummy", "linear-model", "forest", "extra-trees", "boosting", "nearest", "ridge", "bagged", "ensemble"]
 LEARNERS = ["linear-model", "forest", "extra-trees", "boosting", "nearest", "ridge"]
-FEW = {"boosting": {"max_iter": 30}, "forest": {"n_estimators": 30}, "extra-trees": {"n_estimators": 12}}
+FEW = {
+    "boosting": {"max_iter": 30},
+    "forest": {"n_estimators": 30},
+    "extra-trees": {"n_estimators": 12, "min_samples_leaf": 5},
+}
 
 
 def fold(rows: int) -> list[tuple[np.ndarray, np.ndarray]]:

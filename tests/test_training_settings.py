@@ -251,7 +251,7 @@ def test_derived_settings_are_complete_and_given_ones_stay():
         for target in (Number(name="y"), Category(name="y")):
             found = derive(Learning(), rows, "tabm", [target])
             assert None not in (found.optimizer, found.learning_rate, found.batch_size, found.epochs, found.schedule)
-            assert 2 <= found.epochs <= 40
+            assert 2 <= found.epochs <= 100
             given_all = found.model_copy(update={"epochs": 7, "optimizer": "sgd", "restarts": 1})
             assert derive(given_all, rows, "tabm", [target]) == given_all
 

@@ -20,7 +20,7 @@ CODES = DRAW.integers(0, 3, ROWS)
 
 def column_of(data: object, target: str = "y") -> Category:
     table = read(data)
-    schema = Schema.claim(table.frame, targets=[target], levels=table.levels)
+    schema = Schema.claim(table.frame, targets=[target], table=table)
     (column,) = (column for column in schema.columns if column.name == "x")
     column.learn(table.frame["x"])
     assert isinstance(column, Category)

@@ -1,7 +1,7 @@
 """Members: anything that can stand in an ensemble or as a baseline, under one protocol (`members/base.py`).
 
 >>> " ".join(sorted(MEMBERS))
-'bagged boosting dummy embedding ensemble extra-trees forest hybrid linear-model nearest network'
+'bagged boosting dummy embedding ensemble extra-trees forest hybrid linear-model nearest network ridge'
 >>> MEMBERS["dummy"].name
 'dummy'
 """

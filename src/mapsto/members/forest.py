@@ -66,7 +66,7 @@ class Forest(TreeMember):
         return together(self.schema, outputs)
 
     def _fit(self, work: Work, *, drawing: bool) -> dict[str, np.ndarray]:
-        """What the trees that did not draw a row say of it, by problem; nothing unless all kinds of trees draw."""
+        """What the trees that did not draw a row say of it, by problem; empty unless `drawing`."""
         settings = ForestSettings.parse(work.recipe.members.get(self.name, {}), f"members.{self.name}")
         self.schema = work.schema
         self.preparation = Preparation.fit(work.schema.features(work.train), sets=False)
@@ -97,8 +97,9 @@ class Forest(TreeMember):
         options = settings.model_dump(exclude={"n_estimators"})
         options["min_samples_leaf"] = settings.min_samples_leaf or max(1, round(rows / 5000))
         options["max_features"] = settings.max_features or self.columns or ("sqrt" if classes else 0.4)
-        if drawing:
-            options |= {"bootstrap": True, "oob_score": True, "max_samples": min(1.0, _DRAWN / rows)}
+        options |= {"bootstrap": True, "oob_score": drawing}
+        if drawing and rows > _DRAWN:
+            options["max_samples"] = _DRAWN
         made = getattr(ensemble, f"{self.grower}{'Classifier' if classes else 'Regressor'}")
         return made(**options, warm_start=True, n_jobs=work.threads, random_state=work.seed)
 
@@ -108,7 +109,10 @@ class Forest(TreeMember):
 
 
 class ExtraTrees(Forest):
-    """Extremely randomised trees: thresholds are drawn too. Smoother on numbers."""
+    """Extremely randomised trees: thresholds are drawn too. Smoother on numbers.
+
+    Rows are drawn as for a forest, and all columns looked at (dev/LOG.md): probabilities are then less sure.
+    """
 
     name: ClassVar[str] = "extra-trees"
     grower: ClassVar[str] = "ExtraTrees"
