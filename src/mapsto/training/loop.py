@@ -314,17 +314,13 @@ class Training:
     def _choose_steps(self) -> None:
         found = {"steps": self.most}
         if self.seconds is not None:
-            found = self.run.decide(f"{self.name}/steps", self._plan)
+            pace = {"step": self.first_step, "validation": self.first_step}
+            if not self.slow:
+                pace = self._of_a_step("pace", measuring.pace)
+            found = self.run.decide(f"{self.name}/steps", lambda: measuring.how_many_steps(self, **pace))
         self.plan = Plan(found["steps"])
         self.period = found.get("period", period(found["steps"], self.source.steps_per_epoch))
         self.validation_seconds = found.get("validation", 0.0)
-
-    def _plan(self) -> dict[str, Any]:
-        """Steps and validations that the time is enough for."""
-        pace = {"step": self.first_step, "validation": self.first_step}
-        if not self.slow:
-            pace = self._of_a_step("pace", measuring.pace)
-        return measuring.how_many_steps(self, **pace)
 
     def _replan(self) -> None:
         """At a mark of progress, fit the plan to the time left."""
