@@ -22,7 +22,7 @@ LEARNERS = ["linear-model", "forest", "extra-trees", "boosting", "nearest", "rid
 FEW = {
     "boosting": {"max_iter": 30},
     "forest": {"n_estimators": 30},
-    "extra-trees": {"n_estimators": 12, "min_samples_leaf": 5},
+    "extra-trees": {"n_estimators": 60, "min_samples_leaf": 5},
 }
 
 

@@ -11,7 +11,6 @@ import pytest
 from mapsto.columns import Date
 from mapsto.errors import DataError
 from mapsto.fitting.folds import times_of
-from mapsto.fitting.options import make_options
 from mapsto.schema import Schema
 from mapsto.table import split
 
@@ -64,10 +63,9 @@ def test_the_format_of_a_given_type_rules_the_split() -> None:
     """Days up to the twelfth read either way."""
     texts = ["01/02/2020", "02/01/2020", "03/01/2020", "01/03/2020"]
     frame = pl.DataFrame({"when": texts, "y": [1.0, 2.5, 3.0, 4.5]})
-    options = make_options(target="y", split="time:when")
     for format_, order in (("%d/%m/%Y", [1, 2, 0, 3]), ("%m/%d/%Y", [0, 3, 1, 2])):
         schema = Schema.claim(frame, targets=["y"], types={"when": Date(format=format_)})
-        assert np.argsort(times_of(frame, schema, options)).tolist() == order
+        assert np.argsort(times_of(frame, schema, "time:when")).tolist() == order
 
 
 def test_a_column_that_is_no_time_is_refused_with_a_cell() -> None:

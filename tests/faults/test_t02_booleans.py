@@ -37,4 +37,4 @@ def test_a_word_of_another_pair_is_no_spelling_of_the_values_learned() -> None:
     new = pl.Series(["t", "N", "yes", "true", "0"])
     assert column.encode(new)[0].tolist() == [3, 1, 1, 3, 2]
     assert column.malformed(new).tolist() == [False, True, True, False, False]
-    assert column.encode_target(new).tolist() == [1, -1, -1, 1, 0]
+    assert column.encode_target(new).tolist() == [1, -2, -2, 1, 0]

@@ -195,8 +195,8 @@ class Threshold:
             ModelFileError: ranks do not rise within the pairs, or similarities do not fall.
         """
         pairs, identities = json["pairs"], json["identities"]
-        rank = inside(arrays.get("rank"), "rank", kinds="int64", shape=(None,), low=1)
-        similarity = inside(arrays.get("similarity"), "similarity", kinds="float32", shape=rank.shape)
+        rank = inside(arrays.get("rank"), "rank of the threshold", kinds="int64", shape=(None,), low=1)
+        similarity = inside(arrays.get("similarity"), "similarity of the threshold", kinds="float32", shape=rank.shape)
         sound = (
             type(pairs) is int
             and type(identities) is int
