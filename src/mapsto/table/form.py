@@ -98,7 +98,8 @@ def _check_target(target: pl.Series) -> list[Note]:
         raise DataError(message)
     if _is_constant(values):
         message = (
-            f"target {name!r} is {values[0]!r} in every row where it is known; expected two different values (classes, numbers) or more: "
+            f"target {name!r} is {values[0]!r} in every row where it is known; expected at least two values "
+            "(classes or numbers): "
             "there is nothing to learn. Is it the right column, and are all rows there?"
         )
         raise DataError(message)
