@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 MOST_FILES = 1_000_000
 """Files in a zip."""
-_LEFT_BEHIND = {"thumbs.db", "desktop.ini", "__macosx"}
+_LEFT_BEHIND = {"thumbs.db", "desktop.ini", "__macosx", "__pycache__", "@eadir", "#recycle", "@recycle", "#snapshot",
+                "@tmp", "$recycle.bin", "recycler", "system volume information", "lost+found", "found.000",
+                "icon\r"}  # fmt: skip
+"""What systems and network drives leave in folders."""
 _ODD = re.compile("[\ud800-\udfff]")
 """What stands for bytes that are no UTF-8 in the name of a file."""
 _MAGIC = re.compile(r"[*?\[]")
@@ -208,7 +211,7 @@ def _onward(places: set[int], parts: Sequence[str]) -> set[int]:
 
 def _passed_over(name: str) -> bool:
     """Whether a name is that of a hidden file, or of what systems leave behind."""
-    return name.startswith(".") or name.lower() in _LEFT_BEHIND
+    return name.startswith((".", "~$")) or name.lower() in _LEFT_BEHIND
 
 
 def _readable(where: str, names: Collection[str], links: int) -> tuple[list[str], list[Note]]:

@@ -8,6 +8,7 @@ and test around these are the parts of the table.
 from __future__ import annotations
 
 import glob
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from mapsto.table.layout import decoded
 from mapsto.table.listing import Folder, Listing, Matches, Packed, is_pattern
 from mapsto.table.notes import Kind, Note, examples, plural
 from mapsto.table.sources import Source, is_zip
-from mapsto.table.suffixes import FORMS, KINDS, ROLES, names_only_table
+from mapsto.table.suffixes import FORMS, KINDS, folder_role, names_only_table
 from mapsto.table.unpacking import MOST_UNPACKED
 
 FILE, CLASS = "file", "class"
@@ -33,13 +34,16 @@ _TOP = r"^([^/]+)/"
 _TRAIN = pl.col(_PART) == "train"
 
 
-def read_media(path: Path) -> Table | None:
-    """The table of the files that a folder, zip or pattern holds; None where it holds a table, or no such files."""
-    listing = files_of(path)
+def read_media(path: Path, *, beside_tables: bool = False) -> Table | None:
+    """The table of the files that a folder, zip or pattern holds; None where it holds a table, or no such files.
+
+    With `beside_tables` tables among them count for nothing, and there must be folders of classes.
+    """
+    listing = _listing(path) if beside_tables else files_of(path)
     if listing is None:
         return None
     files, notes = _chosen(listing, texts_too=is_pattern(path))
-    if not files.height:
+    if not files.height or (beside_tables and sum(folder_role(name) is None for name in _classes(files)) < 2):
         return None
     tables = dict[str, pl.DataFrame]()
     for (role,), part in files.partition_by(_PART, as_dict=True, maintain_order=True).items():
@@ -61,17 +65,23 @@ def read_file(path: Path) -> Table:
 
 def files_of(path: Path) -> Listing | None:
     """The files of a folder, zip or pattern; None where a table lies among them, for then that is meant."""
-    if path.is_dir():
-        return None if _holds_table(path) else Folder(path)
-    if not is_pattern(path) and not is_zip(path):
+    if path.is_dir() and _holds_table(path):
         return None
-    listing = Matches(str(path)) if is_pattern(path) else Packed(path)
-    return None if any(map(names_only_table, listing.names)) else listing
+    listing = _listing(path)
+    return None if listing is None or (not path.is_dir() and any(map(names_only_table, listing.names))) else listing
+
+
+def _listing(path: Path) -> Listing | None:
+    if path.is_dir():
+        return Folder(path)
+    if is_pattern(path):
+        return Matches(str(path))
+    return Packed(path) if is_zip(path) else None
 
 
 def _holds_table(path: Path) -> bool:
     """Whether a table lies where a folder's tables are looked for: in it, or in one of its folders for a role."""
-    places = [path, *(entry for entry in path.iterdir() if entry.name.lower() in ROLES and entry.is_dir())]
+    places = [path, *(entry for entry in path.iterdir() if folder_role(entry.name) and entry.is_dir())]
     return any(
         names_only_table(entry.name) and entry.is_file() and not entry.name.startswith(".")
         for place in places
@@ -81,13 +91,15 @@ def _holds_table(path: Path) -> bool:
 
 def nothing_in(path: Path) -> str:
     """What to say of a folder or zip that holds nothing to read."""
-    names = Folder(path).names if path.is_dir() else Packed(path).names
+    listing = Folder(path) if path.is_dir() else Packed(path)
+    names = listing.names
     found = Counter(Path(name).suffix.lower() or "no ending" for name in names).most_common(5)
     seen = ", ".join(f"{count:,} with {ending}" for ending, count in found) or "no file at all"
     return (
         f"{path} holds no table and no pictures, sounds, texts or clips (seen: {seen}); expected files ending in "
-        f"{', '.join(FORMS)} (or .gz of these), or a folder of files ending in .{', .'.join(KINDS)}"
-    )
+        f"{', '.join(FORMS)} (or .gz of these), or a folder of files ending in .{', .'.join(KINDS)}. "
+        + " ".join(note.text for note in listing.notes)
+    ).rstrip()
 
 
 # -- which files, and where they belong
@@ -105,12 +117,14 @@ def _chosen(listing: Listing, *, texts_too: bool) -> tuple[pl.DataFrame, list[No
     known, strays = _of_one_depth(known)
     kind = _kind(known, texts_too=texts_too)
     others = known.filter(pl.col(_KIND).ne_missing(kind))
+    unknown = every.filter(pl.col(_KIND).is_null())
     notes = [
         *listing.notes,
+        *_lost_classes(known, others, unknown, listing),
         *_left_out(unused, listing.where, "in folders beside train, valid and test"),
         *_left_out(strays, listing.where, "not as deep in folders as most"),
         *_left_out(others, listing.where, f"of another kind than most ({kind})"),
-        *_left_out(every.filter(pl.col(_KIND).is_null()), listing.where, "of no known kind"),
+        *_left_out(unknown, listing.where, "of no known kind"),
     ]
     return known.filter(pl.col(_KIND) == pl.lit(kind, dtype=pl.String)), notes
 
@@ -133,7 +147,7 @@ def _below() -> pl.Expr:
 def _with_parts(files: pl.DataFrame, where: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Files with the part they belong to, by the folders train, valid and test; and those in folders beside these."""
     tops = files[_INNER].str.extract(_TOP).drop_nulls().unique(maintain_order=True).to_list()
-    roles = {top: ROLES[top.lower()] for top in tops if top.lower() in ROLES}
+    roles = {top: role for top in tops if (role := folder_role(top))}
     if "train" not in roles.values() or len(roles) < 2:
         whole = len(roles) == len(tops) == 1  # all there is lies in one folder named test, or train
         return files.with_columns(_below() if whole else _INNER, pl.lit("train").alias(_PART)), files.clear()
@@ -171,8 +185,9 @@ def _table(files: pl.DataFrame, listing: Listing) -> tuple[pl.DataFrame, list[No
     cells, notes = _texts(listing, names) if kind == "text" else (listing.cells(names), [])
     damaged = cells.is_null().arg_true().to_list()
     notes += _row_notes(damaged, "repair", "could not be unpacked, which leaves the cell empty", names)
-    columns = [cells.alias(kind), files[_INNER].alias(FILE)]
-    folder = files[_INNER].str.extract(_TOP)
+    inner = files[_INNER].str.normalize("NFC")  # systems write the same letters in two ways
+    columns = [cells.alias(kind), inner.alias(FILE)]
+    folder = inner.str.extract(_TOP)
     if not folder.null_count():
         columns.append(folder.cast(pl.Categorical).alias(CLASS))
     return pl.DataFrame(columns), notes
@@ -211,6 +226,33 @@ def _text(data: bytes) -> tuple[str, bool]:
 # -- what is told
 
 
+def _classes(files: pl.DataFrame) -> pl.Series:
+    """The folders that files lie in, parts of the table aside."""
+    return files[_INNER].str.extract(_TOP).drop_nulls().str.normalize("NFC").unique()
+
+
+def _lost_classes(known: pl.DataFrame, others: pl.DataFrame, unknown: pl.DataFrame, listing: Listing) -> list[Note]:
+    """A warning on folders beside the classes that hold files, of which none can be read."""
+    there = set(_classes(known.filter(~pl.col(_NAME).is_in(others[_NAME].implode()))))
+    if len(there) < 1:
+        return []
+    lost = dict[str, list[str]]()
+    depth = known[_NAME].str.count_matches("/").min()
+    for name in [*others[_NAME], *unknown[_NAME]]:
+        parts = name.split("/")
+        if len(parts) - 1 == depth and len(parts) > 1:
+            lost.setdefault(unicodedata.normalize("NFC", parts[-2]), []).append(
+                Path(name).suffix.lower() or "no ending"
+            )
+    lost = {folder: endings for folder, endings in lost.items() if folder not in there and not folder_role(folder)}
+    if not lost:
+        return []
+    told = "; ".join(f"{folder!r} ({', '.join(sorted(set(endings)))})" for folder, endings in list(lost.items())[:5])
+    folders = plural(len(lost), "folder")
+    text = f"{listing.where}: no file in {folders} can be read, so that no class is made of it: {told}."
+    return [Note("warning", text, count=sum(map(len, lost.values())))]
+
+
 def _row_notes(rows: list[int], kind: Kind, what: str, names: list[str]) -> list[Note]:
     if not rows:
         return []
@@ -224,7 +266,7 @@ def _left_out(files: pl.DataFrame, where: str, why: str) -> list[Note]:
     endings = files[_ENDING].fill_null("").value_counts(sort=True).rows()
     shown = ", ".join(f"{count:,} {'.' + ending if ending else 'without an ending'}" for ending, count in endings[:5])
     text = f"{where}: {plural(files.height, 'file')} {why} {'was' if files.height == 1 else 'were'} left out ({shown})."
-    return [Note("info", text, count=files.height)]
+    return [Note("warning" if files[_KIND].null_count() == 0 else "info", text, count=files.height)]
 
 
 def _told(files: pl.DataFrame, listing: Listing, train: pl.DataFrame) -> Note:

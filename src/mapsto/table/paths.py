@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from mapsto.errors import DataError
 from mapsto.table.notes import Note
 from mapsto.table.suffixes import KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mapsto.table.frame import Table
 
 _ENDINGS = "|".join(ending for ending, kind in KINDS.items() if kind != "text")
@@ -37,21 +40,86 @@ def path_columns(frame: pl.DataFrame) -> list[str]:
 
 
 def beside(table: Table, folder: Path) -> Table:
-    """The table with its relative paths looked up in the folder of its file, where they do not exist from here.
+    """The table with its relative paths looked up in the folder of its file, where they exist in it.
 
     A sample of each column decides for the whole. Paths that climb out by `..` are left as they are.
     """
     changed, notes = [], []
     for name in path_columns(table.frame):
-        cells = _sampled(table.frame[name])
-        relative = cells.filter(~(cells.str.contains(_ROOTED) | cells.str.contains(_CLIMBING))).to_list()
         base = folder.resolve()
-        if any(map(os.path.exists, relative)) or not any(os.path.exists(base / path) for path in relative):
+        if base == Path.cwd() or not _lies_in(table.frame[name], base):
             continue
         changed.append(_resolved(table.frame[name], base))
         text = f"Column {name!r}: relative paths are taken from the folder of the table, {str(base)!r}."
         notes.append(Note("info", text, column=name))
     return replace(table, frame=table.frame.with_columns(changed), notes=[*table.notes, *notes]) if changed else table
+
+
+def require_below(frame: pl.DataFrame, folder: Path, name: str) -> None:
+    """Refuse cells that name files outside a folder: a stranger's table could name any file of the reader's.
+
+    Args:
+        frame: the table.
+        folder: where it lies.
+        name: of the table, for the message.
+
+    Raises:
+        DataError: a column of paths leads elsewhere; the message says how to allow that.
+    """
+    base = os.path.realpath(folder)
+    for series in frame.get_columns():
+        cells = _flat(series)
+        if not _holds_paths(_sampled(series), _FEWER):
+            continue
+        paths = cells.str.strip_chars().unique(maintain_order=True)
+        paths = paths.filter(~paths.str.contains(_ADDRESS))
+        outside = next(
+            (place for place in _places(paths, base, _lies_in(series, base)) if not _lies_below(place, base)), None
+        )
+        if outside is not None:
+            message = (
+                f"column {series.name!r} of {name} names files outside the folder of the table, such as {outside!r}. "
+                f"By default only files below {base!r} are read, since a table from somebody else could name any "
+                "file of yours. If you trust it, allow them: allow_paths=True, or --allow-paths on the command line."
+            )
+            raise DataError(message)
+
+
+_FEWER = 0.5
+"""Share of cells that end like paths from which on a column may be taken for one of paths."""
+_ADDRESS = r"^[A-Za-z][A-Za-z0-9+.-]+://"
+
+
+def _places(paths: pl.Series, base: str, beside: bool) -> Iterator[str]:  # noqa: FBT001 - where relative paths lie
+    """Where paths lead, as far as it must be looked at: those from the root or by `..`; of the others, beside the table
+    their folders and those that are links, and all where they are looked up from here.
+    """
+    odd = paths.str.contains(_ROOTED) | paths.str.contains(_CLIMBING)
+    for path in paths.filter(odd):
+        yield from (path, os.path.join(base, path))
+    inside = paths.filter(~odd)
+    if not beside:
+        yield from inside
+        return
+    for folder in inside.str.extract(r"^(.*)[/\\]").fill_null("").unique():
+        yield os.path.join(base, folder)
+    yield from (place for path in inside if os.path.islink(place := os.path.join(base, path)))
+
+
+def _lies_in(series: pl.Series, folder: str | Path) -> bool:
+    """Whether relative paths are to be looked up from a folder: some of a sample are there."""
+    cells = _sampled(series)
+    relative = cells.filter(~(cells.str.contains(_ROOTED) | cells.str.contains(_CLIMBING)))
+    return any(os.path.exists(os.path.join(folder, path.strip())) for path in relative.to_list())
+
+
+def _lies_below(place: str, base: str) -> bool:
+    """Whether a place, links followed, lies in a folder; what is nowhere cannot be read."""
+    try:
+        real = os.path.realpath(place)
+        return not os.path.exists(place) or os.path.commonpath([real, base]) == base
+    except ValueError:  # a zero byte, or another disk
+        return "\0" in place
 
 
 def files_fingerprint(frame: pl.DataFrame) -> str:
@@ -79,8 +147,8 @@ def _sampled(series: pl.Series) -> pl.Series:
     return cells.gather_every(max(1, len(cells) // _SAMPLE)).head(_SAMPLE)
 
 
-def _holds_paths(cells: pl.Series) -> bool:
-    return float(cells.str.contains(_PATH).mean() or 0) >= _SHARE  # type: ignore[arg-type]
+def _holds_paths(cells: pl.Series, share: float = _SHARE) -> bool:
+    return float(cells.str.contains(_PATH).mean() or 0) >= share  # type: ignore[arg-type]
 
 
 def _resolved(series: pl.Series, base: Path) -> pl.Series:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +22,9 @@ from mapsto.table.listing import absolute, fixed_folder, is_pattern, matching
 from mapsto.table.media import nothing_in, read_media
 from mapsto.table.notes import Note
 from mapsto.table.numbers import typed_table
-from mapsto.table.paths import beside
+from mapsto.table.paths import beside, path_columns, require_below
 from mapsto.table.records import read_json, read_json_lines
-from mapsto.table.sources import Source, sources, stem
+from mapsto.table.sources import Source, is_zip, sources, stem
 from mapsto.table.suffixes import (
     ARROW,
     DELIMITED,
@@ -33,7 +33,7 @@ from mapsto.table.suffixes import (
     JSON_LINES,
     PACKED,
     PARQUET,
-    ROLES,
+    folder_role,
     names_only_table,
     names_table,
     role_of,
@@ -52,6 +52,7 @@ def read(
     *,
     sheet: str | int | None = None,
     align: bool = False,
+    allow_paths: bool = False,
     spelled: Mapping[str, Spelled] | None = None,
 ) -> Table:
     """Read a table.
@@ -63,6 +64,8 @@ def read(
         sheet: for Excel, the sheet's name or number (from 1).
         align: keep broken records of text files as rows of nulls instead of setting them aside, so that row i is
             still the file's i-th record.
+        allow_paths: whether cells of a table file may name pictures, sounds and clips outside the table's folder. In
+            frames of the caller's own they always may.
         spelled: how cells of text files are read, by column, where that is decided: left as they stand, or as numbers
             with a decimal sign.
 
@@ -76,7 +79,7 @@ def read(
     if isinstance(data, Table):
         return data
     if isinstance(data, str | os.PathLike):
-        return typed_table(_read_path(Path(os.fspath(data)), sheet=sheet, align=align), spelled)
+        return typed_table(_read_path(Path(os.fspath(data)), Manner(sheet, align, allow_paths)), spelled)
     raw, kind = kinds.from_object(data)
     frame, notes = tidy(raw)
     if not frame.width:
@@ -85,12 +88,21 @@ def read(
     return Table(frame, kind, notes=notes, like=data, raw=raw, levels=kinds.levels_of(data))
 
 
-def _read_path(path: Path, *, sheet: str | int | None, align: bool) -> Table:
+@dataclass(frozen=True)
+class Manner:
+    """How files are read; see `read`."""
+
+    sheet: str | int | None = None
+    align: bool = False
+    allow_paths: bool = False
+
+
+def _read_path(path: Path, how: Manner) -> Table:
     pattern = is_pattern(path)
     if not (pattern or path.exists()):
         raise DataError(_not_found(path))
     try:
-        table = read_media(path) or _read_tables(path, sheet=sheet, align=align)
+        table = read_media(path) or _tables_or_media(path, how)
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror or error}"
         raise DataError(message) from error
@@ -98,19 +110,36 @@ def _read_path(path: Path, *, sheet: str | int | None, align: bool) -> Table:
     return replace(table, kind="path", name=name, origin=absolute(path))
 
 
-def _read_tables(path: Path, *, sheet: str | int | None, align: bool) -> Table:
+def _tables_or_media(path: Path, how: Manner) -> Table:
+    """The tables; but files in folders of classes, where a table beside them names none of them (classes.csv)."""
+    media = read_media(path, beside_tables=True) if path.is_dir() or is_zip(path) else None
+    if media is None:
+        return _read_tables(path, how)
+    try:
+        table = _read_tables(path, how)
+    except DataError as error:
+        why = str(error)
+    else:
+        if path_columns(table.frame):
+            return table
+        why = f"its columns {table.frame.columns[:5]} hold no names of files"
+    text = f"{path}: the folders of files are the data; the table beside them was passed over ({why[:200]})."
+    return replace(media, notes=[Note("warning", text), *media.notes])
+
+
+def _read_tables(path: Path, how: Manner) -> Table:
     """The tables that a path, a folder or a pattern leads to, as one."""
     if path.is_dir():
-        tables, notes = _folder(path, sheet=sheet, align=align)
+        tables, notes = _folder(path, how)
     else:
-        tables, notes = _files(matching(path) if is_pattern(path) else [path], sheet=sheet, align=align)
+        tables, notes = _files(matching(path) if is_pattern(path) else [path], how)
     if not tables:
         raise DataError(nothing_in(path))
     table = _assembled(tables, str(path))
     return replace(table, notes=[*notes, *table.notes])
 
 
-def _files(paths: Iterable[Path], *, sheet: str | int | None, align: bool) -> tuple[dict[str, Table], list[Note]]:
+def _files(paths: Iterable[Path], how: Manner) -> tuple[dict[str, Table], list[Note]]:
     """The tables of some files by name; a zip may hold several."""
     notes, found = list[Note](), list[tuple[Source, Path]]()
     for path in paths:
@@ -126,16 +155,23 @@ def _files(paths: Iterable[Path], *, sheet: str | int | None, align: bool) -> tu
     sure = [(name, *one) for name, one in zip(names, found, strict=True) if names_only_table(one[0].inner)]
     rest = [(name, *one) for name, one in zip(names, found, strict=True) if not names_only_table(one[0].inner)]
     for name, source, path in sure:
-        tables[name] = beside(_read_source(source, sheet, align=align), path.parent)
+        tables[name] = _placed(_read_source(source, how), path, how)
     for name, source, path in rest:
-        table = _read_source(source, sheet, align=align) if not sure else _like(source, tables, align=align)
+        table = _read_source(source, how) if not sure else _like(source, tables, how)
         if table is None:
             text = f"{source.name!r} was not read: it is no table with the columns of {list(tables)[:3]}."
             notes.append(Note("info", text))
         else:
-            tables[name] = beside(table, path.parent)
+            tables[name] = _placed(table, path, how)
     order = [name for name in names if name in tables]
     return {name: tables[name] for name in order}, notes
+
+
+def _placed(table: Table, path: Path, how: Manner) -> Table:
+    """Cells that name files are looked up in the folder of the table, and must lie in it unless others are allowed."""
+    if not how.allow_paths:
+        require_below(table.frame, path.parent, path.name)
+    return beside(table, path.parent)
 
 
 def _is_table(source: Source, others: list[Source]) -> bool:
@@ -143,10 +179,10 @@ def _is_table(source: Source, others: list[Source]) -> bool:
     return len(others) == 1 or source.suffix in FORMS
 
 
-def _like(source: Source, tables: dict[str, Table], *, align: bool) -> Table | None:
+def _like(source: Source, tables: dict[str, Table], how: Manner) -> Table | None:
     """A file such as notes.txt beside tables: one more of them if it has columns of theirs, else None."""
     try:
-        table = _read_source(source, None, align=align)
+        table = _read_source(source, how)
     except DataError:
         return None
     columns = set(table.frame.columns)
@@ -163,7 +199,7 @@ def _not_found(path: Path) -> str:
     return f"there is no file {path.name!r} in {str(parent.resolve())!r}. {hint}"
 
 
-def _read_source(source: Source, sheet: str | int | None, *, align: bool) -> Table:
+def _read_source(source: Source, how: Manner) -> Table:
     """One table, by its content where that shows, else by its suffix; where they differ, that is told."""
     seen, told = source.content, _form(source.suffix)
     form = told or ("text" if seen == "text" and not source.suffix else None)
@@ -188,7 +224,7 @@ def _read_source(source: Source, sheet: str | int | None, *, align: bool) -> Tab
             f"plain or as {' or '.join(PACKED)}"
         )
         raise DataError(message)
-    frame, notes, untyped = _READERS[form](source, sheet, align)
+    frame, notes, untyped = _READERS[form](source, how)
     if told is not None and form != told and {form, told} != {"json", "lines"}:
         text = f"{source.name} is {_NOUNS[form]}, which its name does not say; it was read as such."
         notes = [Note("info", text), *notes]
@@ -198,13 +234,13 @@ def _read_source(source: Source, sheet: str | int | None, *, align: bool) -> Tab
 
 _LOOK = 4096
 _Read = tuple[pl.DataFrame, list[Note], "Untyped | None"]
-_READERS: dict[str, Callable[[Source, str | int | None, bool], _Read]] = {
-    "parquet": lambda source, sheet, align: (*read_parquet(source), None),
-    "arrow": lambda source, sheet, align: (*read_arrow(source), None),
-    "excel": lambda source, sheet, align: (*read_excel(source, sheet), None),
-    "lines": lambda source, sheet, align: (*read_json_lines(source, align=align), None),
-    "json": lambda source, sheet, align: (*read_json(source, align=align), None),
-    "text": lambda source, sheet, align: read_delimited(source, align=align),
+_READERS: dict[str, Callable[[Source, Manner], _Read]] = {
+    "parquet": lambda source, how: (*read_parquet(source), None),
+    "arrow": lambda source, how: (*read_arrow(source), None),
+    "excel": lambda source, how: (*read_excel(source, how.sheet), None),
+    "lines": lambda source, how: (*read_json_lines(source, align=how.align), None),
+    "json": lambda source, how: (*read_json(source, align=how.align), None),
+    "text": lambda source, how: read_delimited(source, align=how.align),
 }
 _NOUNS = {"parquet": "Parquet", "arrow": "Arrow", "excel": "an Excel workbook", "text": "a text table",
           "json": "JSON", "lines": "JSON Lines"}  # fmt: skip
@@ -217,16 +253,16 @@ def _form(suffix: str) -> str | None:
     return next((form for form, suffixes in by_suffix.items() if suffix in suffixes), None)
 
 
-def _folder(path: Path, *, sheet: str | int | None, align: bool) -> tuple[dict[str, Table], list[Note]]:
+def _folder(path: Path, how: Manner) -> tuple[dict[str, Table], list[Note]]:
     """The tables of a folder by name; a folder inside whose name is a role is one table, its files one below the
     other.
     """
     entries = [entry for entry in sorted(path.iterdir()) if not entry.name.startswith(".")]
     files = [e for e in entries if e.is_file() and (names_table(e.name) or e.suffix.lower() == ".zip")]
-    tables, notes = _files(files, sheet=sheet, align=align)
+    tables, notes = _files(files, how)
     for entry in entries:
-        if entry.is_dir() and entry.name.lower() in ROLES:
-            inner, more = _folder(entry, sheet=sheet, align=align)
+        if entry.is_dir() and folder_role(entry.name):
+            inner, more = _folder(entry, how)
             if inner:
                 tables[entry.name] = _stacked(inner, str(entry))
             else:
@@ -239,7 +275,7 @@ def _assembled(tables: dict[str, Table], where: str) -> Table:
     """Several tables as one with its parts: by their roles, or one below the other where all have the same columns."""
     roles: dict[str, list[str]] = {}
     for name in tables:
-        if found := role_of(name):
+        if found := folder_role(name) or role_of(name):
             roles.setdefault(found, []).append(name)
     if "train" not in roles or len(tables) == 1:
         return _stacked(tables, where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 DELIMITED = (".csv", ".tsv", ".tab", ".psv", ".txt", ".dat", ".data")
@@ -13,7 +14,7 @@ FORMS = (*DELIMITED, *JSON_LINES, ".json", *PARQUET, *ARROW, *EXCEL)
 PACKED = (".gz", ".zip")
 
 MEDIA = {
-    "image": ("png", "jpg", "jpeg", "jpe", "gif", "bmp", "webp", "tif", "tiff", "pgm", "ppm", "pbm", "pnm"),
+    "image": ("png", "jpg", "jpeg", "jpe", "jfif", "gif", "bmp", "webp", "tif", "tiff", "pgm", "ppm", "pbm", "pnm"),
     "audio": ("wav", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "au"),
     "video": ("mp4", "m4v", "mov", "avi", "mkv", "webm", "mpg", "mpeg"),
     "text": ("txt", "text", "md"),
@@ -35,6 +36,21 @@ def role_of(name: str) -> str | None:
     words = Path(name).name.lower().replace("-", "_").replace(".", "_").split("_")
     found = [ROLES[word] for word in (words[-1], words[0]) if word in ROLES]
     return found[0] if found else None
+
+
+def folder_role(name: str) -> str | None:
+    """The role that a folder's name states, words such as "set" aside.
+
+    >>> folder_role("training_set"), folder_role("Test images"), folder_role("testset"), folder_role("test_tubes")
+    ('train', 'test', 'test', None)
+    """
+    words = [word for word in re.split(r"[-_. ]+", name.lower()) if word not in _FILLERS]
+    word = words[0] if len(words) == 1 else ""
+    return ROLES.get(word) or ROLES.get(word.removesuffix("set"))
+
+
+_FILLERS = {"", "set", "data", "dataset", "split", "folder", "images", "imgs", "pictures", "photos", "audio", "sounds",
+            "clips", "videos", "texts", "files"}  # fmt: skip
 
 
 def names_table(name: str) -> bool:
