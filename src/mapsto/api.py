@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mapsto.errors import DataError, OptionError, RunError
+from mapsto.errors import DataError, OptionError, RunError, ours, reason
 from mapsto.model import Model
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ DATA_COPY = "data.arrow"
 """A frame given from Python is kept under this name in the run folder, so that the run can be resumed without it."""
 
 
+@ours
 def fit(
     data: Any,
     target: str | int | Sequence[str | int],
@@ -45,6 +47,8 @@ def fit(
     progress: Any = "auto",
     recipe: Any = None,
     refit: bool = False,
+    sheet: str | int | None = None,
+    allow_paths: bool = False,
     output: str | os.PathLike[str] | None = None,
 ) -> Model:
     """Learn a mapping from columns of a table to other columns, judge it on rows it never saw, and return it.
@@ -84,6 +88,10 @@ def fit(
         progress: "auto" (a live line on a terminal), True, False, or a function called with each event.
         recipe: a `Recipe`, a mapping or a YAML file to start from; arguments override its entries.
         refit: after judging, retrain the same recipe on all rows and return that model.
+        sheet: of an Excel file, the sheet's name or number (from 1); default: the first that holds a table.
+        allow_paths: whether the cells of a table file may name pictures, sounds and clips outside the table's folder.
+            By default they may not, since a table from somebody else could name any file of yours; a frame of your
+            own may name any file.
         output: folder for events, checkpoints, recipe, report and model; a run in it can be resumed.
 
     Raises:
@@ -102,12 +110,13 @@ def fit(
     options = make_options(
         target=target, inputs=inputs, types=types, network=network, objective=objective, valid=valid, test=test,
         split=split, time=time, seed=seed, device=device, metric=metric, weight=weight, positive=positive, costs=costs,
-        folds=folds, keep=keep, threads=threads, recipe=recipe, refit=refit,
+        folds=folds, keep=keep, threads=threads, recipe=recipe, refit=refit, sheet=sheet, allow_paths=allow_paths,
         output=None if output is None else Path(output),
     )  # fmt: skip
     return _run(data, options, progress, resume=False)
 
 
+@ours
 def resume(folder: str | os.PathLike[str], *, progress: Any = "auto", **own: Any) -> Model:
     """Continue a run that was killed or interrupted, to the same weights it would have reached.
 
@@ -139,7 +148,10 @@ def resume(folder: str | os.PathLike[str], *, progress: Any = "auto", **own: Any
             raise RunError(message)
     network = recorded["recipe"]["network"]
     options = make_options(**{"network": network, **recorded, **own, "output": folder})
-    data = folder / DATA_COPY if start["data"] is None else Path(start["data"])
+    own_frame = start["data"] is None
+    data = folder / DATA_COPY if own_frame else Path(start["data"])
+    if own_frame:  # a frame of the caller's may name any file
+        options = replace(options, allow_paths=True)
     if not (data.exists() or is_pattern(data)):
         message = f"the data of this run are gone: {data}. Put them back where they were to resume it."
         raise RunError(message)
@@ -151,7 +163,11 @@ def _run(data: Any, options: Options, progress: Any, *, resume: bool) -> Model:
     from mapsto.training.run import Run
 
     shown = listener(progress)
-    run = Run(options.output, time=options.recipe.time, progress=shown, resume=resume)
+    try:
+        run = Run(options.output, time=options.recipe.time, progress=shown, resume=resume)
+    except OSError as error:
+        message = f"output={str(options.output)!r} cannot be a run folder: {reason(error)}. Name a folder to be made."
+        raise OptionError(message) from error
     try:
         from mapsto.fitting.pipeline import fit as fit_pipeline  # here, so that importing it counts as time used
 
@@ -164,6 +180,13 @@ def _run(data: Any, options: Options, progress: Any, *, resume: bool) -> Model:
         if not resume and options.output is not None:
             _forget(options.output)
         raise
+    except OSError as error:
+        if options.output is None:
+            raise
+        message = (
+            f"the run folder {str(options.output)!r} cannot be written: {reason(error)}. Mend that and resume the run."
+        )
+        raise RunError(message) from error
     finally:
         run.close()
         if isinstance(shown, Listener):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mapsto import flags
-from mapsto.errors import MapstoError, OptionError
+from mapsto.errors import MapstoError, OptionError, shown
 
 if TYPE_CHECKING:
     from mapsto.model import Model
@@ -44,6 +45,16 @@ NewPath = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Sheet = Annotated[str | None, typer.Option(help="Of an Excel file: the sheet, by name or number from 1.")]
+AllowPaths = Annotated[
+    bool, typer.Option("--allow-paths", help="Let cells name files outside the folder of the table.")
+]
+Guard = Annotated[
+    bool,
+    typer.Option(
+        "--guard-formulas", help="In CSV, put a quote before cells that begin with = + - @: no spreadsheet runs them."
+    ),
+]
 Keep = Annotated[list[str] | None, typer.Option(help="Column to carry over unchanged; repeatable.")]
 
 
@@ -53,7 +64,7 @@ def main() -> None:
         app()
     except OptionError as error:
         _fail(error, 2)
-    except (MapstoError, FileNotFoundError, PermissionError, IsADirectoryError) as error:
+    except (MapstoError, OSError) as error:
         _fail(error, 1)
     except KeyboardInterrupt:
         print("mapsto: interrupted", file=sys.stderr)
@@ -61,12 +72,21 @@ def main() -> None:
 
 
 def _fail(error: Exception, status: int) -> None:
-    print(f"mapsto: {error}", file=sys.stderr)
+    print(f"mapsto: {shown(error)}", file=sys.stderr)
     raise SystemExit(status) from None
 
 
 def _print_json(found: Any) -> None:
-    print(json.dumps(_finite(found), ensure_ascii=False, default=str, allow_nan=False))
+    text = json.dumps(_finite(found), ensure_ascii=False, default=str, allow_nan=False)
+    print(re.sub(r"[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]", lambda one: f"\\u{ord(one[0]):04x}", text))
+
+
+def _print_csv(found: Any, *, guard: bool) -> None:
+    """On a terminal with what would act there escaped; to a pipe or a file as it is."""
+    from mapsto.table import csv_text
+
+    text = csv_text(found, guard=guard)
+    sys.stdout.write(shown(text) if sys.stdout.isatty() else text)
 
 
 def _finite(found: Any) -> Any:
@@ -109,6 +129,8 @@ def fit(
     threads: Annotated[int | None, typer.Option(help="Processor threads at most.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe.yaml to start from; flags win.")] = None,
     refit: Annotated[bool, typer.Option("--refit", help="Retrain on all rows after judging.")] = False,
+    sheet: Sheet = None,
+    allow_paths: AllowPaths = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder; default runs/NAME-N.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Continue the run in this folder; needs no data.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")] = False,
@@ -148,6 +170,8 @@ def fit(
         threads=threads,
         recipe=recipe,
         refit=refit,
+        sheet=sheet,
+        allow_paths=allow_paths,
         output=folder,
         progress=progress,
     )
@@ -170,10 +194,13 @@ def predict(
     keep: Keep = None,
     interval: Annotated[float | None, typer.Option(help="Coverage of intervals or class sets, e.g. 0.9.")] = None,
     proba: Annotated[bool, typer.Option("--proba", help="Class probabilities instead of values.")] = False,
+    sheet: Sheet = None,
+    allow_paths: AllowPaths = False,
+    guard: Guard = False,
     as_json: Json = False,
 ) -> None:
     """Predict the targets for new rows."""
-    from mapsto.table import csv_text, require_writable, write
+    from mapsto.table import require_writable, write
 
     if output is not None:
         require_writable(output)
@@ -181,11 +208,13 @@ def predict(
         message = "--proba and --interval exclude each other: an interval belongs to predicted values"
         raise OptionError(message)
     loaded = _load(model)
-    found = loaded.predict_file(data, interval=interval, keep=keep or None, proba=proba)
+    found = loaded.predict_file(
+        data, interval=interval, keep=keep or None, proba=proba, sheet=sheet, allow_paths=allow_paths
+    )
     for problem in loaded.last_problems:
         print(f"mapsto: {problem.text}", file=sys.stderr)
     if output is not None:
-        write(found, output)
+        write(found, output, guard=guard)
         if as_json:
             _print_json({"rows": found.height, "output": str(output)})
         else:
@@ -193,7 +222,7 @@ def predict(
     elif as_json:
         _print_json({"rows": found.height, "predictions": found.to_dicts()})
     else:
-        sys.stdout.write(csv_text(found))
+        _print_csv(found, guard=guard)
 
 
 @app.command()
@@ -201,21 +230,23 @@ def evaluate(
     model: ModelPath,
     data: DataPath,
     by: Annotated[str | None, typer.Option(help="Column whose groups are scored apart.")] = None,
+    sheet: Sheet = None,
+    allow_paths: AllowPaths = False,
     as_json: Json = False,
 ) -> None:
     """Score the model on rows with known targets."""
     loaded = _load(model)
-    found = loaded.evaluate(data, by=by)
+    found = loaded.evaluate(data, by=by, sheet=sheet, allow_paths=allow_paths)
     for problem in loaded.last_problems:
         print(f"mapsto: {problem.text}", file=sys.stderr)
     if as_json:
         _print_json(found)
         return
     for target, scores in found.items():
-        print(target)
+        print(shown(target))
         for name, value in scores.items():
-            shown = ", ".join(f"{key} {figure:.4g}" for key, figure in value.items()) if by else f"{value:.6g}"
-            print(f"  {'missing' if name is None else name}: {shown}")
+            told = ", ".join(f"{key} {figure:.4g}" for key, figure in value.items()) if by else f"{value:.6g}"
+            print(shown(f"  {'missing' if name is None else name}: {told}"))
 
 
 @app.command()
@@ -230,26 +261,31 @@ def explain(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; with --inside also .html, a page to look at.")
     ] = None,
+    sheet: Sheet = None,
+    allow_paths: AllowPaths = False,
+    guard: Guard = False,
     as_json: Json = False,
 ) -> None:
     """Say what moved each prediction, and how faithful that is."""
-    from mapsto.table import csv_text, require_writable, write
+    from mapsto.table import require_writable, write
 
     page = output if output is not None and inside is not None and output.suffix == ".html" else None
     if output is not None and page is None:
         require_writable(output)
     loaded = _load(model)
-    found = loaded.explain(data, inside=inside, output=page, rows=rows, max_seconds=seconds)
+    found = loaded.explain(
+        data, inside=inside, output=page, rows=rows, max_seconds=seconds, sheet=sheet, allow_paths=allow_paths
+    )
     if page is not None:
         print(page)
     elif output is not None:
-        write(found, output)
+        write(found, output, guard=guard)
     elif as_json:
         _print_json({"explanations": found.to_dicts()})
     elif inside is not None and sys.stdout.isatty():
         _show_coloured(found)
     else:
-        sys.stdout.write(csv_text(found))
+        _print_csv(found, guard=guard)
 
 
 def _show_coloured(found: Any) -> None:
@@ -285,6 +321,8 @@ def info(model: ModelPath, as_json: Json = False) -> None:
 def columns(
     data: DataPath,
     target: Annotated[list[str] | None, typer.Option("--target", "-t", help="Column to predict.")] = None,
+    sheet: Sheet = None,
+    allow_paths: AllowPaths = False,
     as_json: Json = False,
 ) -> None:
     """Show the type mapsto gives to each column, with the reason."""
@@ -292,7 +330,7 @@ def columns(
     from mapsto.table import label_patterns, labelled, read, require_rows
 
     patterns = label_patterns(target or [])
-    table = labelled(read(data), patterns)
+    table = labelled(read(data, sheet=sheet, allow_paths=allow_paths), patterns)
     require_rows(table.frame)
     aside = [name for name in table.names if name not in patterns]
     inputs = [name for name in table.frame.columns if name not in aside and name not in patterns]
@@ -304,7 +342,7 @@ def columns(
         return
     width = max(len(row["column"]) for row in found)
     for row in found:
-        print(f"{row['column']:<{width}}  {row['type']:<11} {row['reason']}")
+        print(shown(f"{row['column']:<{width}}  {row['type']:<11} {row['reason']}"))
     for note in table.notes:
         print(f"note: {note.text}", file=sys.stderr)
 

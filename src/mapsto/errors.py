@@ -15,12 +15,17 @@ What other libraries raise becomes one of these through `translated`; names and 
 
 from __future__ import annotations
 
+import functools
 import re
+import struct
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What moves or recolours the text of a terminal, turns its direction, or is half a letter; line ends and tabs stay."""
@@ -114,3 +119,33 @@ def reason(error: BaseException) -> str:
 def is_panic(error: BaseException) -> bool:
     """Whether a library in Rust has panicked: each has a class of its own for that, no `Exception`."""
     return not isinstance(error, Exception) and type(error).__name__ == "PanicException"
+
+
+def ours(verb: Callable[P, T]) -> Callable[P, T]:
+    """A public verb out of which only errors of ours come.
+
+    What libraries raise is translated where they are called; this is the last door, for panics and the errors of
+    polars, of numbers and texts that no machine type holds, and of nesting without end.
+    """
+
+    @functools.wraps(verb)
+    def guarded(*arguments: P.args, **options: P.kwargs) -> T:
+        try:
+            return verb(*arguments, **options)
+        except MapstoError:
+            raise
+        except BaseException as error:
+            if not _is_librarys(error):
+                raise
+            message = (
+                f"{verb.__name__}: a library cannot work with these data ({type(error).__name__}: {reason(error)}). "
+                "Leave out the column it is about, or give it as plain numbers or text."
+            )
+            raise DataError(message) from error
+
+    return guarded
+
+
+def _is_librarys(error: BaseException) -> bool:
+    known = (OverflowError, RecursionError, UnicodeError, struct.error)
+    return is_panic(error) or isinstance(error, known) or type(error).__module__.partition(".")[0] == "polars"

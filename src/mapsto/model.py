@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from mapsto import comparing
-from mapsto.errors import DataError, ModelFileError, OptionError, VerbError
+from mapsto.errors import DataError, ModelFileError, OptionError, VerbError, ours, shown, translated
 from mapsto.fitted import Fitted
 from mapsto.table import FILE, Note, give_back, one_row, read
 from mapsto.table import labelled as with_labels
@@ -100,14 +100,14 @@ class Model:
         fitted = self._fitted
         members = ", ".join(member.name for member in fitted.ensemble.members)
         targets = ", ".join(column.name for column in fitted.schema.targets)
-        return f"<mapsto.Model {len(fitted.schema.inputs)} columns ↦ {targets} ({members})>"
+        return shown(f"<mapsto.Model {len(fitted.schema.inputs)} columns ↦ {targets} ({members})>")
 
     def describe(self) -> str:
         """Column types with reasons, held-out metrics, verdict: what a person wants to see first."""
         from mapsto.reporting.text import describe
 
         with _readable():
-            return describe(self._fitted)
+            return shown(describe(self._fitted))
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON."""
@@ -118,7 +118,16 @@ class Model:
 
     # -- prediction
 
-    def predict(self, new: Any, *, interval: float | None = None, keep: list[str] | None = None) -> Any:
+    @ours
+    def predict(
+        self,
+        new: Any,
+        *,
+        interval: float | None = None,
+        keep: list[str] | None = None,
+        sheet: str | int | None = None,
+        allow_paths: bool = False,
+    ) -> Any:
         """Predict the targets of new rows.
 
         Args:
@@ -127,29 +136,41 @@ class Model:
             interval: coverage, for example 0.9: adds `TARGET_low`, `TARGET_high` for numbers and `TARGET_set` for
                 classes.
             keep: columns of `new` carried over unchanged; default: those named by `keep=` in the fit, if present.
+            sheet: of an Excel file, the sheet's name or number (from 1); default: the first that holds a table.
+            allow_paths: whether cells of a table file may name files outside the table's folder. Verbs without these
+                two arguments read the first table, and take a frame of your own for others.
 
         Returns:
             A frame of the kind given (polars for dicts and paths), one column per target, same row order and count.
             Rows in which no input can be read are null and listed in `last_problems`. A model that compares rows names
             the identity of the most similar row it learned from, and adds `TARGET_similarity`.
         """
-        table, kept = self._rows(new, keep)
+        table, kept = self._rows(new, keep, sheet, allow_paths=allow_paths)
         return give_back(self._predict(table, interval, kept), table.kind, like=table.like, kept=kept)
 
+    @ours
     def predict_file(
-        self, path: str, *, interval: float | None = None, keep: list[str] | None = None, proba: bool = False
+        self,
+        path: str,
+        *,
+        interval: float | None = None,
+        keep: list[str] | None = None,
+        proba: bool = False,
+        sheet: str | int | None = None,
+        allow_paths: bool = False,
     ) -> pl.DataFrame:
         """`predict` or `predict_proba` of a file, as a polars frame."""
-        table, kept = self._rows(path, keep)
+        table, kept = self._rows(path, keep, sheet, allow_paths=allow_paths)
         return _beside(table, kept, self._proba(table)) if proba else self._predict(table, interval, kept)
 
-    def predict_proba(self, new: Any) -> Any:
+    @ours
+    def predict_proba(self, new: Any, *, sheet: str | int | None = None, allow_paths: bool = False) -> Any:
         """Probabilities of the classes or labels of new rows.
 
         Columns are named after the class values for one target, `TARGET=CLASS` for several. Raises `VerbError` if no
         target has classes.
         """
-        table, _ = self._rows(new)
+        table, _ = self._rows(new, None, sheet, allow_paths=allow_paths)
         return give_back(self._proba(table), table.kind, like=table.like)
 
     def _predict(self, table: Table, interval: float | None, kept: list[str]) -> pl.DataFrame:
@@ -192,7 +213,14 @@ class Model:
         self.last_problems = [*table.notes, *problems]
         return predictions, empty
 
-    def _rows(self, new: Any, keep: list[str] | None = None) -> tuple[Table, list[str]]:
+    def _rows(
+        self,
+        new: Any,
+        keep: list[str] | None = None,
+        sheet: str | int | None = None,
+        *,
+        allow_paths: bool = False,
+    ) -> tuple[Table, list[str]]:
         """New rows, and the columns that are carried over; a picture, sound, clip or text is one row, where the model
         reads nothing else.
         """
@@ -200,13 +228,21 @@ class Model:
         single = None
         if isinstance(new, str | os.PathLike):
             single = one_row(new, {column.name: column.type for column in self._fitted.schema.inputs})
-        table = self._read(new, kept=wanted) if single is None else single
+        table = single or self._read(new, kept=wanted, sheet=sheet, allow_paths=allow_paths)
         return table, [n for n in wanted if n in table.frame.columns] if keep is None else self._kept(table, wanted)
 
-    def _read(self, data: Any, *, align: bool = True, kept: Sequence[str] = ()) -> Table:
+    def _read(
+        self,
+        data: Any,
+        *,
+        align: bool = True,
+        kept: Sequence[str] = (),
+        sheet: str | int | None = None,
+        allow_paths: bool = False,
+    ) -> Table:
         """A table, its cells read as those of the rows learned from, its columns called alike."""
         schema = self._fitted.schema
-        table = read(data, align=align, spelled=schema.spelled(kept))
+        table = read(data, sheet=sheet, align=align, allow_paths=allow_paths, spelled=schema.spelled(kept))
         return table.named_like([*(column.name for column in schema.columns), *kept])
 
     def _kept(self, table: Table, keep: list[str]) -> list[str]:
@@ -234,6 +270,7 @@ class Model:
             )
             raise VerbError(message)
 
+    @ours
     def embed(self, rows: Any) -> np.ndarray:
         """Rows as points on the unit sphere, float32 `(rows, width)`: their products are cosines.
 
@@ -248,6 +285,7 @@ class Model:
         self.last_problems = [*table.notes, *problems]
         return found
 
+    @ours
     def same(self, a: Any, b: Any, *, false_accept: float = 0.01) -> Any:
         """Whether row i of `a` and row i of `b` are of one identity: `similarity` (their cosine) and `same`.
 
@@ -271,6 +309,7 @@ class Model:
         self.last_problems = [*one.notes, *other.notes, *problems]
         return give_back(found, one.kind)
 
+    @ours
     def nearest(self, rows: Any, k: int = 5, *, gallery: Any = None) -> Any:
         """The `k` most similar rows of the gallery for each row: `row`, `rank`, TARGET, `similarity`, `gallery_row`.
 
@@ -290,7 +329,10 @@ class Model:
 
     # -- judging
 
-    def evaluate(self, labelled: Any, *, by: str | int | None = None) -> dict[str, dict[str, Any]]:
+    @ours
+    def evaluate(
+        self, labelled: Any, *, by: str | int | None = None, sheet: str | int | None = None, allow_paths: bool = False
+    ) -> dict[str, dict[str, Any]]:
         """Metrics on rows with known targets: `{target: {metric: value}}`, natural sign.
 
         With `by`, per group of that column: `{target: {group: {metric: value}}}`, and "rows" counts its rows.
@@ -305,15 +347,16 @@ class Model:
         by = None if by is None else str(by)
         if self._compares:
             self._refuse(by is not None, "evaluate(by=)", "pairs have no group; evaluate the rows of each group")
-            return comparing.evaluate(self._fitted, self._with_targets(labelled).frame)
-        table = self._with_targets(labelled)
+            table = self._with_targets(labelled, sheet, allow_paths=allow_paths)
+            return comparing.evaluate(self._fitted, table.frame)
+        table = self._with_targets(labelled, sheet, allow_paths=allow_paths)
         found, problems = self._fitted.evaluate(table.frame, by)
         self.last_problems = [*table.notes, *problems]
         return found
 
-    def _with_targets(self, data: Any) -> Table:
+    def _with_targets(self, data: Any, sheet: str | int | None = None, *, allow_paths: bool = False) -> Table:
         """Rows with their targets, of which some may be found in the names of files, as they were in the fit."""
-        table = self._read(data, align=False)
+        table = self._read(data, align=False, sheet=sheet, allow_paths=allow_paths)
         with _readable():
             patterns = {name: p for name, p in self._fitted.facts.get("patterns", {}).items() if isinstance(p, str)}
         absent = {name: pattern for name, pattern in patterns.items() if name not in table.frame.columns}
@@ -321,6 +364,7 @@ class Model:
 
     # -- explaining
 
+    @ours
     def explain(
         self,
         new: Any,
@@ -329,6 +373,8 @@ class Model:
         output: str | os.PathLike[str] | None = None,
         rows: int | None = None,
         max_seconds: float | None = None,
+        sheet: str | int | None = None,
+        allow_paths: bool = False,
     ) -> Any:
         """Which columns moved each prediction; with `inside`, which pieces of that column's cells.
 
@@ -348,7 +394,7 @@ class Model:
         if rows is not None and rows < 1:
             message = f"rows={rows!r}: expected a number of rows to explain, 1 or more, or None for all"
             raise OptionError(message)
-        table, _ = self._rows(new)
+        table, _ = self._rows(new, None, sheet, allow_paths=allow_paths)
         frame = table.frame if rows is None else table.frame.head(rows)
         if inside is not None:
             found, maps = explain_inside(self._fitted, frame, inside, max_seconds)
@@ -362,6 +408,7 @@ class Model:
             raise OptionError(message)
         return give_back(explain(self._fitted, frame, max_seconds), table.kind, like=table.like)
 
+    @ours
     def importance(self, *, max_seconds: float | None = None) -> pl.DataFrame:
         """Permutation importance on held-out rows: column, target, loss of the deciding metric, low, high."""
         self._refuse(self._compares, "importance", "explain() tells which columns name an identity")
@@ -369,6 +416,7 @@ class Model:
 
         return importance(self._fitted, max_seconds)
 
+    @ours
     def novelty(self, new: Any) -> Any:
         """How far outside the training data each row lies: 0 in the thick of it, above 1 farther than 99 % of them."""
         from mapsto.explaining import novelty
@@ -377,6 +425,7 @@ class Model:
         found = pl.DataFrame({"novelty": novelty(self._fitted, table.frame)})
         return give_back(found, table.kind, like=table.like)
 
+    @ours
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the self-contained HTML report; returns its path."""
         from mapsto.reporting import write_report
@@ -386,6 +435,7 @@ class Model:
 
     # -- life
 
+    @ours
     def update(self, more: Any, *, time: str | float | None = None, progress: Any = "auto") -> Model:
         """A new model learned from the old rows' recipe and `more` rows; this one is unchanged.
 
@@ -398,13 +448,15 @@ class Model:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one `.mapsto` file."""
-        self._fitted.save(path)
+        with translated(f"cannot write {str(path)!r}", OptionError):
+            self._fitted.save(path)
 
     def to_bytes(self) -> bytes:
         """The bytes of the `.mapsto` file."""
         return self._fitted.to_bytes()
 
 
+@ours
 def load(path: str | os.PathLike[str]) -> Model:
     """Open a `.mapsto` file. Safe with a stranger's file: nothing in it is run, everything is checked."""
     return Model(Fitted.load(path))

@@ -10,11 +10,42 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mapsto.errors import OptionError
+from mapsto.errors import OptionError, translated
 
 Optimizer = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "muon"]
 Schedule = Literal["constant", "step", "cosine", "one-cycle", "warmup-stable-decay"]
 Initialization = Literal["default", "xavier", "he", "orthogonal"]
+
+
+MOST_LETTERS = 1 << 20
+"""Of a recipe file."""
+DEPTH, ENTRIES = 12, 20_000
+"""Mappings and lists inside each other, and all entries together."""
+
+
+def _require_plain(entries: Any) -> None:
+    """Refuse entries nested without end, or numbers that no setting can have."""
+    count, level, depth = 0, [entries], 0
+    while level:
+        _require_depth(depth)
+        inside = [pair for each in level for pair in (each.items() if isinstance(each, dict) else enumerate(each))]
+        count, depth = count + len(inside), depth + 1
+        for name, value in inside:
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                message = (
+                    f"recipe entry {str(name)[:100]!r}: a number of {value.bit_length():,} bits; expected at most 63"
+                )
+                raise OptionError(message)
+        if count > ENTRIES:
+            message = f"the recipe holds {count:,} entries; expected at most {ENTRIES:,}"
+            raise OptionError(message)
+        level = [value for _, value in inside if isinstance(value, dict | list | tuple)]
+
+
+def _require_depth(depth: int) -> None:
+    if depth > DEPTH:
+        message = f"the recipe is nested more than {DEPTH} deep; its entries are mappings of settings"
+        raise OptionError(message)
 
 
 class _Section(BaseModel):
@@ -66,7 +97,7 @@ class Recipe(_Section):
 
     network: str | list[str] = "auto"
     objective: str = "auto"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**31)
     time: float | None = Field(None, gt=0)
     """Seconds from call to return; None: until validation stops improving, ten minutes at most."""
     folds: int | None = Field(None, ge=2, le=20)
@@ -83,13 +114,15 @@ class Recipe(_Section):
     @classmethod
     def parse(cls, entries: dict[str, Any]) -> Recipe:
         """A recipe from a mapping; an unknown or malformed entry is an `OptionError` that names it."""
+        _require_plain(entries)
         try:
             return cls.model_validate(entries)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             known = ", ".join((Learning if where.startswith("learning.") else cls).model_fields)
-            message = f"recipe entry '{where}': {first['msg']} (got {first['input']!r}). Known entries: {known}."
+            got = repr(first["input"])[:200]
+            message = f"recipe entry '{where}': {first['msg']} (got {got}). Known entries: {known}."
             raise OptionError(message) from error
 
     @classmethod
@@ -97,8 +130,22 @@ class Recipe(_Section):
         """A recipe from YAML text."""
         import yaml
 
+        if len(text) > MOST_LETTERS:
+            message = f"the recipe has {len(text):,} letters; expected at most {MOST_LETTERS:,}"
+            raise OptionError(message)
         try:
-            entries = yaml.safe_load(text) or {}
+            depth = 0
+            for event in yaml.parse(text, Loader=yaml.SafeLoader):
+                depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+                _require_depth(depth)
+                if isinstance(event, yaml.AliasEvent):
+                    message = (
+                        f"the recipe, line {event.start_mark.line + 1}: '*{event.anchor}' repeats another entry, which "
+                        "may grow without end; write the entry out"
+                    )
+                    raise OptionError(message)
+            with translated("the recipe holds a value that cannot be read", OptionError):
+                entries = yaml.safe_load(text) or {}
         except yaml.YAMLError as error:
             message = f"the recipe is not valid YAML: {error}"
             raise OptionError(message) from error

@@ -106,6 +106,10 @@ class Options:
     threads: int = 0
     refit: bool = False
     output: Path | None = None
+    sheet: str | int | None = None
+    """Of an Excel file: which sheet holds the rows."""
+    allow_paths: bool = False
+    """Whether cells of table files may name files outside the table's folder."""
     judge: bool = True
     """Whether baselines and verdict are wanted (the scikit-learn estimators do without)."""
 
@@ -127,6 +131,8 @@ class Options:
             "keep": self.keep,
             "threads": self.threads,
             "refit": self.refit,
+            "sheet": self.sheet,
+            "allow_paths": self.allow_paths,
             "recipe": self.recipe.model_dump(),
         }
 
@@ -204,7 +210,20 @@ def make_options(**given: Any) -> Options:
         threads=threads or processors.available(),
         **{
             key: given[key]
-            for key in ("valid", "test", "split", "device", "weight", "positive", "costs", "refit", "output", "judge")
+            for key in (
+                "valid",
+                "test",
+                "split",
+                "device",
+                "weight",
+                "positive",
+                "costs",
+                "refit",
+                "output",
+                "judge",
+                "sheet",
+                "allow_paths",
+            )
             if given.get(key) is not None
         },
     )

@@ -6,11 +6,12 @@ network goes on from its last checkpoint. So the stages below contain no word ab
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mapsto.errors import RunError
+from mapsto.errors import DataError, RunError
 from mapsto.fitted import Fitted
 from mapsto.fitting.baselines import learn_baselines
 from mapsto.fitting.candidates import Seen, learn_candidates
@@ -28,6 +29,8 @@ from mapsto.training.budget import Budget
 from mapsto.training.history import validations
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mapsto.fitting.learned import Learned
     from mapsto.fitting.options import Options
     from mapsto.members.base import Predictions
@@ -63,12 +66,25 @@ def fit(data: Any, options: Options, run: Run) -> Fitted:
             )
             raise RunError(message)
         verifies = options.recipe.objective == "verification"
-        fitted = fit_verification(table, options, run) if verifies else _fit(table, options, run)
+        with _told_beside(table):
+            fitted = fit_verification(table, options, run) if verifies else _fit(table, options, run)
         fitted.facts |= {"fingerprint": found, "patterns": dict(options.patterns)}
         fitted.facts["seconds"] = round(run.elapsed, 1)
         run.tidy()
         _stage(run, "done", 1.0)
     return fitted
+
+
+@contextmanager
+def _told_beside(table: Table) -> Iterator[None]:
+    """What was passed over while reading may be why the data cannot be used, so a refusal says it too."""
+    try:
+        yield
+    except DataError as error:
+        warned = [note.text for note in table.notes if note.kind == "warning"][:3]
+        if not warned:
+            raise
+        raise DataError(f"{error} While reading: {' '.join(warned)}") from error
 
 
 def _fit(table: Table, options: Options, run: Run) -> Fitted:

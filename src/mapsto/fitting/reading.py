@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mapsto.errors import DataError
 from mapsto.fitting.options import is_table
 from mapsto.table import Note, files_fingerprint, fingerprint, labelled, read
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from mapsto.fitting.options import Options
     from mapsto.table import Table
 
@@ -21,21 +24,45 @@ def read_rows(data: Any, options: Options) -> tuple[Table, Options]:
     that are only kept stay as they stand in the file.
     """
     aside = [name for name in options.keep if name not in (options.inputs or [])]
-    table = labelled(read(data, spelled=dict.fromkeys(aside, "text")), options.patterns)
+    spelled = dict.fromkeys(aside, "text")
+    table = read(data, sheet=options.sheet, allow_paths=options.allow_paths, spelled=spelled)
+    table = labelled(table, options.patterns)
     parts, notes = dict(table.parts), list(table.notes)
     for role, given in (("valid", options.valid), ("test", options.test)):
         if given is not None and role in parts:
             rows = parts.pop(role).height
             text = f"The {rows:,} {role} rows of {table.origin} were left out, since {role}={_shown(given)} was given."
             notes.append(Note("info", text, count=rows))
+        elif given is None and role in parts and not _has_targets(parts[role], options):
+            rows = parts.pop(role).height
+            text = (
+                f"The {rows:,} {role} rows of {table.origin} have no value in {options.targets}: they are rows to "
+                f"predict, not to {'judge' if role == 'test' else 'choose'} by. They were left out, others are cut."
+            )
+            notes.append(Note("warning", text, count=rows))
         if is_table(given):
-            own = read(given, spelled=table.spelled())
+            own = read(given, allow_paths=options.allow_paths, spelled=table.spelled())
             own = labelled(own, {name: p for name, p in options.patterns.items() if name not in own.frame.columns})
+            _require_targets(own.frame, options, f"{role}={_shown(given)}")
             parts[role] = own.frame
             notes += [replace(note, text=f"In the {role} rows: {note.text}") for note in own.notes]
     taken = {*options.targets, *options.keep, *(options.inputs or [])}
     kept = [*options.keep, *(name for name in table.names if name not in taken)]
     return replace(table, parts=parts, notes=notes), replace(options, keep=kept)
+
+
+def _has_targets(frame: pl.DataFrame, options: Options) -> bool:
+    """Whether some row says what a target is."""
+    return any(name in frame.columns and frame[name].null_count() < frame.height for name in options.targets)
+
+
+def _require_targets(frame: pl.DataFrame, options: Options, given: str) -> None:
+    if absent := [name for name in options.targets if name not in frame.columns]:
+        message = (
+            f"{given} has no column {absent[0]!r}, which is to be predicted; it has {frame.columns[:20]}. Rows to "
+            "judge or choose by need it; rows to predict are for model.predict."
+        )
+        raise DataError(message)
 
 
 def data_fingerprint(table: Table) -> str:

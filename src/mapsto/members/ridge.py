@@ -80,10 +80,10 @@ class Directions:
         x_NF = (x_NF - middle_F) * np.sqrt(weight_N)[:, None]
         if len(x_NF) <= x_NF.shape[1]:
             squared_K, u_NK = np.linalg.eigh(x_NF @ x_NF.T)
-            kept = squared_K > _FAINT * max(squared_K[-1], np.finfo(np.float64).tiny)
+            kept = squared_K > _FAINT * squared_K.max(initial=np.finfo(np.float64).tiny)
             return cls(x_NF, u_NK[:, kept], squared_K[kept], middle_F, weight_N)
         squared_K, v_FK = np.linalg.eigh(x_NF.T @ x_NF)
-        kept = squared_K > _FAINT * max(squared_K[-1], np.finfo(np.float64).tiny)
+        kept = squared_K > _FAINT * squared_K.max(initial=np.finfo(np.float64).tiny)
         squared_K = squared_K[kept]
         return cls(x_NF, x_NF @ v_FK[:, kept] / np.sqrt(squared_K), squared_K, middle_F, weight_N)
 

@@ -229,6 +229,8 @@ _UNITS = (("D", 1), ("ms", 1), ("us", 1), ("ns", 1))
 
 def _listed(name: str, values: list[Any]) -> pl.Series:
     """Values one by one, as numbers, texts or whatever they have in common; else as text."""
+    if isinstance(next((value for value in values if value is not None), None), Decimal):
+        values = [_plain_value(value) for value in values]
     cells = as_cells(values)
     if isinstance(cells, np.ndarray) and cells.dtype.kind == "c":
         cells = values = cells.tolist()
@@ -237,7 +239,9 @@ def _listed(name: str, values: list[Any]) -> pl.Series:
     except UnicodeEncodeError:
         cells = values = whole(values)
         found = pl.Series(name, cells, strict=False)
-    except (TypeError, OverflowError, ValueError):
+    except BaseException as error:
+        if not (is_panic(error) or isinstance(error, TypeError | OverflowError | ValueError)):
+            raise
         found = pl.Series(name, in_digits(values, name), dtype=pl.String)
     if found.dtype in (pl.String, pl.Object) and any(isinstance(value, list) for value in values[:100]):
         found = pl.Series(name, whole(values), strict=False)  # halves of letters inside lists

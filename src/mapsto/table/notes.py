@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
+from mapsto.errors import shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -39,6 +41,10 @@ class Note:
     rows: tuple[int, ...] = ()
     count: int | None = None
     lines: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Names and values in the sentence are shown escaped, wherever it goes."""
+        object.__setattr__(self, "text", shown(self.text))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; what is not set is left out."""

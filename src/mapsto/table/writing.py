@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -30,11 +31,12 @@ _WRITERS: dict[str, Writer] = {
 }
 
 
-def write(frame: pl.DataFrame, path: str | os.PathLike[str]) -> Path:
+def write(frame: pl.DataFrame, path: str | os.PathLike[str], *, guard: bool = False) -> Path:
     """Write the rows; the file is there whole or not at all.
 
     Args:
         frame: the rows. Lists become texts with `|` between their values in csv and tsv.
+        guard: put a quote in front of texts that spreadsheets would take for formulas, in csv and tsv (see `guarded`).
         path: ends in .csv, .tsv, .jsonl, .json (these also with .gz), .parquet, .arrow or .feather.
 
     Raises:
@@ -43,6 +45,8 @@ def write(frame: pl.DataFrame, path: str | os.PathLike[str]) -> Path:
     target = Path(os.fspath(path))
     packed = target.suffix.lower() == ".gz"
     writer = require_writable(target)
+    if guard and _suffix(target) in (".csv", ".tsv"):
+        frame = guarded(frame)
     aside = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
     try:
         with aside.open("wb") as file:
@@ -63,13 +67,33 @@ def write(frame: pl.DataFrame, path: str | os.PathLike[str]) -> Path:
 def require_writable(path: str | os.PathLike[str]) -> Writer:
     """What writes a file of this name; `OptionError` if nothing does, or its folder does not exist."""
     target = Path(os.fspath(path))
-    suffix = target.with_suffix("").suffix.lower() if target.suffix.lower() == ".gz" else target.suffix.lower()
+    suffix = _suffix(target)
     writer = _WRITERS.get(suffix)
     if writer is None:
         message = f"cannot write {target.name!r}: expected a name ending in {', '.join(_WRITERS)} (or .csv.gz)"
         raise OptionError(message)
     require_folder(target)
     return writer
+
+
+def _suffix(target: Path) -> str:
+    return (target.with_suffix("") if target.suffix.lower() == ".gz" else target).suffix.lower()
+
+
+def guarded(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows with a quote in front of texts and names that spreadsheets would run as formulas (OWASP, "CSV
+    injection"): those that begin with = + - @, a tab or a carriage return.
+
+    >>> guarded(pl.DataFrame({"a": ["=1+1", "b"], "n": [-1, 2]})).rows()
+    [("'=1+1", -1), ('b', 2)]
+    """
+    flat = _flat(frame)
+    texts = [name for name, dtype in flat.schema.items() if dtype in (pl.String, pl.Categorical, pl.Enum)]
+    changed = flat.with_columns(pl.col(name).cast(pl.String).str.replace(_FORMULA, "'${0}") for name in texts)
+    return changed.rename({name: re.sub(_FORMULA, r"'\g<0>", name) for name in changed.columns})
+
+
+_FORMULA = r"^[=+\-@\t\r]"
 
 
 def require_folder(path: str | os.PathLike[str]) -> None:
@@ -83,9 +107,9 @@ def require_folder(path: str | os.PathLike[str]) -> None:
         raise OptionError(message)
 
 
-def csv_text(frame: pl.DataFrame) -> str:
+def csv_text(frame: pl.DataFrame, *, guard: bool = False) -> str:
     """The rows as CSV text, as `write` writes them."""
-    return _flat(frame).write_csv()
+    return _flat(guarded(frame) if guard else frame).write_csv()
 
 
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:

@@ -106,9 +106,10 @@ def _medians(values: np.ndarray) -> np.ndarray:
     [2.0, 4.0, 0.0]
     """
     found, full = np.zeros(values.shape[1], np.float32), ~np.isnan(values).any(axis=0)
-    if len(values):
-        found[full] = np.median(values[:, full], axis=0)
-    for column in np.flatnonzero(~full):
-        there = values[~np.isnan(values[:, column]), column]
-        found[column] = np.median(there) if len(there) else 0.0
-    return found
+    with np.errstate(over="ignore"):  # the mean of two of the largest numbers there are
+        if len(values):
+            found[full] = np.median(values[:, full], axis=0)
+        for column in np.flatnonzero(~full):
+            there = values[~np.isnan(values[:, column]), column]
+            found[column] = np.median(there) if len(there) else 0.0
+    return np.nan_to_num(found)
