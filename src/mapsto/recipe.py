@@ -140,7 +140,7 @@ class Recipe(_Section):
                 _require_depth(depth)
                 if isinstance(event, yaml.AliasEvent):
                     message = (
-                        f"the recipe, line {event.start_mark.line + 1}: '*{event.anchor}' repeats another entry, which "
+                        f"the recipe: '*{event.anchor}' repeats another entry, which "
                         "may grow without end; write the entry out"
                     )
                     raise OptionError(message)

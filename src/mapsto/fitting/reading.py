@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from mapsto.fitting.options import Options
     from mapsto.table import Table
+    from mapsto.table.frame import Spelled
 
 
 def read_rows(data: Any, options: Options) -> tuple[Table, Options]:
@@ -24,8 +25,8 @@ def read_rows(data: Any, options: Options) -> tuple[Table, Options]:
     that are only kept stay as they stand in the file.
     """
     aside = [name for name in options.keep if name not in (options.inputs or [])]
-    spelled = dict.fromkeys(aside, "text")
-    table = read(data, sheet=options.sheet, allow_paths=options.allow_paths, spelled=spelled)
+    read_aside: dict[str, Spelled] = dict.fromkeys(aside, "text")
+    table = read(data, sheet=options.sheet, allow_paths=options.allow_paths, spelled=read_aside)
     table = labelled(table, options.patterns)
     parts, notes = dict(table.parts), list(table.notes)
     for role, given in (("valid", options.valid), ("test", options.test)):
