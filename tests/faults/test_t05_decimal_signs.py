@@ -76,6 +76,17 @@ def test_the_model_keeps_the_sign_whatever_comes_to_be_predicted(tmp_path: Path)
         assert again.last_problems == [] or all("cannot" not in p.text for p in again.last_problems)
 
 
+def test_what_a_file_shows_goes_before_what_was_learned(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=60).round(3)
+    train = pl.DataFrame({"x": x, "z": x[::-1] / 2, "y": 2 * x})
+    train.write_csv(tmp_path / "train.csv")
+    model = mapsto.fit(tmp_path / "train.csv", "y", network="linear-model", time="8s", progress=False)
+    points = write(tmp_path / "points.csv", ",", {"x": ["1.234", "0.5"], "z": ["0.25", "1.125"]})
+    commas = write(tmp_path / "commas.csv", ";", {"x": ["1,234", "2,345"], "z": ["0,25", "1,12"]})
+    assert np.isclose(model.predict(points)["y"][0], model.predict(commas)["y"][0])
+    assert any("the comma was read as the decimal sign" in note.text for note in model.last_problems)
+
+
 def values(cells: dict[str, list[str]]) -> dict[str, list[float]]:
     """What the columns of a frame of text read."""
     frame = pl.DataFrame(cells).with_columns(y=pl.int_range(pl.len()))

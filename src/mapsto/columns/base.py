@@ -203,6 +203,11 @@ class Column(ABC):
         """User values of the classes or labels, in code order; empty for regression."""
         return []
 
+    @property
+    def origin(self) -> float:
+        """Where learners count a number from that lies far from 0, in the user's units; see `Scaling.offset`."""
+        return 0.0
+
     def put_last(self, value: Any) -> None:
         """Make `value` the last of two classes: the one that metrics and thresholds call positive.
 

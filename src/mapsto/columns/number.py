@@ -207,6 +207,11 @@ class Number(Column):
         """One output."""
         return 1
 
+    @property
+    def origin(self) -> float:
+        """The middle of the training rows where they lie far from 0."""
+        return self._scaling.offset
+
     def encode_target(self, series: pl.Series) -> np.ndarray:
         """float64 in user units, NaN missing."""
         return self._values(series)

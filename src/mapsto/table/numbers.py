@@ -102,11 +102,11 @@ def typed(
                 notes.append(found)
             elif found is not None:
                 seen[position] = found
-    decimal = _of_the_table(list(seen.values()), decimal_comma=decimal_comma)
+    decimal = _of_the_table(list(seen.values()))
     decimals: dict[str, DecimalSign] = {}
     for position, one in seen.items():
         name = one.text.name
-        numbers, sign = _read(one, spelled.get(name), decimal)
+        numbers, sign = _read(one, spelled.get(name), decimal, hint=decimal_comma)
         if numbers is None:
             continue
         columns[position] = _among_marks(one, numbers)
@@ -178,23 +178,24 @@ def _look(text: pl.Series) -> _Seen | Note | None:
     return _Seen(text, marks, words, numbers)
 
 
-def _of_the_table(seen: list[_Seen], *, decimal_comma: bool) -> DecimalSign | None:
+def _of_the_table(seen: list[_Seen]) -> DecimalSign | None:
     """The decimal sign that columns show, if all that show one show the same."""
-    shown = {sign for one in seen if one.numbers is None if (sign := one.shows)} | ({","} if decimal_comma else set())
-    if not shown:
-        return None  # no comma: nothing that could be read in two ways
-    points = any(one.numbers is not None and one.shows for one in seen)
-    return None if points else ","
+    shown = {sign for one in seen if (sign := one.shows)}
+    return shown.pop() if len(shown) == 1 else None
 
 
-def _read(one: _Seen, decided: Spelled | None, table: DecimalSign | None) -> tuple[pl.Series | None, DecimalSign]:
-    """The words of a column as numbers, and the decimal sign they were read with; None: they stay text."""
+def _read(
+    one: _Seen, decided: Spelled | None, table: DecimalSign | None, *, hint: bool
+) -> tuple[pl.Series | None, DecimalSign]:
+    """The words of a column as numbers, and the decimal sign they were read with; None: they stay text.
+
+    What the column shows goes first, then what the others of the table show, then what is decided. `hint`: whether
+    the comma is likely where nothing is.
+    """
     if one.numbers is None:
-        by_comma = decided == "," or one.shows == "," or (decided is None and table == ",")
-    elif decided == ",":
-        by_comma = one.words.str.contains(".", literal=True).any()
+        by_comma = (one.shows or table or decided or ("," if hint else ".")) == ","
     else:
-        by_comma = decided is None and table == "," and numerals.open_to_both(one.words, ".")
+        by_comma = (one.shows or table or decided or ".") == "," and one.words.str.contains(".", literal=True).any()
     if not by_comma:
         return one.numbers, "."
     numbers = numerals.parse(one.words, ",")

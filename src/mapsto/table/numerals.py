@@ -48,7 +48,8 @@ _WITH_E, _WITH_SMALL_E = r"^\d+E\d+$", r"^\d+e\d+$"
 _MEASURED = rf"[.,{_MINUS}]|[eE][+]"
 """What quantities have and codes have not: a decimal sign, a minus, a signed exponent."""
 _TOO_LONG = "more digits than a number keeps"
-_LONG = r"^[+-]?\d{16,}$"
+_DIGITS = 16
+_LONG = rf"^[+-]?\d{{{_DIGITS},}}$"
 _TELEPHONE = r"^\+\d{7,}$"
 
 
@@ -136,15 +137,17 @@ def codes(text: pl.Series, *, exact: bool = False) -> str:
     ("leading zeros (as in '01234')", "an E between digits, as codes have (as in '1E5')", '')
     """
     cells = text.drop_nulls().str.strip_chars(EDGES)
-    for pattern, what in ((_LEADING_ZERO, "leading zeros"), *(() if exact else ((_LONG, _TOO_LONG),))):
-        if len(found := cells.filter(cells.str.contains(pattern))):
-            return f"{what} (as in {found[0]!r})"
-    for pattern, what, share in (
-        (_WITH_E, "an E between digits, as codes have", 0.0),
-        (_WITH_SMALL_E, "an e between digits, as codes have", 0.5),  # programmers write 3e2 among their numbers
-        (_TELEPHONE, "a plus sign, as telephones", 0.0),
+    # Each is looked for among the few cells that a quick look leaves.
+    for some, pattern, what, share in (
+        (cells, _LEADING_ZERO, "leading zeros", 0.0),
+        (cells.filter(cells.str.len_bytes() >= _DIGITS) if not exact else cells.clear(), _LONG, _TOO_LONG, 0.0),
+        (cells.filter(cells.str.contains("E", literal=True)), _WITH_E, "an E between digits, as codes have", 0.0),
+        # Programmers write 3e2 among their numbers.
+        (cells.filter(cells.str.contains("e", literal=True)), _WITH_SMALL_E, "an e between digits, as codes have", 0.5),
+        (cells.filter(cells.str.starts_with("+")), _TELEPHONE, "a plus sign, as telephones", 0.0),
     ):
-        found = cells.filter(cells.str.contains(pattern))
-        if len(found) > 0 and len(found) >= share * len(cells) and not cells.str.contains(_MEASURED).any():
+        found = some.filter(some.str.contains(pattern))
+        sure = pattern in (_LEADING_ZERO, _LONG)
+        if len(found) and len(found) >= share * len(cells) and (sure or not cells.str.contains(_MEASURED).any()):
             return f"{what} (as in {found[0]!r})"
     return ""

@@ -43,12 +43,17 @@ class Problem:
         return self.target.name if self.label is None else f"{self.target.name}={self.target.classes[self.label]}"
 
     def truth(self, encoded: Encoded) -> tuple[np.ndarray, np.ndarray]:
-        """Rows whose truth is known, and their truth: float64 numbers or int64 class codes."""
+        """Rows whose truth is known, and their truth: int64 class codes, or float64 numbers counted from `origin`."""
         truth = encoded.truth[self.target.name]
         if self.label is not None:
             truth = own_labels(truth[:, self.label])
         rows = np.flatnonzero(np.isfinite(truth) if truth.dtype.kind == "f" else truth >= 0)
-        return rows, truth[rows].astype(np.int64 if self.classes else np.float64)
+        return rows, truth[rows].astype(np.int64) if self.classes else truth[rows].astype(np.float64) - self.origin
+
+    @property
+    def origin(self) -> float:
+        """Where numbers are counted from: 0, unless they lie far from it, as what is learned has 32 bits."""
+        return 0.0 if self.classes else self.target.origin
 
 
 def problems(schema: Schema) -> list[Problem]:
@@ -68,7 +73,7 @@ def together(schema: Schema, outputs: Mapping[str, np.ndarray]) -> Predictions:
     for problem in problems(schema):
         output = outputs[problem.key]
         if problem.label is None:
-            found[problem.target.name] = output
+            found[problem.target.name] = output.astype(np.float64) + problem.origin if problem.origin else output
         else:
             before = found.get(problem.target.name, output[:, :0])
             found[problem.target.name] = np.concatenate([before, output[:, 1:]], axis=1)
