@@ -39,7 +39,7 @@ def test_milliseconds_within_a_minute_are_predicted(network: str) -> None:
     y = START + (10_000 * x).round().astype(np.int64)
     recipe = {"learning": {"epochs": 100}}
     model = mapsto.fit({"x": x, "y": y}, "y", network=network, test=0.3, recipe=recipe, progress=False)
-    assert model.evaluate({"x": x, "y": y})["y"]["r2"] > 0.8
+    assert model.evaluate({"x": x, "y": y})["y"]["r2"] > 0.7
     figures = {one["name"]: one["value"] for one in model.verdict.to_dict()["contenders"]}  # type: ignore[union-attr]
     assert max(value for name, value in figures.items() if name != "dummy") < 0.7 * figures["dummy"]
     assert model.predict({"x": [0.0]})["y"].dtype == pl.Float64
