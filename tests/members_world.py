@@ -23,6 +23,7 @@ class Target:
     name: str
     task: str
     classes: list[Any]
+    origin: float = 0.0
 
     @property
     def out_features(self) -> int:
