@@ -49,7 +49,7 @@ def test_events_are_written_one_a_line_and_handed_on(tmp_path):
     run.event("read", rows=3)
     run.event("progress", step=1)
     lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
-    assert lines == seen
+    assert [{key: value for key, value in line.items() if key != "check"} for line in lines] == seen
     assert [event["kind"] for event in run.events] == ["read"]
     assert seen[0]["rows"] == 3
     assert seen[0]["elapsed"] >= 0

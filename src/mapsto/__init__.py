@@ -7,17 +7,10 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mapsto.version import __version__
-
-# Before torch or scikit-learn load their OpenMP: waiting threads spin for some microseconds, then sleep. Spinning on as
-# they do otherwise makes two threads several times slower than one beside a busy process; sleeping at once makes them
-# slower than one alone (dev/LOG.md, "Threads that wait").
-if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 if TYPE_CHECKING:
     from mapsto.api import fit as fit
@@ -77,7 +70,10 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         message = f"module 'mapsto' has no attribute {name!r}"
         raise AttributeError(message)
-    found = getattr(import_module(f"mapsto.{_HOMES[name]}"), name)
+    from mapsto.process import borrowed
+
+    with borrowed(computes=False):
+        found = getattr(import_module(f"mapsto.{_HOMES[name]}"), name)
     globals()[name] = found
     return found
 

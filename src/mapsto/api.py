@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mapsto.errors import DataError, OptionError, RunError, ours, reason
+from mapsto.files import within, write_aside
 from mapsto.model import Model
+from mapsto.process import verb
+from mapsto.training.run import EVENTS, read_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +24,7 @@ DATA_COPY = "data.arrow"
 """A frame given from Python is kept under this name in the run folder, so that the run can be resumed without it."""
 
 
+@verb
 @ours
 def fit(
     data: Any,
@@ -116,6 +119,7 @@ def fit(
     return _run(data, options, progress, resume=False)
 
 
+@verb
 @ours
 def resume(folder: str | os.PathLike[str], *, progress: Any = "auto", **own: Any) -> Model:
     """Continue a run that was killed or interrupted, to the same weights it would have reached.
@@ -149,7 +153,7 @@ def resume(folder: str | os.PathLike[str], *, progress: Any = "auto", **own: Any
     network = recorded["recipe"]["network"]
     options = make_options(**{"network": network, **recorded, **own, "output": folder})
     own_frame = start["data"] is None
-    data = folder / DATA_COPY if own_frame else Path(start["data"])
+    data = within(folder, DATA_COPY) if own_frame else Path(start["data"])
     if own_frame:  # a frame of the caller's may name any file
         options = replace(options, allow_paths=True)
     if not (data.exists() or is_pattern(data)):
@@ -197,7 +201,7 @@ def _run(data: Any, options: Options, progress: Any, *, resume: bool) -> Model:
 def _forget(folder: Path) -> None:
     """Let the folder be used again: data or options were refused, and nothing was learned."""
     if not (folder / "kept").exists():
-        for name in ("events.jsonl", DATA_COPY):
+        for name in (EVENTS, DATA_COPY):
             (folder / name).unlink(missing_ok=True)
 
 
@@ -211,7 +215,7 @@ def _record(data: Any, options: Options, run: Run) -> None:
     elif options.output is not None:
         from mapsto.table import read, write
 
-        write(read(data).frame, options.output / DATA_COPY)
+        write(read(data).frame, within(options.output, DATA_COPY))
     run.event("start", data=path, options=options.to_json())
 
 
@@ -219,7 +223,7 @@ def _write(model: Model, folder: Path, left: float | None) -> None:
     """The files of a finished run; the report's explanations are as long as the time left allows."""
     from mapsto.reporting import write_report
 
-    (folder / "recipe.yaml").write_text(model.recipe.to_yaml(), encoding="utf-8")
+    write_aside(folder / "recipe.yaml", [model.recipe.to_yaml().encode()])
     model.save(folder / "model.mapsto")
     write_report(
         model._fitted,
@@ -229,17 +233,12 @@ def _write(model: Model, folder: Path, left: float | None) -> None:
 
 
 def _start_event(folder: Path) -> dict[str, Any]:
-    path = folder / "events.jsonl"
+    path = within(folder, EVENTS)
     if not path.is_file():
         message = f"{folder} holds no run: there is no {path.name} in it. Name the folder given as output=."
         raise RunError(message)
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            try:
-                event: dict[str, Any] = json.loads(line)
-            except ValueError:
-                break
-            if event.get("kind") == "start":
-                return event
-    message = f"{path} does not say how its run began; it was killed before it read its data. Start it again."
-    raise RunError(message)
+    start = next((event for event in read_events(path)[0] if event["kind"] == "start"), None)
+    if start is None:
+        message = f"{path} does not say how its run began; it was killed before it read its data. Start it again."
+        raise RunError(message)
+    return start

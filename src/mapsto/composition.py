@@ -136,7 +136,7 @@ class Composition(nn.Module):
             options = by_name.get(senses.JOINING if len(senses.read(schema, readers)) > 1 else "linear")
         json = _complete(schema, trunk, readers, rows, dict(options or {}), by_name, dict(encoding or {}))
         json |= {} if embedding is None else {"embedding": embedding}
-        with _seeded(seed):
+        with seeded(seed):
             made = cls(schema, trunk, json)
             if isinstance(chosen, type):
                 initialize(made.network, initialization)
@@ -165,10 +165,24 @@ class Composition(nn.Module):
         try:
             chosen = _chosen(json, network)
             json = json | {"senses": senses.checked(schema, json.get("senses", {}))}
-            with _seeded(0), Bounded():
-                return cls(schema, chosen, json).eval()
+            with seeded(0), Bounded():
+                made = cls(schema, chosen, json).eval()
+            if json["senses"]:
+                made._try(schema)
+            return made
         except OptionError as error:
             message = f"the model file describes a network that cannot be built: {error}"
+            raise ModelFileError(message) from error
+
+    def _try(self, schema: Schema) -> None:
+        """Read one row without any cell: sizes that a file states must fit each other and the columns."""
+        import polars as pl
+
+        row = schema.encode(pl.DataFrame({column.name: [None] for column in schema.inputs}))
+        try:
+            self.features_numpy(row)
+        except (RuntimeError, IndexError, ValueError) as error:
+            message = f"the model file describes a network that does not fit its columns: {error}"
             raise ModelFileError(message) from error
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -371,7 +385,7 @@ def _complete(
     if chosen.layout == "tokens":
         options = {"token_width": encoding["token_width"]} | options if "token_width" in encoding else options
     else:
-        with _seeded(0):  # for their widths only
+        with seeded(0):  # for their widths only
             encoders = _encoders(schema, readers, own.trunk_layout(chosen), read_as)
         size = replace(size, features=sum(encoder.out_features for encoder in encoders.values()))
     final = chosen.Config.for_data(size, **options).to_json()
@@ -381,7 +395,7 @@ def _complete(
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Draw new weights from a seed and leave torch's own generator as it was."""
     with _BUILDING, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

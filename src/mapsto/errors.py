@@ -6,6 +6,7 @@ MapstoError
 ├── OptionError        an argument or a recipe entry (a ValueError)
 ├── ModelFileError     a model file is damaged, hostile or from another version (a ValueError)
 ├── RunError           a run folder cannot be resumed as asked (a ValueError)
+├── ProcessError       this process cannot compute: it was forked after threads were used (a RuntimeError)
 ├── VerbError          the model's objective lacks this verb (an AttributeError)
 └── MissingExtra       an optional dependency is not installed (an ImportError)
 
@@ -76,6 +77,10 @@ class ModelFileError(MapstoError, ValueError):
 
 class RunError(MapstoError, ValueError):
     """A run folder cannot be continued as asked."""
+
+
+class ProcessError(MapstoError, RuntimeError):
+    """The process cannot compute; the message says how to start one that can."""
 
 
 class VerbError(MapstoError, AttributeError):

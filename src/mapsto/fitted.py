@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -31,7 +31,7 @@ from mapsto.table import Note
 from mapsto.table.notes import in_table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from mapsto.columns.base import Column
 
@@ -41,6 +41,9 @@ _FARTHEST = 2.0
 """Thresholds lie between 0 and 1, or just outside where one class is never chosen."""
 CHUNK = 131_072
 """Rows predicted at once: bounds the memory of a large prediction."""
+CELLS = 2**24
+"""Rows times classes predicted at once."""
+R = TypeVar("R")
 
 
 class Problems:
@@ -128,20 +131,32 @@ class Fitted:
         self, frame: pl.DataFrame, *, threads: int | None = None
     ) -> tuple[dict[str, np.ndarray], list[Note], np.ndarray]:
         """Predictions, what could not be read, and which rows had nothing to read at all."""
+        found, notes, empty = self.in_pieces(frame, lambda predictions: predictions, threads=threads)
+        joined = (
+            found[0] if len(found) == 1 else {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+        )
+        return joined, notes, empty
+
+    def in_pieces(
+        self, frame: pl.DataFrame, use: Callable[[dict[str, np.ndarray]], R], *, threads: int | None = None
+    ) -> tuple[list[R], list[Note], np.ndarray]:
+        """What `use` makes of the predictions of some rows after others, so many at once that memory is bounded.
+
+        With it what could not be read, and which rows had nothing to read at all.
+        """
         self.require_inputs(frame)
         if frame.height == 0:
             message = "there are no rows to predict: the table has a header only"
             raise DataError(message)
-        found: dict[str, list[np.ndarray]] = {target.name: [] for target in self.schema.targets}
+        step = min(CHUNK, max(1, CELLS // max(target.out_features for target in self.schema.targets)))
+        found: list[R] = []
         problems = Problems(self.schema, frame)
-        for start in range(0, frame.height, CHUNK):
-            rows = frame.slice(start, CHUNK) if frame.height > CHUNK else frame
+        for start in range(0, frame.height, step):
+            rows = frame.slice(start, step) if frame.height > step else frame
             encoded = self.schema.encode(rows)
             problems.add(rows, encoded, start)
-            for name, prediction in self.predictions(encoded, threads=threads).items():
-                found[name].append(prediction)
-        joined = {name: pieces[0] if len(pieces) == 1 else np.concatenate(pieces) for name, pieces in found.items()}
-        return joined, problems.notes(), problems.empty()
+            found.append(use(self.predictions(encoded, threads=threads)))
+        return found, problems.notes(), problems.empty()
 
     def decided(self, target: Column, prediction: np.ndarray) -> np.ndarray:
         """What the decision is the largest of, `(rows, classes)`: probabilities, or with costs for more than two

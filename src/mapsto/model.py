@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from mapsto import comparing
-from mapsto.errors import DataError, ModelFileError, OptionError, VerbError, ours, shown, translated
+from mapsto.errors import DataError, OptionError, VerbError, ours, shown, translated
 from mapsto.fitted import Fitted
+from mapsto.process import verb
 from mapsto.table import FILE, Note, give_back, one_row, read
 from mapsto.table import labelled as with_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mapsto.judging.verdict import Verdict
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from mapsto.table import Table
 
 VERBS = ("predict", "predict_proba", "evaluate", "explain", "importance", "novelty", "update", "report", "save")
+
+
+class _Problems(threading.local):
+    """What each thread was last told."""
+
+    last: list[Note] = []  # noqa: RUF012 - replaced, never changed
 
 
 class Model:
@@ -35,8 +42,22 @@ class Model:
 
     def __init__(self, fitted: Fitted) -> None:
         self._fitted = fitted
-        self.last_problems: list[Note] = []
-        """Cells of the rows last predicted that could not be read, and rows without any readable input."""
+        self._problems = _Problems()
+
+    @property
+    def last_problems(self) -> list[Note]:
+        """Cells of the rows last predicted by this thread that could not be read, and rows without a readable input."""
+        return self._problems.last
+
+    @last_problems.setter
+    def last_problems(self, found: list[Note]) -> None:
+        self._problems.last = found
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_fitted": self._fitted}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["_fitted"])  # type: ignore[misc]
 
     # -- what it is
 
@@ -106,18 +127,17 @@ class Model:
         """Column types with reasons, held-out metrics, verdict: what a person wants to see first."""
         from mapsto.reporting.text import describe
 
-        with _readable():
-            return shown(describe(self._fitted))
+        return shown(describe(self._fitted))
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON."""
         from mapsto.reporting.text import summary
 
-        with _readable():
-            return summary(self._fitted)
+        return summary(self._fitted)
 
     # -- prediction
 
+    @verb
     @ours
     def predict(
         self,
@@ -148,6 +168,7 @@ class Model:
         table, kept = self._rows(new, keep, sheet, allow_paths=allow_paths)
         return give_back(self._predict(table, interval, kept), table.kind, like=table.like, kept=kept)
 
+    @verb
     @ours
     def predict_file(
         self,
@@ -163,6 +184,7 @@ class Model:
         table, kept = self._rows(path, keep, sheet, allow_paths=allow_paths)
         return _beside(table, kept, self._proba(table)) if proba else self._predict(table, interval, kept)
 
+    @verb
     @ours
     def predict_proba(self, new: Any, *, sheet: str | int | None = None, allow_paths: bool = False) -> Any:
         """Probabilities of the classes or labels of new rows.
@@ -183,15 +205,20 @@ class Model:
         if interval is not None and not 0 < interval < 1:
             message = f"interval={interval!r}: expected a coverage between 0 and 1, for example 0.9"
             raise OptionError(message)
-        predictions, empty = self._predictions(table)
+        answers, problems, empty = fitted.in_pieces(table.frame, lambda found: self._answers(found, interval))
+        self.last_problems = [*table.notes, *problems]
+        whole = answers[0] if len(answers) == 1 else pl.concat(answers)
+        return _beside(table, kept, pl.DataFrame([_null_where(one, empty) for one in whole]))
+
+    def _answers(self, predictions: dict[str, np.ndarray], interval: float | None) -> pl.DataFrame:
+        """Values of the targets, with intervals where they are asked for."""
         found = []
-        for target in fitted.schema.targets:
+        for target in self._fitted.schema.targets:
             prediction = predictions[target.name]
-            series = [fitted.decode(target, prediction)]
+            found.append(self._fitted.decode(target, prediction))
             if interval is not None:
-                series += fitted.intervals(target, prediction, interval)
-            found += [_null_where(one, empty) for one in series]
-        return _beside(table, kept, pl.DataFrame(found))
+                found += self._fitted.intervals(target, prediction, interval)
+        return pl.DataFrame(found)
 
     def _proba(self, table: Table) -> pl.DataFrame:
         self._refuse(self._compares, "predict_proba", "similarities are no probabilities: see same() and nearest()")
@@ -270,6 +297,7 @@ class Model:
             )
             raise VerbError(message)
 
+    @verb
     @ours
     def embed(self, rows: Any) -> np.ndarray:
         """Rows as points on the unit sphere, float32 `(rows, width)`: their products are cosines.
@@ -285,6 +313,7 @@ class Model:
         self.last_problems = [*table.notes, *problems]
         return found
 
+    @verb
     @ours
     def same(self, a: Any, b: Any, *, false_accept: float = 0.01) -> Any:
         """Whether row i of `a` and row i of `b` are of one identity: `similarity` (their cosine) and `same`.
@@ -309,6 +338,7 @@ class Model:
         self.last_problems = [*one.notes, *other.notes, *problems]
         return give_back(found, one.kind)
 
+    @verb
     @ours
     def nearest(self, rows: Any, k: int = 5, *, gallery: Any = None) -> Any:
         """The `k` most similar rows of the gallery for each row: `row`, `rank`, TARGET, `similarity`, `gallery_row`.
@@ -329,6 +359,7 @@ class Model:
 
     # -- judging
 
+    @verb
     @ours
     def evaluate(
         self, labelled: Any, *, by: str | int | None = None, sheet: str | int | None = None, allow_paths: bool = False
@@ -357,13 +388,13 @@ class Model:
     def _with_targets(self, data: Any, sheet: str | int | None = None, *, allow_paths: bool = False) -> Table:
         """Rows with their targets, of which some may be found in the names of files, as they were in the fit."""
         table = self._read(data, align=False, sheet=sheet, allow_paths=allow_paths)
-        with _readable():
-            patterns = {name: p for name, p in self._fitted.facts.get("patterns", {}).items() if isinstance(p, str)}
+        patterns = self._fitted.facts.get("patterns", {})
         absent = {name: pattern for name, pattern in patterns.items() if name not in table.frame.columns}
         return with_labels(table, absent) if FILE in table.names else table
 
     # -- explaining
 
+    @verb
     @ours
     def explain(
         self,
@@ -408,6 +439,7 @@ class Model:
             raise OptionError(message)
         return give_back(explain(self._fitted, frame, max_seconds), table.kind, like=table.like)
 
+    @verb
     @ours
     def importance(self, *, max_seconds: float | None = None) -> pl.DataFrame:
         """Permutation importance on held-out rows: column, target, loss of the deciding metric, low, high."""
@@ -416,6 +448,7 @@ class Model:
 
         return importance(self._fitted, max_seconds)
 
+    @verb
     @ours
     def novelty(self, new: Any) -> Any:
         """How far outside the training data each row lies: 0 in the thick of it, above 1 farther than 99 % of them."""
@@ -425,16 +458,17 @@ class Model:
         found = pl.DataFrame({"novelty": novelty(self._fitted, table.frame)})
         return give_back(found, table.kind, like=table.like)
 
+    @verb
     @ours
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write the self-contained HTML report; returns its path."""
         from mapsto.reporting import write_report
 
-        with _readable():
-            return write_report(self._fitted, path)
+        return write_report(self._fitted, path)
 
     # -- life
 
+    @verb
     @ours
     def update(self, more: Any, *, time: str | float | None = None, progress: Any = "auto") -> Model:
         """A new model learned from the old rows' recipe and `more` rows; this one is unchanged.
@@ -456,20 +490,11 @@ class Model:
         return self._fitted.to_bytes()
 
 
+@verb
 @ours
 def load(path: str | os.PathLike[str]) -> Model:
     """Open a `.mapsto` file. Safe with a stranger's file: nothing in it is run, everything is checked."""
     return Model(Fitted.load(path))
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """What a file says about its model is not needed to predict, so it is checked only when it is shown."""
-    try:
-        yield
-    except (TypeError, AttributeError, KeyError, IndexError) as error:
-        message = f"what the file says about its model is garbled ({type(error).__name__}: {error}); it was altered"
-        raise ModelFileError(message) from error
 
 
 def _beside(table: Table, kept: list[str], found: pl.DataFrame) -> pl.DataFrame:

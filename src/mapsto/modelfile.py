@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mapsto.errors import ModelFileError
+from mapsto.files import write_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,23 +49,12 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*\.(json|safetenso
 _DTYPES = {"float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool"}
 
 
-def save(path: str | os.PathLike[str], manifest: dict[str, Any], parts: dict[str, State]) -> None:
-    """Write a model file aside, flush it to the disk and rename it into place.
+def save(path: str | os.PathLike[str], manifest: dict[str, Any], parts: dict[str, State]) -> str:
+    """Write a model file aside, flush it to the disk and rename it into place; returns its SHA-256.
 
     `parts` maps a name such as "schema" or "members/0" to its JSON and arrays.
     """
-    path = Path(path)
-    files = _files(manifest, parts)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with aside.open("wb") as file:
-            for piece in _zip(files):
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    return write_aside(Path(path), _zip(_files(manifest, parts)))
 
 
 def to_bytes(manifest: dict[str, Any], parts: dict[str, State]) -> bytes:

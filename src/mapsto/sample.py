@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 5_000
 """Characters of a text that is kept whole; longer ones are not kept."""
-_FEWEST_ROWS = 50
+_FEWEST_ROWS = 20
 _MOST_ROWS = 1_000_000
 _ROUNDING = 1e-5
 _MOST_LABELS = 2**20
@@ -90,10 +90,10 @@ class Sample:
             for t in schema.targets
             if (name := f"prediction.{t.name}") in arrays
         }
-        names = {column.name for column in schema.columns}
+        names = {column.name for column in [*schema.inputs, *schema.targets]}
         shown = {str(name): [str(value) for value in values] for name, values in json["shown"].items()}
-        if any(len(values) != rows for values in shown.values()) or not shown.keys() <= names:
-            raise _altered("shown values have another number of rows or name no column")
+        if any(len(values) != rows for values in shown.values()) or shown.keys() != names:
+            raise _altered("shown values have another number of rows or are not of its columns")
         kept = {str(name): [_text(value) for value in values] for name, values in json.get("texts", {}).items()}
         if any(len(values) != rows for values in kept.values()) or not kept.keys() <= names:
             raise _altered("texts have another number of rows or name no column")

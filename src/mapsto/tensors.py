@@ -4,11 +4,11 @@ threads.
 
 from __future__ import annotations
 
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,8 +17,6 @@ from mapsto.networks.blocks.ragged import RaggedTensor, TensorBlock, TensorRows,
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import numpy as np
 
     from mapsto.schema import Encoded
 
@@ -48,11 +46,18 @@ def _tensor_block(block: Block, start: int, stop: int) -> TensorBlock:
     return _tensor(block[start:stop])
 
 
+class _Memory:
+    """The memory of an array, without its mark that it must not be written to."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        found = array.__array_interface__
+        self.__array_interface__ = {**found, "data": (found["data"][0], False)}
+        self.array = array
+
+
 def _shared(array: np.ndarray) -> Tensor:
     """A tensor on the memory of an array that may be read-only: rows are only ever gathered from it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
-        return torch.from_numpy(array)
+    return torch.from_numpy(array if array.flags.writeable else np.asarray(_Memory(array)))
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -96,3 +96,14 @@ def test_the_gate():
         pass
     with every_array({"part": ({}, {"x": array})}):
         inside(array, "x", kinds="f", shape=(2,))
+
+
+@pytest.mark.parametrize("entry", ["height", "width"])
+def test_sizes_of_a_network_fit_its_columns(entry):
+    manifest, parts = modelfile.from_bytes(model_kinds.model_file("hog"))
+    json, arrays = parts["members"]
+    for fold in json["members"][0]["state"]["members"]:
+        (sense,) = fold["state"]["composition"]["senses"].values()
+        sense["options"][entry] += 1
+    with pytest.raises(ModelFileError, match="does not fit its columns"):
+        Fitted.from_bytes(modelfile.to_bytes(manifest, {**parts, "members": (json, arrays)}))

@@ -25,6 +25,7 @@ from mapsto.judging.checks import check_target, column_features, leaks, shift, t
 from mapsto.judging.labels import suspected_labels
 from mapsto.sample import Sample, affordable, draw_rows
 from mapsto.table import Note
+from mapsto.table.notes import without_places
 from mapsto.training.budget import Budget
 from mapsto.training.history import validations
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from mapsto.table import Table
     from mapsto.training.run import Run
 
-BACKGROUND, HELD = (500, 2**24), (2000, 2**26)
+BACKGROUND, HELD = (500, 2**22), (2000, 2**22)
 """Training rows and honest rows that a model keeps: so many, and fewer where they would take more bytes than this."""
 FOR_BASELINES, FOR_BASELINES_BESIDE_SENSES = 0.18, 0.08
 """Shares of the time; what classical learners make of pictures, sounds or texts is soon seen."""
@@ -69,6 +70,7 @@ def fit(data: Any, options: Options, run: Run) -> Fitted:
         with _told_beside(table):
             fitted = fit_verification(table, options, run) if verifies else _fit(table, options, run)
         fitted.facts |= {"fingerprint": found, "patterns": dict(options.patterns)}
+        fitted.notes = without_places(fitted.notes)
         fitted.facts["seconds"] = round(run.elapsed, 1)
         run.tidy()
         _stage(run, "done", 1.0)

@@ -21,6 +21,7 @@ from mapsto.members.common.problems import problems, together
 from mapsto.members.common.settings import Settings
 from mapsto.members.common.treemodel import TreeMember, TreeModel
 from mapsto.members.common.trees import Trees, not_above
+from mapsto.process import filters_kept
 
 if TYPE_CHECKING:
     from mapsto.members.base import Predictions, Work
@@ -79,7 +80,7 @@ class Forest(TreeMember):
             limit = settings.n_estimators or (_MANY_TREES if len(lesson.truth) <= _FEW_ROWS else _FEW_TREES)
             for count in stages(work, label, first=25, limit=limit, seconds=seconds):
                 estimator.set_params(n_estimators=count)
-                with warnings.catch_warnings():
+                with filters_kept():  # scikit-learn sets them in each of its threads, which then overlap
                     warnings.filterwarnings("ignore", "Some inputs do not have OOB scores")  # seen to below
                     estimator.fit(lesson.values, lesson.truth, lesson.weight)
             trees, key = _as_arrays(estimator.estimators_, lesson), lesson.problem.key

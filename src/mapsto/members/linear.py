@@ -7,7 +7,6 @@ by scikit-learn (L-BFGS, conjugate gradients) and used by plain numpy.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -24,6 +23,7 @@ from mapsto.members.common.outputs import all_classes, probabilities, saved_pres
 from mapsto.members.common.preparation import Preparation
 from mapsto.members.common.problems import Problem, problems, together
 from mapsto.members.common.settings import Settings
+from mapsto.process import silenced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -184,8 +184,7 @@ def _logistic(
     model, before = LogisticRegression(C=1 / settings.penalty, warm_start=True), 0
     for iterations in stages(work, label, first=25, limit=_ITERATIONS, seconds=seconds):
         model.set_params(max_iter=iterations - before)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # the stages see to it
+        with silenced(ConvergenceWarning):  # the stages see to it
             model.fit(design, lesson.truth, lesson.weight)
         if int(model.n_iter_.max()) < iterations - before:
             break

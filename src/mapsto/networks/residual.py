@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mapsto.networks.base import DataSize, Network, NetworkConfig, option
+from mapsto.networks.blocks.chance import chance
 from mapsto.networks.blocks.dropout import Dropout
 
 
@@ -33,7 +33,8 @@ class StochasticDepth(nn.Module):
         """Same shape in and out."""
         if not self.training or self.drop == 0:
             return correction_BD
-        return correction_BD * F.dropout(correction_BD.new_ones(len(correction_BD), 1), self.drop)
+        kept_B1 = correction_BD.new_empty(len(correction_BD), 1).bernoulli_(1 - self.drop, generator=chance())
+        return correction_BD * kept_B1.div_(1 - self.drop)
 
 
 class Block(nn.Module):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mapsto.errors import OptionError
+from mapsto.networks.blocks.chance import chance
 from mapsto.networks.blocks.heads import Head
 from mapsto.objectives.base import Batch, Draws, Objective, Source, Update
 
@@ -105,7 +106,7 @@ def hide(blocks: dict[str, TensorBlock]) -> tuple[dict[str, TensorBlock], dict[s
     for key, missing in (("numbers", float("nan")), ("codes", 0)):
         block = blocks.get(key)
         if isinstance(block, Tensor):
-            hidden[key] = torch.rand(block.shape, device=block.device) < _HIDDEN
+            hidden[key] = torch.rand(block.shape, device=block.device, generator=chance()) < _HIDDEN
             seen[key] = block.masked_fill(hidden[key], missing)
     return seen, hidden
 

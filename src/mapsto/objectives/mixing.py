@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from mapsto.networks.blocks.chance import chance
 from mapsto.networks.blocks.ragged import TensorBlock
 
 Mixing = Literal["none", "mixup", "cutmix"]
@@ -28,17 +30,17 @@ def mixed(
 ) -> tuple[dict[str, TensorBlock], Tensor, float]:
     """A batch whose pictures are mixed, the partner of each row `(B,)`, and the share of a row in its mixture.
 
-    One share is drawn a batch, partners at random, from torch's own generator, which a training seeds and keeps.
+    One share is drawn a batch, partners at random, from the generator of the training.
     """
     pictures = {key: cast("Tensor", blocks[key]) for key in keys}
     first = next(iter(pictures.values()))
-    partner_B = torch.randperm(len(first), device=first.device)
+    partner_B = torch.randperm(len(first), device=first.device, generator=chance())
     if how == "mixup":
-        share = float(torch.distributions.Beta(_BLEND, _BLEND).sample())
+        share = float(np.random.default_rng(_seed(first.device)).beta(_BLEND, _BLEND))
         blended = {key: _blended(x, x[partner_B], share) for key, x in pictures.items()}
         return {**blocks, **blended}, partner_B, share
     # The corners as shares of the sides, so that pictures of several sizes lose the same part.
-    side, top, left = torch.rand(3).tolist()
+    side, top, left = torch.rand(3, device=first.device, generator=chance()).tolist()
     side = side**0.5
     cut, share = {}, 1.0
     for key, x_BHWC in pictures.items():
@@ -49,6 +51,10 @@ def mixed(
         cut[key][:, rows, columns] = x_BHWC[partner_B, rows, columns]
         share = 1.0 - (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
     return {**blocks, **cut}, partner_B, share
+
+
+def _seed(device: torch.device) -> int:
+    return int(torch.randint(2**31, (1,), device=device, generator=chance()))
 
 
 def _blended(one: Tensor, other: Tensor, share: float) -> Tensor:

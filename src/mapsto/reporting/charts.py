@@ -27,6 +27,8 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """
     if not high > low:
         return [low]
+    if not math.isfinite(high - low):
+        return [low, high]
     rough = (high - low) / most
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= rough * 0.999)

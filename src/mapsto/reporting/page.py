@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mapsto.files import write_aside
 from mapsto.reporting.about import card_section, rows_section
 from mapsto.reporting.comparing import comparing_section
 from mapsto.reporting.data import data_section
@@ -83,9 +84,7 @@ def _drawings(fitted: Fitted, one: Map) -> list[Html]:
 def _written(place: Path, text: str) -> Path:
     """Written aside and renamed; folders are made."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    aside = place.with_name(f".{place.name}.{os.getpid()}")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(place)
+    write_aside(place, [text.encode()])
     return place
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
@@ -17,6 +18,10 @@ Kind = Literal["info", "repair", "warning"]
 
 EXAMPLES = 5
 """Row or line numbers named at most."""
+
+
+_PLACE = re.compile(r"""(?<![\w.:/])(?:/(?:[^/\s'":,;][^/\n'":,;]*/)+|[A-Za-z]:\\(?:[^\\\n'":,;]+\\)+)""")
+"""The folders of an absolute path."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,15 @@ def in_table(notes: Iterable[Note], numbers: Sequence[int] | np.ndarray) -> list
     (4, 9)
     """
     return [replace(note, rows=tuple(int(numbers[row]) for row in note.rows)) for note in notes]
+
+
+def without_places(notes: Iterable[Note]) -> list[Note]:
+    """Notes in which files and folders are named and not where they lie: a model is given to others.
+
+    >>> without_places([Note("info", "/home/2 of us/photos: first '/home/ann/a.png', a/b / c/d.")])[0].text
+    "photos: first 'a.png', a/b / c/d."
+    """
+    return [replace(note, text=_PLACE.sub("", note.text)) for note in notes]
 
 
 def examples(numbers: Iterable[Any]) -> tuple[int, ...]:

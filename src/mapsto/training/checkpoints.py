@@ -8,12 +8,15 @@ rename is the mark of completeness. The last two are kept, and the newest that v
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from mapsto import modelfile
 from mapsto.errors import ModelFileError, OptionError, RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 State = dict[str, Any]
 
@@ -21,15 +24,27 @@ KEPT = 2
 
 
 class Checkpoints:
-    """The checkpoints of one training, in a folder of their own, named by step."""
+    """The checkpoints of one training, in a folder of their own, named by step.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Args:
+        folder: of its own.
+        written: told of each file and its SHA-256.
+        is_own: whether a file was finished by this run; raises `RunError` if it was changed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        written: Callable[[Path, str], None] = lambda _path, _sum: None,
+        is_own: Callable[[Path], bool] = Path.is_file,
+    ) -> None:
+        self.folder, self._written, self._is_own = folder, written, is_own
 
     def save(self, step: int, state: State) -> None:
         """Write `state` as the checkpoint of `step`, then remove all but the last two."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        modelfile.save(self.folder / f"step-{step:010d}.mapsto", {"step": step}, {"state": pack(state)})
+        path = self.folder / f"step-{step:010d}.mapsto"
+        self._written(path, modelfile.save(path, {"step": step}, {"state": pack(state)}))
         for path in self._complete()[:-KEPT]:
             path.unlink()
 
@@ -42,8 +57,10 @@ class Checkpoints:
         damage: list[str] = []
         for path in reversed(paths):
             try:
+                if not self._is_own(path):
+                    continue
                 return unpack(*modelfile.load(path)[1]["state"])
-            except ModelFileError as error:
+            except (ModelFileError, RunError) as error:
                 damage.append(str(error))
         if damage:
             message = f"no checkpoint in {self.folder} can be read: {' '.join(damage)} Remove them to start again."

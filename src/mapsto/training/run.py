@@ -1,13 +1,19 @@
 """A run: its clock, its recorded decisions, what it says, and what it keeps so that it can go on after a kill.
 
-Everything lies in one folder. `events.jsonl` holds one JSON object a line, in order: what happened, when, and every
+Everything lies in one folder, and no link in it is followed. `events.jsonl` holds one JSON object a line, in order:
+what happened, when, and every
 decision that looked at a clock, at memory or at a timing. A decision is on the disk before it takes effect, and one
 that is already there is replayed, never taken again; so a resumed run does what the first would have done. Without a
 folder the same object keeps everything in memory. This module knows no torch.
+
+A run goes on only with what it wrote itself: each line of `events.jsonl` ends with a check sum over it and all lines
+before, and the sums of files that are kept are among the events. So decisions, members and checkpoints that were
+damaged or changed are told by line and file, and need not be doubted afterwards.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -23,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from mapsto import modelfile
 from mapsto.errors import RunError
+from mapsto.files import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +42,9 @@ Json = Any
 """Anything `json.dumps` takes."""
 Event = dict[str, Any]
 
+EVENTS = "events.jsonl"
+_CHECKED = re.compile(rb', "check": "([0-9a-f]{16})"}$')
+_LONGEST = 1e12
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*")
 
 
@@ -75,6 +85,8 @@ class Run:
         """Seconds after which work ends although no time was given: a safety net that nothing is planned by."""
         self._given = dict(decisions or {})
         self._kept: dict[str, modelfile.State] = {}
+        self._sums: dict[str, str] = {}
+        self._check = ""
         self._lock = threading.RLock()
         self._before = 0.0
         self._start = clock.monotonic()
@@ -152,7 +164,9 @@ class Run:
             if event["kind"] != "progress":
                 self.events.append(event)
             if self.folder is not None:
-                os.write(self._file, (json.dumps(event) + "\n").encode())
+                text = json.dumps(event)
+                self._check = _check(self._check, text.encode())
+                os.write(self._file, f'{text[:-1]}, "check": "{self._check}"}}\n'.encode())
                 if sync:
                     os.fsync(self._file)
         if self.progress is not None:
@@ -167,14 +181,35 @@ class Run:
             return
         path = self._path("kept", name, ".mapsto")
         path.parent.mkdir(parents=True, exist_ok=True)
-        modelfile.save(path, {"piece": name}, {"piece": ({"json": json}, arrays)})
+        self._written(path, modelfile.save(path, {"piece": name}, {"piece": ({"json": json}, arrays)}))
+
+    def _written(self, path: Path, found: str) -> None:
+        """Remember the sum of a file; until that is done the file does not count."""
+        name = path.relative_to(self.folder or path.parent).as_posix()
+        self._sums[name] = found
+        self.event("written", file=name, sha256=found)
+
+    def _is_own(self, path: Path) -> bool:
+        """Whether a file is there and was finished.
+
+        Raises `RunError` if it is no longer what this run wrote.
+        """
+        name = path.relative_to(self.folder or path.parent).as_posix()
+        if not path.is_file() or name not in self._sums:
+            return False
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != self._sums[name]:
+            message = f"{path} is not what this run wrote: it was changed or damaged. Restore it, or start again."
+            raise RunError(message)
+        return True
 
     def kept(self, name: str) -> modelfile.State | None:
         """The JSON and arrays kept under this name; None if that work was not finished."""
         if self.folder is None:
             return self._kept.get(name)
         path = self._path("kept", name, ".mapsto")
-        if not path.is_file():
+        if not self._is_own(path):
             return None
         wrapped, arrays = modelfile.load(path)[1]["piece"]
         return wrapped["json"], arrays
@@ -185,7 +220,7 @@ class Run:
             return None
         from mapsto.training.checkpoints import Checkpoints
 
-        return Checkpoints(self._path("checkpoints", name))
+        return Checkpoints(self._path("checkpoints", name), self._written, self._is_own)
 
     def tidy(self) -> None:
         """Remove all checkpoints: every piece of work is finished and kept."""
@@ -203,39 +238,85 @@ class Run:
         if self.folder is None:
             message = "this run has no folder"
             raise RunError(message)
-        return self.folder / kind / f"{_file_name(name)}{suffix}"
+        return within(self.folder, kind, f"{_file_name(name)}{suffix}")
 
     def _open(self, folder: Path, *, resume: bool) -> None:
-        path = folder / "events.jsonl"
+        path = within(folder, EVENTS)
         if path.exists() and path.stat().st_size:
             if not resume:
                 message = f"{folder} holds a run already. Resume it, or name another folder."
                 raise RunError(message)
             self._replay(path)
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+        self._file = os.open(path, flags, 0o644)
         self._close = weakref.finalize(self, os.close, self._file)
 
     def _replay(self, path: Path) -> None:
         """Read the events of the processes before; a last line that a kill cut short is dropped."""
-        raw = path.read_bytes()
-        complete = raw[: raw.rfind(b"\n") + 1]
-        if len(complete) < len(raw):
-            os.truncate(path, len(complete))
-        for number, line in enumerate(complete.splitlines(), start=1):
-            try:
-                event = json.loads(line)
-                self._before = max(self._before, float(event["elapsed"]))
-            except (ValueError, KeyError, TypeError) as error:
-                message = (
-                    f"{path}, line {number} is not an event ({line[:60]!r}). The file was changed or damaged: restore "
-                    "it from a copy, or start again in another folder."
-                )
-                raise RunError(message) from error
+        events, self._check, size = read_events(path)
+        if size < path.stat().st_size:
+            os.truncate(path, size)
+        for event in events:
+            self._before = max(self._before, float(event["elapsed"]))
             if event["kind"] != "progress":
                 self.events.append(event)
             if event["kind"] == "decision":
                 self.decisions[event["name"]] = event["value"]
+            elif event["kind"] == "written":
+                self._sums[event["file"]] = event["sha256"]
+
+
+_ENTRIES: dict[str, dict[str, type]] = {
+    "decision": {"name": str, "value": object},
+    "written": {"file": str, "sha256": str},
+    "start": {"options": dict},
+}
+
+
+def read_events(path: Path) -> tuple[list[Event], str, int]:
+    """The events of complete lines, the last check sum, and how many bytes these lines have.
+
+    Raises:
+        RunError: a line is no event, or was changed; the message names file and line.
+    """
+    raw = path.read_bytes()
+    complete = raw[: raw.rfind(b"\n") + 1]
+    events: list[Event] = []
+    check = ""
+    for number, line in enumerate(complete.split(b"\n")[:-1], start=1):
+        mark = _CHECKED.search(line)
+        text = b"" if mark is None else line[: mark.start()] + b"}"
+        wrong = "is not an event" if mark is None else ""
+        if mark is not None and mark[1].decode() != (check := _check(check, text)):
+            wrong = "was changed, or one before it"
+        try:
+            event = json.loads(text or line)
+        except (ValueError, RecursionError):
+            event, wrong = None, "is not an event"
+        if wrong or not _is_event(event):
+            message = (
+                f"{path}, line {number} {wrong or 'is not an event'} ({line[:60]!r}). The file was changed or damaged, "
+                "or written by another version: restore it from a copy, or start again in another folder."
+            )
+            raise RunError(message)
+        events.append(event)
+    return events, check, len(complete)
+
+
+def _is_event(event: Any) -> bool:
+    """Whether it has what every event has, and what its kind needs."""
+    if not isinstance(event, dict) or type(event.get("kind")) is not str:
+        return False
+    elapsed = event.get("elapsed")
+    if isinstance(elapsed, bool) or not isinstance(elapsed, int | float) or not 0 <= elapsed <= _LONGEST:
+        return False
+    needed = _ENTRIES.get(event["kind"], {})
+    return all(name in event and isinstance(event[name], kind) for name, kind in needed.items())
+
+
+def _check(before: str, text: bytes) -> str:
+    return hashlib.sha256(before.encode() + text).hexdigest()[:16]
 
 
 def _file_name(name: str) -> str:

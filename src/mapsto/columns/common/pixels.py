@@ -11,7 +11,6 @@ import logging
 import os
 import stat
 import struct
-import warnings
 import zlib
 from contextlib import contextmanager
 from io import BytesIO
@@ -22,6 +21,7 @@ import numpy as np
 from mapsto.columns.common.depths import BYTES, DEPTH, READ, SCALED, SEVERAL, spread
 from mapsto.columns.common.parallel import PIXELS
 from mapsto.columns.common.spans import Extents
+from mapsto.process import silenced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,8 +53,7 @@ def quiet() -> Iterator[None]:
     """Keeps Pillow's warnings about odd files from the user: a picture is readable, or it is counted as malformed."""
     logger, nowhere = logging.getLogger("PIL"), logging.NullHandler()
     logger.addHandler(nowhere)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with silenced(Warning):
         try:
             yield
         finally:

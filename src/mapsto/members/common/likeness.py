@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from mapsto.composition import MOST_EMBEDDED, Composition
+from mapsto.composition import MOST_EMBEDDED, Composition, seeded
 from mapsto.errors import OptionError
 from mapsto.losses import AdditiveMargin
 from mapsto.members.common.teaching import Taught
@@ -67,6 +66,5 @@ def teach(
 
 def _losses(views: int, classes: int, settings: EmbeddingSettings, seed: int) -> list[AdditiveMargin]:
     """One a view, with centres drawn from the seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         return [AdditiveMargin(classes, settings.width, settings.margin, settings.scale) for _ in range(views)]

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from mapsto.networks.blocks.chance import chance
 
 _BYTE = 256
 _WORD = torch.iinfo(torch.int64)
@@ -19,8 +20,8 @@ _WORD = torch.iinfo(torch.int64)
 def dropout(x: Tensor, share: float) -> Tensor:
     """Silence a `share` of the units, drawn anew at each call, and scale up the others so that the mean stays.
 
-    Off the processor, and for shares within 1/512 of 0 or 1, it is PyTorch's own; else the share is rounded to a
-    256th. Draws come from PyTorch's generator of the device.
+    Off the processor, and for shares within 1/512 of 0 or 1, a number is drawn for each; else the share is rounded to a
+    256th. Draws come from the generator of the training.
 
     Shape: any, kept.
 
@@ -31,8 +32,9 @@ def dropout(x: Tensor, share: float) -> Tensor:
     """
     silenced = round(share * _BYTE)
     if x.device.type != "cpu" or not 0 < silenced < _BYTE:
-        return F.dropout(x, share)
-    words = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(_WORD.min, None)
+        kept = torch.empty_like(x).bernoulli_(1 - share, generator=chance())
+        return x * kept.div_(1 - share) if share < 1 else x * 0
+    words = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(_WORD.min, None, generator=chance())
     bytes_ = words.view(torch.uint8)[: x.numel()].view(x.shape)
     kept = torch.empty(x.shape, dtype=x.dtype)
     torch.ge(bytes_, silenced, out=kept)  # as 0.0 and 1.0 at once: to convert booleans takes longer than to draw them

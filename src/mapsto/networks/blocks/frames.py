@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from mapsto.networks.base import Encoding
+from mapsto.networks.blocks.chance import chance
 from mapsto.networks.blocks.ragged import RaggedTensor, padded
 
 _MASKS = 2
@@ -58,8 +59,12 @@ class SoundFront(nn.Module):
         x_BLD = (bytes_BLD.float() - self.middle) / self.steps
         if self.training:
             options = self.encoding
-            louder_B11 = torch.randn(len(x_BLD), 1, 1, device=x_BLD.device) * options.sound_loudness
-            x_BLD = x_BLD + louder_B11 + torch.randn_like(x_BLD) * options.sound_noise
+            louder_B11 = torch.randn(len(x_BLD), 1, 1, device=x_BLD.device, generator=chance()) * options.sound_loudness
+            x_BLD = (
+                x_BLD
+                + louder_B11
+                + torch.randn(x_BLD.shape, device=x_BLD.device, generator=chance()) * options.sound_noise
+            )
             x_BLD = masked(x_BLD, options.sound_masks, 1)
             x_BLD = masked(x_BLD, options.sound_masks, 2)
         return x_BLD * there_BL[..., None]
@@ -78,7 +83,7 @@ def placed(ragged: RaggedTensor, length: int, shift: float) -> tuple[Tensor, Ten
     lengths_B = ragged.offsets.diff()
     start_B = (lengths_B - length).div(2, rounding_mode="floor")
     if most := round(shift * length):
-        start_B = start_B + torch.randint(-most, most + 1, start_B.shape, device=start_B.device)
+        start_B = start_B + torch.randint(-most, most + 1, start_B.shape, device=start_B.device, generator=chance())
     place_BL = start_B[:, None] + torch.arange(length, device=start_B.device)
     there_BL = (place_BL >= 0) & (place_BL < lengths_B[:, None])
     found = ragged.values.new_zeros(*there_BL.shape, *ragged.values.shape[1:])
@@ -89,8 +94,8 @@ def placed(ragged: RaggedTensor, length: int, shift: float) -> tuple[Tensor, Ten
 def masked(x_BLD: Tensor, share: float, side: int) -> Tensor:
     """Each row with a few stretches of 0 along one side, each of up to this share of it."""
     batch, length = len(x_BLD), x_BLD.shape[side]
-    widths_BM = torch.rand(batch, _MASKS, device=x_BLD.device) * share * length
-    starts_BM = torch.rand(batch, _MASKS, device=x_BLD.device) * (length - widths_BM)
+    widths_BM = torch.rand(batch, _MASKS, device=x_BLD.device, generator=chance()) * share * length
+    starts_BM = torch.rand(batch, _MASKS, device=x_BLD.device, generator=chance()) * (length - widths_BM)
     place_L = torch.arange(length, device=x_BLD.device) + 0.5
     hidden_BML = (place_L >= starts_BM[..., None]) & (place_L < (starts_BM + widths_BM)[..., None])
     return x_BLD * ~hidden_BML.any(dim=1).unsqueeze(3 - side)

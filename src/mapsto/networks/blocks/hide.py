@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mapsto.networks.blocks.chance import chance
+
 
 class HideColumns(nn.Module):
     """Sets all features of some columns to zero, drawn anew for each row, so that no column is relied upon alone.
@@ -29,6 +31,6 @@ class HideColumns(nn.Module):
         """Same shape in and out."""
         if not self.training or self.drop == 0:
             return x
-        kept = torch.rand(len(x), self.count, device=x.device) >= self.drop
+        kept = torch.rand(len(x), self.count, device=x.device, generator=chance()) >= self.drop
         mask = kept.to(x.dtype)[:, self.owner]
         return x * (mask if x.dim() == 2 else mask.unsqueeze(-1))

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mapsto.networks.base import Encoding
+from mapsto.networks.blocks.chance import chance
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def shifted(x_BHWC: Tensor, share: float, *, flip: bool) -> Tensor:
     rows_BH = _places(batch, height, share, x_BHWC.device)
     columns_BW = _places(batch, width, share, x_BHWC.device)
     if flip:
-        turned_B1 = torch.rand(batch, 1, device=x_BHWC.device) < 0.5
+        turned_B1 = torch.rand(batch, 1, device=x_BHWC.device, generator=chance()) < 0.5
         columns_BW = torch.where(turned_B1, width - 1 - columns_BW, columns_BW)
     each_B11 = torch.arange(batch, device=x_BHWC.device)[:, None, None]
     return x_BHWC[each_B11, rows_BH[:, :, None], columns_BW[:, None, :]]
@@ -120,7 +121,7 @@ def _pixels(length: int, share: float) -> int:
 def _places(batch: int, length: int, share: float, device: torch.device) -> Tensor:
     """For each picture, where along one side its pixels come from."""
     most = min(length - 1, round(share * length))
-    return _from(length, torch.randint(-most, most + 1, (batch, 1), device=device), device)
+    return _from(length, torch.randint(-most, most + 1, (batch, 1), device=device, generator=chance()), device)
 
 
 def _from(length: int, shift: Tensor | int, device: torch.device) -> Tensor:
@@ -132,7 +133,7 @@ def _from(length: int, shift: Tensor | int, device: torch.device) -> Tensor:
 def rotated(x_BCHW: Tensor, degrees: float) -> Tensor:
     """Each picture turned about its middle by up to so many degrees; its rim is mirrored outwards."""
     batch, _, height, width = x_BCHW.shape
-    angle_B = (torch.rand(batch, device=x_BCHW.device) * 2 - 1) * math.radians(degrees)
+    angle_B = (torch.rand(batch, device=x_BCHW.device, generator=chance()) * 2 - 1) * math.radians(degrees)
     cos_B, sin_B, zero_B = angle_B.cos(), angle_B.sin(), torch.zeros_like(angle_B)
     turn_B23 = torch.stack(
         [cos_B, -sin_B * (height / width), zero_B, sin_B * (width / height), cos_B, zero_B], dim=1
@@ -143,14 +144,14 @@ def rotated(x_BCHW: Tensor, degrees: float) -> Tensor:
 
 def relit(x_BCHW: Tensor, share: float) -> Tensor:
     """Each picture with another contrast and brightness."""
-    drawn_2B = torch.rand(2, len(x_BCHW), 1, 1, 1, device=x_BCHW.device) * 2 - 1
+    drawn_2B = torch.rand(2, len(x_BCHW), 1, 1, 1, device=x_BCHW.device, generator=chance()) * 2 - 1
     return torch.addcmul(drawn_2B[1] * share, x_BCHW, 1 + drawn_2B[0] * share)
 
 
 def erased(x_BCHW: Tensor, share: float) -> Tensor:
     """Each picture with a rectangle of 0, which is the mean colour (Zhong et al. 2017, arXiv 1708.04896)."""
     batch, _, height, width = x_BCHW.shape
-    area_B1, stretch_B1, top_B1, left_B1 = torch.rand(4, batch, 1, device=x_BCHW.device)
+    area_B1, stretch_B1, top_B1, left_B1 = torch.rand(4, batch, 1, device=x_BCHW.device, generator=chance())
     stretch_B1 = torch.exp((stretch_B1 * 2 - 1) * math.log(2.0))
     free_BH = _outside(height, height * (area_B1 * share * stretch_B1).sqrt().clamp_max(1), top_B1)
     free_BW = _outside(width, width * (area_B1 * share / stretch_B1).sqrt().clamp_max(1), left_B1)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mapsto.networks.base import Encoding
+from mapsto.networks.blocks.chance import chance
 from mapsto.networks.blocks.ragged import RaggedTensor, padded
 
 
@@ -48,7 +49,7 @@ class WordVectors(nn.Module):
         """Ragged ids -> `x_BLD` and `lengths_B`."""
         ids_BL, lengths_B = padded(RaggedTensor(ids.values, ids.offsets))
         if self.training and self.dropout:
-            ids_BL = ids_BL * (torch.rand(ids_BL.shape, device=ids_BL.device) >= self.dropout)
+            ids_BL = ids_BL * (torch.rand(ids_BL.shape, device=ids_BL.device, generator=chance()) >= self.dropout)
         return self.map(F.embedding(ids_BL, self.words.weight)), lengths_B
 
 
