@@ -403,5 +403,5 @@ def test_of_large_cells_fewer_rows_are_kept() -> None:
     pictures = np.ones((200, 64, 64, 3), dtype=np.uint8)
     blocks = {"picture:p": pictures}
     assert affordable(Encoded(200, blocks), 2000, 2**20) == 85
-    assert affordable(Encoded(200, blocks), 2000, 2**10) == 50
+    assert affordable(Encoded(200, blocks), 2000, 2**10) == 20
     assert affordable(Encoded(200, {"numbers": np.zeros((200, 3), np.float32)}), 2000, 2**20) == 2000

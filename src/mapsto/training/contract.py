@@ -10,11 +10,12 @@ import torch
 from mapsto.training import devices
 from mapsto.training.checkpoints import pack, unpack
 from mapsto.training.loop import Training
-from mapsto.training.randomness import isolated
+from mapsto.training.randomness import draws_from_own, isolated
 from mapsto.training.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from mapsto.objectives.base import Objective
     from mapsto.recipe import Learning
@@ -47,7 +48,7 @@ def _check_groups(objective: Objective) -> None:
 
 def _check_steps(objective: Objective, learning: Learning, steps: int) -> None:
     before = [p.detach().clone() for p in objective.modules.parameters()]
-    with isolated(0, devices.of(objective.modules)):
+    with _isolated(0, objective):
         training = _training(objective, learning)
         for _ in range(steps):
             losses = objective.step(objective.source.batch(training.epoch, training.at), training.updater)
@@ -82,16 +83,20 @@ def _check_validation(objective: Objective) -> None:
 def _check_resume(make: Callable[[], Objective], learning: Learning, steps: int) -> None:
     """Steps in one go equal half the steps, a written and read state, a new object, and the other half."""
     whole, half, rest = make(), make(), make()
-    with isolated(1, devices.of(whole.modules)):
+    with _isolated(1, whole):
         straight = _advanced(_training(whole, learning), steps)
-    with isolated(1, devices.of(half.modules)):
+    with _isolated(1, half):
         state = unpack(*pack(_advanced(_training(half, learning), steps // 2)))
-    with isolated(2, devices.of(rest.modules)):
+    with _isolated(2, rest):
         resumed = _training(rest, learning)
         resumed.load_state_dict(state)
         ended = _advanced(resumed, steps - steps // 2)
     for part in ("modules", "updater", "source", "objective"):
         _law(_same(straight[part], ended[part]), f"a resumed training ends with the same {part}, bit for bit")
+
+
+def _isolated(seed: int, objective: Objective) -> AbstractContextManager[None]:
+    return isolated(seed, devices.of(objective.modules), own=draws_from_own(objective))
 
 
 def _training(objective: Objective, learning: Learning) -> Training:

@@ -32,7 +32,7 @@ from mapsto.training.diagnosis import diagnose
 from mapsto.training.history import History
 from mapsto.training.losses import Losses
 from mapsto.training.plan import Plan, period
-from mapsto.training.randomness import draws_by_itself, get_state, isolated, set_state
+from mapsto.training.randomness import draws_from_own, get_state, isolated, set_state
 from mapsto.training.update import Updater
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def train(
         NotInTime: it may, and `seconds` are not enough for more than a few steps.
     """
     device = devices.of(objective.modules)
-    own = learning.compile != "always" and not any(map(draws_by_itself, objective.modules.modules()))
+    own = draws_from_own(objective) and learning.compile != "always"
     with isolated(seed, device, own=own):
         training = Training(objective, learning, run, name, seconds, part, alike, optional=optional)
         training.begin()

@@ -21,6 +21,8 @@ from mapsto.networks.blocks.chance import chance, drawing_from
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mapsto.objectives.base import Objective
+
 _DRAWING = {"torch.nn.modules.dropout"}
 _TURN = threading.RLock()
 
@@ -43,6 +45,12 @@ def isolated(seed: int, device: torch.device, *, own: bool = True) -> Iterator[N
             yield
         finally:
             set_state(device, before)
+
+
+def draws_from_own(objective: Objective) -> bool:
+    """Whether all that is random in an objective asks `chance`: it and its modules are mapsto's own."""
+    ours = type(objective).__module__.startswith("mapsto.")
+    return ours and not any(map(draws_by_itself, objective.modules.modules()))
 
 
 def draws_by_itself(module: nn.Module) -> bool:
