@@ -14,7 +14,8 @@ import polars as pl
 from mapsto.columns import TYPES, Category, Ignored, from_state
 from mapsto.columns.base import Column, Features, Guide
 from mapsto.columns.common.cells import holds_one_value, sample
-from mapsto.columns.common.parts import Block, Part, Ragged, taken
+from mapsto.columns.common.file_column import FileColumn
+from mapsto.columns.common.parts import Block, Part, Ragged, fingerprints, taken
 from mapsto.columns.common.unread import FIRST, blank, remark_note, unread, unread_note
 from mapsto.errors import ColumnRefused, DataError, ModelFileError, OptionError
 from mapsto.metrics import present as known
@@ -246,6 +247,19 @@ class Schema:
         if encoded.rows <= _FEW_ROWS:
             encoded.features = (self, joined)
         return joined
+
+    def contents(self, encoded: Encoded) -> dict[str, np.ndarray]:
+        """For each input that reads files: a number for what was read of each row; 0 where there was nothing.
+
+        Files of other names that hold the same have the same number.
+        """
+        found = {}
+        for column in self.inputs:
+            if isinstance(column, FileColumn):
+                arrays = self.arrays(encoded, column)
+                numbers = sum((fingerprints(array) for array in arrays), np.zeros(encoded.rows, np.uint64))
+                found[column.name] = np.where(blank(arrays, encoded.rows), np.uint64(0), numbers)
+        return found
 
     def unread(
         self, frame: pl.DataFrame | Selection, encoded: Encoded, *, truth: bool = False

@@ -143,7 +143,7 @@ def _fit(table: Table, options: Options, run: Run) -> Fitted:
 def checks(prepared: Prepared) -> list[Note]:
     """Checks that need learning: targets, leaks, and shift between given train and test rows.
 
-    Pictures are not suspected of giving the target away: to be read is what they are there for.
+    Pictures are not suspected of giving the target away, nor is the only input: to be read is what they are there for.
     """
     schema, dev = prepared.schema, prepared.dev
     notes: list[Note] = []
@@ -151,7 +151,8 @@ def checks(prepared: Prepared) -> list[Note]:
         notes += check_target(target.name, target.task or "regression", dev.truth[target.name], target.classes)
     rows = draw_rows(dev.rows, 5000, prepared.options.recipe.seed)
     sample = dev.take(rows)
-    columns = column_features(schema, sample, [column for column in schema.inputs if column.suspect])
+    suspects = [column for column in schema.inputs if column.suspect and len(schema.inputs) > 1]
+    columns = column_features(schema, sample, suspects)
     for target in schema.targets:
         notes += leaks(columns, target.task or "regression", sample.truth[target.name], target=target.name,
                        seed=prepared.options.recipe.seed)  # fmt: skip

@@ -17,7 +17,7 @@ from mapsto.judging.strangers import strangers
 from mapsto.judging.thresholds import cost_matrix
 from mapsto.metrics import Metric, default, get
 from mapsto.schema import Encoded, Schema, require, weights_of
-from mapsto.table import Note, Selection, Table, check_form, duplicates_across, split
+from mapsto.table import Note, Selection, Table, check_form, duplicates_across, same_contents, split
 from mapsto.table.notes import examples, in_table, plural
 
 if TYPE_CHECKING:
@@ -160,8 +160,11 @@ def prepare(table: Table, options: Options) -> Prepared:
     fold_rows = cut_folds(dev_frame, None if strata is None else strata[dev_rows], options, count, times)
     everything = np.arange(len(dev_rows))
     predicted = np.sort(np.concatenate([outside for _, outside in fold_rows]))
+    by_content = _by_content(schema, frame, [(dev_rows, dev), (cut.test, test)])
+    if by_content is not frame:
+        notes += same_contents(by_content.drop(options.targets), numbers)
     if len(cut.test):
-        notes += in_table(duplicates_across(frame, cut, options.targets), numbers)
+        notes += in_table(duplicates_across(by_content, cut, options.targets), numbers)
     for target in schema.targets:
         for part, rows in (("test", cut.test), ("validation", np.sort(np.concatenate([cut.choose, cut.calibrate])))):
             notes += in_table(strangers(target, frame[target.name], rows, part), numbers)
@@ -346,6 +349,20 @@ def weightless(height: int, numbers: np.ndarray, name: str | None) -> list[Note]
     verb = "is" if len(absent) == 1 else "are"
     text = f"{plural(len(absent), 'row')} of weight 0 ({name!r}) {verb} left out, as if the table did not hold them."
     return [Note("info", text, name, examples(absent), len(absent))]
+
+
+def _by_content(
+    schema: Schema, frame: pl.DataFrame, parts: list[tuple[np.ndarray, Encoded | None]]
+) -> pl.DataFrame:
+    """Where inputs are files: what is read and what is predicted, with a number for what each file holds in the place
+    of its name, which says nothing. The table itself where there are none.
+    """
+    found: dict[str, np.ndarray] = {}
+    for rows, encoded in parts:
+        for name, numbers in {} if encoded is None else schema.contents(encoded).items():
+            found.setdefault(name, np.zeros(frame.height, np.uint64))[rows] = numbers
+    read = [pl.Series(name, numbers).replace(0, None) for name, numbers in found.items()]
+    return frame.select([c.name for c in [*schema.inputs, *schema.targets]]).with_columns(read) if read else frame
 
 
 def unread_notes(

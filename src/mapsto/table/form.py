@@ -50,7 +50,7 @@ def check_form(frame: pl.DataFrame, targets: Sequence[str], numbers: np.ndarray 
     told = {series.name for series in constant}
     notes += _duplicated_columns(frame.select(s for s in frame.get_columns() if s.name not in told), set(targets))
     numbers = np.arange(frame.height) if numbers is None else numbers
-    return [*in_table(notes, numbers), *_duplicated_rows(frame, numbers)]
+    return [*in_table(notes, numbers), *_duplicated_rows(frame, numbers, "in every column")]
 
 
 def duplicates_across(frame: pl.DataFrame, cut: Split, targets: Sequence[str]) -> list[Note]:
@@ -74,6 +74,17 @@ def duplicates_across(frame: pl.DataFrame, cut: Split, targets: Sequence[str]) -
         kind: Kind = "warning" if len(again) > 0.01 * len(rows) else "info"
         notes.append(Note(kind, text, rows=examples(again), count=len(again)))
     return notes
+
+
+def same_contents(inputs: pl.DataFrame, numbers: np.ndarray) -> list[Note]:
+    """A note on rows that hold the same as an earlier row in every input, files compared by what they hold.
+
+    Args:
+        inputs: with a number for each file, null where there is none. Rows without anything are not compared.
+        numbers: what the user calls each row.
+    """
+    there = ~inputs.select(pl.all_horizontal(pl.all().is_null())).to_series()
+    return _duplicated_rows(inputs.filter(there), numbers[there.to_numpy()], "in what every input holds")
 
 
 def require_rows(frame: pl.DataFrame) -> None:
@@ -172,7 +183,8 @@ def _duplicated_columns(frame: pl.DataFrame, targets: set[str]) -> list[Note]:
     return notes
 
 
-def _duplicated_rows(frame: pl.DataFrame, numbers: np.ndarray) -> list[Note]:
+def _duplicated_rows(frame: pl.DataFrame, numbers: np.ndarray, where: str) -> list[Note]:
+    """A note on rows that repeat an earlier one, `where`: in words, in which columns."""
     hashes = _row_hashes(frame)
     first = np.unique(hashes, return_index=True)[1]
     if len(first) == len(hashes):
@@ -181,9 +193,7 @@ def _duplicated_rows(frame: pl.DataFrame, numbers: np.ndarray) -> list[Note]:
     again[first] = False
     rows = numbers[again]
     verb = "repeats" if len(rows) == 1 else "repeat"
-    text = (
-        f"{plural(len(rows), 'row')} {verb} an earlier row in every column ({listed(rows, len(rows))}); all were kept."
-    )
+    text = f"{plural(len(rows), 'row')} {verb} an earlier row {where} ({listed(rows, len(rows))}); all were kept."
     return [Note("info", text, rows=examples(rows), count=len(rows))]
 
 

@@ -7,10 +7,12 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+import polars as pl
 
-Cells = np.ndarray | list[Any]
+Cells = np.ndarray | list[Any] | pl.Series
 
 _ORIENTATION = 0x0112
+_CHANNELS = (1, 3, 4)
 _PLAIN = ("L", "RGB")
 _STRAIGHT = {"La": "LA", "RGBa": "RGBA"}
 """Modes whose colours are multiplied by their opacity, and those in which they are not."""
@@ -30,11 +32,41 @@ def as_cells(values: list[Any]) -> Cells:
     first = next((value for value in values if value is not None), None)
     if not (_is_image(first) or (isinstance(first, np.ndarray) and first.ndim > 1)):
         return values
-    if all(map(_is_plain, values)):
-        arrays = [np.asarray(value) for value in values]
-        if len({(array.shape, array.dtype) for array in arrays}) == 1:
-            return np.stack(arrays)
+    if all(value is None or _is_plain(value) for value in values):
+        arrays = [None if value is None else _numbers(value) for value in values]
+        found = [array for array in arrays if array is not None]
+        if len({(array.shape, array.dtype) for array in found}) == 1 and len(found) == len(arrays):
+            return np.stack(found)
+        return _of_several_shapes(arrays, found)
     return [_cell(value) for value in values]
+
+
+def _numbers(value: Any) -> np.ndarray:
+    """Pixels; what is on or off is 1 or 0."""
+    array = np.asarray(value)
+    return array.view(np.uint8) if array.dtype == bool else array
+
+
+def _of_several_shapes(arrays: list[np.ndarray | None], found: list[np.ndarray]) -> Cells:
+    """Arrays as lists of one depth: a grey picture among coloured ones has one channel. Numbers keep the type that they
+    share, which tells pixels from other numbers.
+
+    Args:
+        arrays: one a row.
+        found: those that are there.
+    """
+    if {array.ndim for array in found} == {2, 3}:
+        coloured = [array.shape for array in found if array.ndim == 3]
+        place = -1 if all(shape[-1] in _CHANNELS for shape in coloured) else 0
+        arrays = [np.expand_dims(one, place) if one is not None and one.ndim == 2 else one for one in arrays]
+    cells = [None if array is None else array.tolist() for array in arrays]
+    kinds, depths = {array.dtype for array in found}, {array.ndim for array in arrays if array is not None}
+    if len(kinds) > 1 or len(depths) > 1 or found[0].dtype.kind not in "uif":
+        return cells
+    dtype: Any = pl.Series(np.zeros(0, found[0].dtype)).dtype
+    for _ in range(depths.pop()):
+        dtype = pl.List(dtype)
+    return pl.Series(cells, dtype=dtype)
 
 
 def _is_image(value: Any) -> bool:
