@@ -351,9 +351,7 @@ def weightless(height: int, numbers: np.ndarray, name: str | None) -> list[Note]
     return [Note("info", text, name, examples(absent), len(absent))]
 
 
-def _by_content(
-    schema: Schema, frame: pl.DataFrame, parts: list[tuple[np.ndarray, Encoded | None]]
-) -> pl.DataFrame:
+def _by_content(schema: Schema, frame: pl.DataFrame, parts: list[tuple[np.ndarray, Encoded | None]]) -> pl.DataFrame:
     """Where inputs are files: what is read and what is predicted, with a number for what each file holds in the place
     of its name, which says nothing. The table itself where there are none.
     """
