@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _TRIED = 40
 """Cells that a claim opens."""
-_LEARN_ROWS = 1_000
+_LEARN_ROWS, _SUMMARY_ROWS = 1_000, 100
 _HEADERS = 200
 _RATE = 16_000
 """Samples a second at most where the user does not say: all of speech, most of music."""
@@ -216,7 +216,7 @@ class Audio(FileColumn):
 
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells, and how long a sample of the recordings says it is."""
-        found = self._sources(sample(series, _LEARN_ROWS))
+        found = self._sources(sample(series, _SUMMARY_ROWS))
         seconds = [about[1] for about in decoded(found, lambda source: header(source, self._rate)) if about is not None]
         counts, _ = np.histogram(np.clip(seconds, 0, _EDGES[-1]), _EDGES)
         return {

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from mapsto.columns.common.parts import Part
 
 _TRIED = 20
-_LEARN_ROWS = 200
+_LEARN_ROWS, _SUMMARY_ROWS = 200, 40
 _SMALLEST, _LARGEST, _CAP = 4, 256, 64
 _FRAMES, _MOST_FRAMES = 32, 1_000
 _TINT = 3.0
@@ -194,7 +194,7 @@ class Video(FileColumn):
 
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells, the size of frames, and how many a sample of the clips has."""
-        clips, _ = packed_clips(sample(series, _LEARN_ROWS), self._shape, self.frames, self._depth)
+        clips, _ = packed_clips(sample(series, _SUMMARY_ROWS), self._shape, self.frames, self._depth)
         counts = np.diff(clips.offsets)
         edges = np.unique(np.linspace(0, self.frames, 9).astype(int)).tolist()
         height, width, channels = self._shape

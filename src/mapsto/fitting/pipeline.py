@@ -91,7 +91,7 @@ def _told_beside(table: Table) -> Iterator[None]:
 
 def _fit(table: Table, options: Options, run: Run) -> Fitted:
     _stage(run, "finding out what the columns are", 0.01)
-    prepared = prepare(table, options)
+    prepared = prepare(table, options, run)
     prepared.notes += checks(prepared)
     for note in prepared.notes:
         run.event("note", text=note.text)

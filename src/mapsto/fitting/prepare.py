@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from mapsto.errors import DataError, OptionError
+from mapsto.fitting.affordable import rows_in_time
 from mapsto.fitting.folds import cut_folds, groups_of, times_of
 from mapsto.fitting.options import TEST, VALID, is_table
 from mapsto.fitting.pretrained import read_as_pretrained
@@ -19,6 +20,7 @@ from mapsto.metrics import Metric, default, get
 from mapsto.schema import Encoded, Schema, require, weights_of
 from mapsto.table import Note, Selection, Table, check_form, duplicates_across, same_contents, split
 from mapsto.table.notes import examples, in_table, plural
+from mapsto.training.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,8 +110,9 @@ class Prepared:
         return encode(self.schema, frame, self.options.weight)
 
 
-def prepare(table: Table, options: Options) -> Prepared:
+def prepare(table: Table, options: Options, run: Run | None = None) -> Prepared:
     """Columns claimed, rows split, form checked, columns learned on training rows, all rows encoded once."""
+    run = Run() if run is None else run
     notes = list(table.notes)
     frame, valid, test_rows, given = gather(table, options)
     require(frame, [*options.targets, *options.keep, *([options.weight] if options.weight else [])])
@@ -131,6 +134,11 @@ def prepare(table: Table, options: Options) -> Prepared:
     _put_positive_last(schema, options.positive)
     _check_costs(schema, options)
     strata = strata_of(frame, schema)
+    there, told = rows_in_time(frame, schema, _with_parts(strata, frame, valid, test_rows), run, options.recipe.seed)
+    if there is not None:
+        frame, valid, test_rows = only(there, frame, valid, test_rows)
+        numbers, strata = numbers[there], None if strata is None else strata[there]
+        notes += told
     times = times_of(frame, schema, options.split)
     cut = split(
         frame, strata=strata, valid=valid, test=test_rows, how=options.split, seed=options.recipe.seed, times=times
@@ -328,17 +336,30 @@ def with_weight(
     numbers = np.arange(frame.height)
     if name is None or (there := weights_of(frame, name) > 0).all():
         return frame, valid, test, numbers
-    position = np.cumsum(there) - 1
-    found = {}
     for part, rows in (("these", numbers), ("validation", valid), ("test", test)):
-        found[part] = position[rows[there[rows]]] if isinstance(rows, np.ndarray) else rows
-        if isinstance(rows, np.ndarray) and len(rows) and not len(found[part]):
+        if isinstance(rows, np.ndarray) and len(rows) and not there[rows].any():
             message = (
                 f"weight column {name!r} is 0 in all {len(rows):,} {part} rows, as if they were not there; "
                 "expected some above 0"
             )
             raise DataError(message)
-    return frame.filter(pl.Series(there)), found["validation"], found["test"], numbers[there]
+    return *only(there, frame, valid, test), numbers[there]
+
+
+def only(there: np.ndarray, frame: pl.DataFrame, valid: Any, test: Any) -> tuple[pl.DataFrame, Any, Any]:
+    """Some of the rows, with validation and test rows that were given by number as theirs."""
+    position = np.cumsum(there) - 1
+    given = [position[rows[there[rows]]] if isinstance(rows, np.ndarray) else rows for rows in (valid, test)]
+    return frame.filter(pl.Series(there)), given[0], given[1]
+
+
+def _with_parts(strata: np.ndarray | None, frame: pl.DataFrame, valid: Any, test: Any) -> np.ndarray:
+    """A code a row for its class and for the part that it was given as."""
+    codes = np.zeros(frame.height, np.int64) if strata is None else 3 * strata.astype(np.int64)
+    for part, rows in enumerate((valid, test), start=1):
+        if isinstance(rows, np.ndarray):
+            codes[rows] += part
+    return codes
 
 
 def weightless(height: int, numbers: np.ndarray, name: str | None) -> list[Note]:
