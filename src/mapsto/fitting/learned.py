@@ -28,7 +28,7 @@ LONG = 0.25
 """Seconds of a prediction that are long enough to tell how long a row takes."""
 REPORT_ROWS = 500
 """About as many rows as the shortest report asks the model about."""
-FEW_FOR_NETWORKS, NETWORK_FOLDS = 2_500, 2
+FEW_FOR_NETWORKS, NETWORK_FOLDS = 1_000, 2
 """From so many rows on a network learns over so many of the folds: what they leave out is enough to weigh it by."""
 FEW_ROWS = 64
 """Rows that are timed first; more only as far as they take no longer than is long enough."""
