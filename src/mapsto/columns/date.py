@@ -165,7 +165,8 @@ class Date(Column):
         known = years[np.isfinite(years)]
         self.span = Span.learn(Extents.of(years[:, None]))
         self._cycles = tuple(name for name, place in positions.items() if len(np.unique(place[place >= 0])) > 1)
-        self._trend = bool(len(known) and np.ptp(known) * _YEAR >= 1)
+        # Of a single instant, what is left to tell is which cells are there.
+        self._trend = bool(len(known) and (np.ptp(known) * _YEAR >= 1 or not self._cycles))
         self._scaling = Scaling.learn(known, "robust")
         self._edges = bins.learn_edges(self._scaling.forward(years), guide)[0] if self._trend else ()
         self._histogram = _histogram_edges(known) if self._trend else ()
