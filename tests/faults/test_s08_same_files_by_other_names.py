@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 
 import mapsto
-from mapsto.table import split
 
 DRAW = np.random.default_rng(0)
 OPTIONS: dict[str, Any] = {"target": "y", "network": "boosting", "progress": False}
@@ -59,14 +58,3 @@ def test_files_that_differ_and_missing_ones_are_not_told(tmp_path: Path) -> None
     cells = [None if n in (3, 5, 7) else str(path) for n, path in enumerate(paths)]
     model = mapsto.fit(pl.DataFrame({"file": cells, "y": ["a", "b"] * 20}), **OPTIONS)
     assert "in what every input holds" not in texts(model.notes)
-
-
-def test_groups_are_those_that_people_mean() -> None:
-    names = [f"café {n}" for n in range(30)]
-    spelled = [*names, *(f" {name}" for name in names), *(name.replace("é", "e\u0301") for name in names)]
-    frame = pl.DataFrame({"who": spelled})
-    cut = split(frame, strata=None, valid=0.2, test=0.3, how="group:who", seed=0, times=None)
-    for rows in (cut.train, cut.test):
-        people, counts = np.unique(rows % 30, return_counts=True)
-        assert len(people) > 1
-        assert (counts == 3).all()

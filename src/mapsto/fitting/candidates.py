@@ -46,8 +46,15 @@ MANY_SERIES, LONG_SERIES = 2_000, 500
 """From so many rows, and up to so many steps, a network on series pays: 5 passes of a recurrent one over a hundred
 series are a guess, and over thousands of steps take minutes."""
 PLAIN_BOOSTING = {
-    **{"learning_rate": 0.1, "max_iter": 100, "n_iter_no_change": 100, "max_leaf_nodes": 31, "min_samples_leaf": 20},
-    **{"max_depth": None, "max_features": 1.0, "l2_regularization": 0.0, "crosses": {}},
+    "learning_rate": 0.1,
+    "max_iter": 100,
+    "n_iter_no_change": 100,
+    "max_leaf_nodes": 31,
+    "min_samples_leaf": 20,
+    "max_depth": None,
+    "max_features": 1.0,
+    "l2_regularization": 0.0,
+    "crosses": {},
 }
 """Scikit-learn's own settings: on few rows as good as those found by trial, and their errors differ."""
 RESERVE, RESERVE_SECONDS, RESERVE_PACE, RESERVE_REPORT = 0.03, 0.5, 0.3, 2.0

@@ -18,7 +18,7 @@ from mapsto.judging.strangers import strangers
 from mapsto.judging.thresholds import cost_matrix
 from mapsto.metrics import Metric, default, get
 from mapsto.schema import Encoded, Schema, require, weights_of
-from mapsto.table import Note, Selection, Table, check_form, duplicates_across, same_contents, split
+from mapsto.table import Note, Selection, Table, check_form, duplicates_across, overlapping, same_contents, split
 from mapsto.table.notes import examples, in_table, plural
 from mapsto.training.run import Run
 
@@ -171,6 +171,8 @@ def prepare(table: Table, options: Options, run: Run | None = None) -> Prepared:
     by_content = _by_content(schema, frame, [(dev_rows, dev), (cut.test, test)])
     if by_content is not frame:
         notes += same_contents(by_content.drop(options.targets), numbers)
+    if options.split == "random" and not isinstance(test_rows, np.ndarray):
+        notes += overlapping(frame, options.targets)
     if len(cut.test):
         notes += in_table(duplicates_across(by_content, cut, options.targets), numbers)
     for target in schema.targets:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from mapsto.errors import DataError
+from mapsto.table.groups import as_meant
 from mapsto.table.notes import Kind, Note, examples, in_table, listed, plural
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ FEW_OF_A_CLASS = 5
 MANY_CLASSES = 50
 """Values beyond which a column of whole numbers is not taken for classes here."""
 _SAMPLE = 1000
+_WINDOWS, _SHORTEST, _OVERLAPPING = 200, 8, 0.5
+"""Cells that are compared with the next one; the shortest lists that are; and the share that must overlap."""
 
 
 def check_form(frame: pl.DataFrame, targets: Sequence[str], numbers: np.ndarray | None = None) -> list[Note]:
@@ -85,6 +89,34 @@ def same_contents(inputs: pl.DataFrame, numbers: np.ndarray) -> list[Note]:
     """
     there = ~inputs.select(pl.all_horizontal(pl.all().is_null())).to_series()
     return _duplicated_rows(inputs.filter(there), numbers[there.to_numpy()], "in what every input holds")
+
+
+def overlapping(frame: pl.DataFrame, targets: Sequence[str]) -> list[Note]:
+    """A warning for each column of lists that are windows of one series, each a few steps after the one before.
+
+    Cut at random, nearly the same windows would teach and test.
+    """
+    notes = []
+    for series in frame.get_columns():
+        if series.name in targets or not isinstance(series.dtype, pl.List) or not series.dtype.inner.is_numeric():  # type: ignore[attr-defined]
+            continue
+        few = [cell.to_numpy() for cell in series.head(_WINDOWS + 1).drop_nulls() if len(cell) >= _SHORTEST]
+        follows = [_shift(before, after) > 0 for before, after in itertools.pairwise(few)]
+        if len(follows) >= _SHORTEST and np.mean(follows) >= _OVERLAPPING:
+            text = (
+                f"Lists in column {series.name!r} overlap from row to row, as windows of one series do: cut at random, "
+                "nearly the same lists teach and test, and figures flatter. Give split='time:COLUMN' or 'group:COLUMN'."
+            )
+            notes.append(Note("warning", text, series.name))
+    return notes
+
+
+def _shift(before: np.ndarray, after: np.ndarray) -> int:
+    """By how many steps one list is ahead of another with which it shares at least half; 0: by none."""
+    if len(before) != len(after) or (before == before[0]).all():
+        return 0
+    near = range(1, len(before) // 2 + 1)
+    return next((steps for steps in near if np.array_equal(before[steps:], after[:-steps])), 0)
 
 
 def require_rows(frame: pl.DataFrame) -> None:
@@ -198,6 +230,8 @@ def _duplicated_rows(frame: pl.DataFrame, numbers: np.ndarray, where: str) -> li
 
 
 def _row_hashes(frame: pl.DataFrame) -> np.ndarray:
+    """A number for what each row says: blanks around a text say nothing."""
+    frame = frame.with_columns(as_meant(series) for series in frame.get_columns() if series.dtype == pl.String)
     return frame.hash_rows(seed=0).to_numpy()
 
 

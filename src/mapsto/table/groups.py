@@ -22,11 +22,16 @@ def codes_of(series: pl.Series) -> np.ndarray:
     if series.dtype.is_nested():
         series = series.hash()
     elif not series.dtype.is_integer():
-        series = series.cast(pl.String).str.strip_chars().str.normalize("NFC").replace("", None)
+        series = as_meant(series.cast(pl.String))
     values = series.drop_nulls().unique()
     ranks = values.cast(pl.String).rank("dense").cast(pl.Int64)
     codes: np.ndarray = series.replace_strict(values, ranks, default=0, return_dtype=pl.Int64).to_numpy()
     return codes
+
+
+def as_meant(text: pl.Series) -> pl.Series:
+    """Texts without blanks around them and with letters composed in one way; what is blank is missing."""
+    return text.str.strip_chars().str.normalize("NFC").replace("", None)
 
 
 def take_strata(strata: np.ndarray, count: int, rng: np.random.Generator, *, protect: bool) -> np.ndarray:
