@@ -16,7 +16,7 @@ import numpy as np
 
 from mapsto.columns.common.pictures import PicturePart
 from mapsto.columns.common.steps import StepsPart
-from mapsto.fitting.learned import microseconds_a_row, work_of
+from mapsto.fitting.learned import microseconds_a_row, plain_by_folds, work_of
 from mapsto.judging.verdict import Cost
 from mapsto.members import make
 from mapsto.members.common.states import prefixed, unprefixed
@@ -104,13 +104,11 @@ def _learn(name: str, title: str, prepared: Prepared, run: Run, budget: Budget |
 
 def _fit(name: str, work: Work, prepared: Prepared) -> tuple[Member, np.ndarray, Predictions, list[str]]:
     """A fitted baseline, the development rows it did not learn from and what it says of them, and remarks."""
-    judged_by_folds = prepared.test is None and prepared.out_of_fold
-    if judged_by_folds or (prepared.out_of_fold and prepared.chooses):
-        bagged = make(name).over(prepared.folds, stop_rows=np.zeros(0, dtype=np.int64))
-        bagged.fit(replace(work, train=prepared.dev, label=f"{work.label}folds: "))
+    if prepared.judged_by_folds or (prepared.out_of_fold and prepared.chooses):
+        bagged, _ = plain_by_folds(name, prepared, work.run, work.budget)
         rows = np.unique(np.concatenate([outside for _, outside in prepared.folds]))
         held = {target: values[rows] for target, values in bagged.out_of_fold.items()}
-        if judged_by_folds:
+        if prepared.judged_by_folds:
             return bagged, rows, held, []
         return make(name).fit(replace(work, train=prepared.dev)), rows, held, []
     rows = np.sort(prepared.held) if prepared.test is None else np.sort(prepared.choose)

@@ -45,7 +45,7 @@ FEW_ROWS = 10_000
 MANY_SERIES, LONG_SERIES = 2_000, 500
 """From so many rows, and up to so many steps, a network on series pays: 5 passes of a recurrent one over a hundred
 series are a guess, and over thousands of steps take minutes."""
-PLAIN_BOOSTING = {
+PLAIN_BOOSTING: dict[str, Any] = {
     "learning_rate": 0.1,
     "max_iter": 100,
     "n_iter_no_change": 100,
@@ -82,6 +82,8 @@ class Candidate:
     """Options of a classical member that differ from the recipe's."""
     bag: bool = False
     """Whether it is learned once for each fold, where that is possible, and averaged."""
+    plain: bool = False
+    """Whether its settings are those that its library gives it, as a baseline's are."""
 
 
 def learn_candidates(prepared: Prepared, run: Run) -> tuple[list[Learned], Recipe]:
@@ -231,6 +233,10 @@ def candidates(prepared: Prepared) -> list[Candidate]:
         names = [given] if isinstance(given, str) else given
         return [Candidate(name, name, 1.0, bag=_bags(name, prepared) and len(names) > 1) for name in names]
     seen = Seen.of(prepared.schema)
+
+    def member(name: str, share: float) -> Candidate:
+        return Candidate(name, name, share, bag=True, plain=name not in options.recipe.members)
+
     flat = seen.plain or (seen.series and prepared.dev.rows > SMALL)
     found = [Candidate("boosting", "boosting", 1.0, bag=True)] if flat else []
     logarithmic = [t.name for t in prepared.schema.targets if _skewed(t, prepared.dev.truth[t.name])]
@@ -238,17 +244,17 @@ def candidates(prepared: Prepared) -> list[Candidate]:
         found.append(Candidate("boosting-log", "boosting", 1.0, {"logarithm": logarithmic}, bag=True))
     few = seen.plain and prepared.dev.rows <= FEW_ROWS
     if few:
-        found.append(Candidate("boosting-plain", "boosting", 0.3, PLAIN_BOOSTING, bag=True))
+        found.append(Candidate("boosting-plain", "boosting", 0.3, PLAIN_BOOSTING, bag=True, plain=True))
     if seen.plain:
-        found += [Candidate(name, name, 0.3, bag=True) for name in ("forest", "extra-trees")]
+        found += [member(name, 0.3) for name in ("forest", "extra-trees")]
     if seen.texts or few:
-        found.append(Candidate("linear-model", "linear-model", 0.6 if seen.texts else 0.2, bag=True))
+        found.append(member("linear-model", 0.6 if seen.texts else 0.2))
     if few:
-        found.append(Candidate("nearest", "nearest", 0.1, bag=True))
+        found.append(member("nearest", 0.1))
     if _sees(prepared):
         found.append(Candidate("hybrid", "hybrid", 1.0, bag=True))
     if seen.series or (seen.networks and prepared.dev.rows <= FEW_ROWS):
-        found += [Candidate(name, name, 0.5, bag=True) for name in OF_FIGURES]
+        found += [member(name, 0.5) for name in OF_FIGURES]
     if not _says_how_pictures_vary(prepared):
         found += [Candidate(name, name, 4.0) for name in seen.quick]
     readers = [*_that_pay(seen, prepared), *([TEXT_NETWORK] if seen.texts else [])]

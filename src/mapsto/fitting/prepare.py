@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mapsto.columns.base import Column
     from mapsto.fitting.options import Options
-    from mapsto.members.base import Folds
+    from mapsto.members.base import Folded, Folds
 
 SMALL, SMALL_PLAIN = 1000, 10_000
 """Fewer development rows than this: out-of-fold predictions choose and calibrate instead of a validation cut. Where all
@@ -68,11 +68,19 @@ class Prepared:
     times: np.ndarray | None = None
     """Each row of `dev`'s place in time, where rows are split by time."""
     how: str = "random"
+    plain: dict[str, tuple[Folded, float]] = field(default_factory=dict)
+    """Members over the folds with the settings that their library gives them, and the seconds that each took: they
+    serve as baselines and in the ensemble."""
 
     @property
     def held(self) -> np.ndarray:
         """Rows of `dev` with predictions that their models did not learn from."""
         return self.choose if self.out_of_fold else np.concatenate([self.choose, self.calibrate])
+
+    @property
+    def judged_by_folds(self) -> bool:
+        """Whether baselines are judged by what is predicted out of fold, as members are."""
+        return self.test is None and self.out_of_fold
 
     @property
     def chooses(self) -> bool:

@@ -97,9 +97,12 @@ class TabM(Network):
 
         @classmethod
         def derived(cls, size: DataSize) -> dict[str, Any]:
-            """More dropout for few rows, less for numbers than for classes."""
+            """More dropout for few rows, less for numbers than for classes; half the views for numbers of few rows,
+            which are learned over folds: views of several models are averaged.
+            """
             few = size.rows <= _FEW_ROWS
-            return {"dropout": (0.1 if few else 0.0) if size.regression else (0.3 if few else 0.1)}
+            dropout = (0.1 if few else 0.0) if size.regression else (0.3 if few else 0.1)
+            return {"dropout": dropout} | ({"views": 4} if few and size.regression else {})
 
         @classmethod
         def encoding(cls, size: DataSize) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def overlapping(frame: pl.DataFrame, targets: Sequence[str]) -> list[Note]:
     """
     notes = []
     for series in frame.get_columns():
-        if series.name in targets or not isinstance(series.dtype, pl.List) or not series.dtype.inner.is_numeric():  # type: ignore[attr-defined]
+        if series.name in targets or not isinstance(series.dtype, pl.List) or not series.dtype.inner.is_numeric():
             continue
         few = [cell.to_numpy() for cell in series.head(_WINDOWS + 1).drop_nulls() if len(cell) >= _SHORTEST]
         follows = [_shift(before, after) > 0 for before, after in itertools.pairwise(few)]
