@@ -14,6 +14,7 @@ import polars as pl
 
 from mapsto import modelfile
 from mapsto.checked import altered, every_array
+from mapsto.columns.common.cells import absent
 from mapsto.errors import DataError, ModelFileError, VerbError
 from mapsto.facts import read as read_facts
 from mapsto.judging.calibration import apply_temperature
@@ -74,13 +75,13 @@ class Problems:
     def empty(self) -> np.ndarray:
         """Boolean `(rows,)`: rows that have nothing to read at all."""
         frame, inputs, unread = self.frame, self.schema.inputs, self._unread
-        if any(c.name not in unread and frame[c.name].null_count() == 0 for c in inputs):
-            return np.zeros(frame.height, dtype=bool)
         found = np.ones(frame.height, dtype=bool)
         for column in inputs:
-            nothing = frame[column.name].is_null().to_numpy().copy()
+            nothing = absent(frame[column.name])
             nothing[unread.get(column.name, np.zeros(0, dtype=np.int64))] = True
             found &= nothing
+            if not found.any():
+                break
         return found
 
 

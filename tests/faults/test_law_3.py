@@ -46,9 +46,7 @@ def mixed(seen: list[Any], hidden: list[Any], share: float) -> pl.Series:
     return pl.Series("x", [hidden[i % len(hidden)] if i in late else seen[i % len(seen)] for i in range(ROWS)])
 
 
-@pytest.mark.parametrize(
-    ("seen", "hidden"), [pair for pair in itertools.permutations(KINDS, 2) if pair[0] != "numbers"]
-)
+@pytest.mark.parametrize(("seen", "hidden"), list(itertools.permutations(KINDS, 2)))
 def test_what_a_sample_does_not_meet_counts(seen: str, hidden: str) -> None:
     series = mixed(KINDS[seen], KINDS[hidden], 1.0)
     frame = pl.DataFrame([series, pl.Series("y", DRAW.normal(size=ROWS))])

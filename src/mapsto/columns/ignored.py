@@ -12,6 +12,9 @@ from mapsto.errors import ColumnRefused
 if TYPE_CHECKING:
     import polars as pl
 
+_LONGEST = 60
+"""Characters of a value that are shown."""
+
 
 @dataclass
 class Ignored(SetAside):
@@ -33,4 +36,11 @@ class Ignored(SetAside):
         there = present(series)
         if not len(there):
             return cls(name=name, reason="it is empty: no row has a value" if len(series) else "there are no rows")
-        return cls(name=name, reason=f"all values are equal ({there[0]})")
+        return cls(name=name, reason=f"all values are equal ({_shown(there)})")
+
+
+def _shown(there: pl.Series) -> str:
+    if not there.dtype.is_nested():
+        return str(there[0])
+    text = str(there[:1].to_list()[0])
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -109,7 +109,8 @@ class Sequence(Column):
         cells = affordable(series)
         channels = channels_of(cells)
         found = steps_of(cells, channels, _MOST)
-        if channels == 1 and not isinstance(series.dtype, pl.Array) and _labels(found.values[:, 0], found.lengths):
+        whole = series.dtype == pl.String or (isinstance(series.dtype, pl.List) and series.dtype.inner.is_integer())
+        if channels == 1 and whole and _labels(found.values[:, 0], found.lengths):
             message = "lists of few whole numbers that recur, which are labels rather than measurements"
             raise ColumnRefused(message, near=True)
         what = f"vectors of {channels} numbers" if channels > 1 else "numbers"

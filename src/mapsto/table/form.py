@@ -190,7 +190,8 @@ def _distinct(series: pl.Series) -> int:
 def _constant_note(series: pl.Series) -> Note:
     if series.null_count() == len(series):
         return Note("info", f"Column {series.name!r} is empty in every row; it tells nothing.", column=series.name)
-    text = f"Column {series.name!r} is {series[0]!r} in every row; it tells nothing."
+    value = repr(series[0]) if not series.dtype.is_nested() else "the same"
+    text = f"Column {series.name!r} is {value} in every row; it tells nothing."
     return Note("info", text, column=series.name)
 
 

@@ -80,18 +80,22 @@ def there_or_not(series: pl.Series) -> bool:
     >>> there_or_not(pl.Series(["t", None])), there_or_not(pl.Series([1, 2, None]))
     (True, False)
     """
-    if series.dtype in (pl.Duration, pl.Binary) or not holds_one_value(series):
+    if series.dtype.is_nested() or series.dtype in (pl.Duration, pl.Binary) or not holds_one_value(series):
         return False
     return 0 < len(present(series)) < len(series)
 
 
 def holds_one_value(series: pl.Series) -> bool:
     """Whether all present cells are equal; the whole series is read only when its sample is constant."""
-    if series.dtype.is_nested() or series.dtype == pl.Object:
+    if isinstance(series.dtype, pl.Struct | pl.Object):
         return series.null_count() == len(series)
-    if sample(series).n_unique() > 1:
+    if _distinct(sample(series)) > 1:
         return False
-    return present(series).n_unique() <= 1
+    return _distinct(present(series)) <= 1
+
+
+def _distinct(series: pl.Series) -> int:
+    return (series.hash() if series.dtype.is_nested() else series).n_unique()
 
 
 def distinct_share(series: pl.Series) -> float:
@@ -140,6 +144,20 @@ def missing(series: pl.Series) -> np.ndarray:
     if series.null_count() == 0:
         return np.zeros(len(series), dtype=bool)
     return series.is_null().to_numpy()
+
+
+def absent(series: pl.Series) -> np.ndarray:
+    """Boolean `(rows,)`: cells in which nothing is: null, NaN, blank text, an empty list.
+
+    >>> absent(pl.Series(["a", " ", None])).tolist(), absent(pl.Series([[1], []])).tolist()
+    ([False, True, True], [False, True])
+    """
+    found = missing(series).copy()
+    if series.dtype == pl.String:
+        found |= (series.str.strip_chars(BLANKS).str.len_bytes() == 0).fill_null(value=True).to_numpy()
+    elif isinstance(series.dtype, pl.List):
+        found |= (series.list.len() == 0).fill_null(value=True).to_numpy()
+    return found
 
 
 def examples(values: list[Any], most: int = 3, longest: int = 30) -> str:
