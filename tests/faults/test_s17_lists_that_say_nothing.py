@@ -1,4 +1,4 @@
-"""Lists that are alike in every row are left out for that reason, and those of another kind say what they are."""
+"""Lists that are alike in every row are left out for that reason; lists and arrays of booleans are read."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ def told(cells: Any) -> str:
     [
         ([[1.0, 2.0, 3.0]] * 60, "all values are equal ([1.0, 2.0, 3.0])"),
         (np.full((60, 12, 12), 7, np.uint8), "all values are equal ([[7, 7"),
-        (
-            [[True, n % 2 == 0, n % 3 == 0] for n in range(60)],
-            "sequence: cells are List(Boolean), not lists of numbers",
-        ),
     ],
 )
 def test_why_they_are_left_out_is_said(cells: Any, why: str) -> None:
     found = told(cells)
     assert why in found
     assert "Series:" not in found
+
+
+def test_lists_of_booleans_are_sequences() -> None:
+    cells = [[True, n % 2 == 0, n % 3 == 0, False] for n in range(60)]
+    model = mapsto.fit({"x": cells} | REST, target="y", network="boosting", progress=False)
+    assert "sequence" in {column.type for column in model._fitted.schema.inputs}
 
 
 def test_arrays_of_booleans_are_pictures() -> None:
