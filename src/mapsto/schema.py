@@ -403,7 +403,8 @@ def _claimed(series: pl.Series, *, target: bool = False, without: str = "") -> C
             column.reason += f"; {column.doubt}"
         return column
     if not target:
-        return Ignored(name=series.name, reason=f"no column type reads cells of type {series.dtype}")
+        why = "; ".join([f"no column type reads cells of type {series.dtype}", *nearly])
+        return Ignored(name=series.name, reason=why)
     message = f"column {series.name!r} cannot be a target, no type that can be predicted takes it. " + "; ".join(
         refusals
     )

@@ -53,3 +53,12 @@ def test_a_grey_picture_among_coloured_ones_is_read_as_it_stands() -> None:
     assert (np.asarray(pixels)[0] == coloured).all()
     assert (np.asarray(pixels)[1] == grey[..., None]).all()
     assert frame["x"].dtype == pl.List(pl.List(pl.List(pl.UInt8)))
+
+
+def test_pictures_of_more_channels_are_no_clips() -> None:
+    frame, _ = from_object({"x": bytes_of(60, 20, 24, 5), "z": DRAW.normal(size=60), "y": ["a", "b"] * 30})
+    schema = Schema.claim(frame, targets=["y"])
+    (column,) = schema.left_out
+    assert "look like pictures of 5 channels, of which 1, 3 or 4 are read" in column.reason
+    clips, _ = from_object({"x": bytes_of(60, 6, 20, 24), "y": ["a", "b"] * 30})
+    assert [column.type for column in Schema.claim(clips, targets=["y"]).inputs] == ["video"]

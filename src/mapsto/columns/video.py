@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 _TRIED = 20
 _LEARN_ROWS, _SUMMARY_ROWS = 200, 40
+_BANDS, _MOST_BANDS = 2, 16
+"""Where the last side is at most so long, and so many times shorter than the others, it is one of channels."""
 _SMALLEST, _LARGEST, _CAP = 4, 256, 64
 _FRAMES, _MOST_FRAMES = 32, 1_000
 _TINT = 3.0
@@ -109,6 +111,12 @@ class Video(FileColumn):
                 require_files(frames, frames.drop_nulls(), len(found), name=name, kind="image")
             if len(found) and found.min() >= _SMALLEST:
                 height, width = np.median(found, axis=0).astype(int)
+                if not named and width <= _MOST_BANDS and _BANDS * width <= min(height, lengths.mean()):
+                    message = (
+                        f"arrays of {lengths.mean():.0f} x {height} x {width} look like pictures of {width} channels, "
+                        "of which 1, 3 or 4 are read; give some of them, or type 'video' if the first axis is time"
+                    )
+                    raise ColumnRefused(message, near=True)
                 what = "lists of {} pictures, {}" if is_album(series.dtype) else "stacks of {} frames of {}"
                 return cls(name=name, reason=what.format(round(lengths.mean()), f"{width} x {height} pixels"))
         if not len(tried) or not is_text(series.dtype) or share_of_names(as_text(tried), cls.type) < MOSTLY:
