@@ -43,9 +43,9 @@ def noise(count, seed=0):
 
 
 def test_without_test_rows_all_rows_judge_out_of_fold():
-    model = fit(noise(1200), "y", test=0, network="auto", recipe=QUICK)
-    assert model.verdict.rows == 1200
-    assert "1,200 out-of-fold rows (approximate" in model._fitted.facts["judged_on"]
+    model = fit(noise(900), "y", test=0, network="auto", recipe=QUICK)
+    assert model.verdict.rows == 900
+    assert "900 out-of-fold rows (approximate" in model._fitted.facts["judged_on"]
     for contender in model.verdict.contenders:
         assert contender.value == pytest.approx(0.5, abs=0.1)  # a forest knows the rows that it learned from by heart
 

@@ -174,7 +174,13 @@ def test_time_for_predictions_is_kept_free(
     assert planned[0] / 1000 == pytest.approx(share, abs=0.05)
 
 
-@pytest.mark.parametrize(("encoding", "learned"), [({}, ["hog", "resnet"]), ({"picture_flip": "no"}, ["resnet"])])
+FIGURES = ["extra-trees", "linear-model"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "learned"),
+    [({}, [*FIGURES, "hog", "resnet"]), ({"picture_flip": "no"}, [*FIGURES, "resnet"])],
+)
 def test_the_quick_network_is_tried_unless_the_recipe_varies_pictures(
     encoding: dict[str, Any], learned: list[str]
 ) -> None:

@@ -66,4 +66,4 @@ def test_a_fit_tells_and_keeps_parts_that_were_given() -> None:
     test = pl.DataFrame({"photo": PICTURES[:40], "y": ["a", "b"] * 20})
     model = mapsto.fit(FRAME, target="y", test=test, time=9, network="forest", progress=False)
     assert "rows are used, drawn at random" in " ".join(note.text for note in model.notes)
-    assert 0 < model.facts["rows"]["test"] < 40
+    assert 0 < model._fitted.facts["rows"]["test"] < 40

@@ -79,7 +79,7 @@ def test_the_ensemble_is_no_worse_than_the_best_of_its_own_verdict() -> None:
 
 def test_baselines_read_the_same_kernels() -> None:
     assert any("kernels" in one.name for one in few().verdict.contenders)
-    assert set(serving(few()._fitted.schema)) >= {"hybrid", "forest", "boosting"}
+    assert set(serving(few()._fitted.schema)) >= {"hybrid", "forest", "linear-model"}
     assert "hybrid" not in serving(Schema([], []))
 
 

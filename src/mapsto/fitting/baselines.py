@@ -23,6 +23,7 @@ from mapsto.members.common.states import prefixed, unprefixed
 from mapsto.recipe import Recipe
 
 if TYPE_CHECKING:
+    from mapsto.columns.common.parts import Part
     from mapsto.fitting.prepare import Prepared
     from mapsto.members.base import Member, Predictions, Work
     from mapsto.schema import Schema
@@ -69,10 +70,23 @@ def learn_baselines(prepared: Prepared, run: Run, budget: Budget | None) -> list
 
 
 def serving(schema: Schema) -> dict[str, str]:
-    """Names of the members that serve as baselines for these columns, and what the verdict calls them."""
-    kinds = {type(part) for parts in schema.parts.values() for part in parts}
-    pictures = BESIDE_PICTURES if any(issubclass(kind, PicturePart) for kind in kinds) else {}
-    return NAMES | pictures | (BESIDE_SERIES if any(issubclass(kind, StepsPart) for kind in kinds) else {})
+    """Names of the members that serve as baselines for these columns, and what the verdict calls them.
+
+    Of series alone boosted trees are slow, and behind the ridge regression that stands in for them.
+    """
+    kinds = {column: [type(part) for part in parts] for column, parts in _parts(schema).items()}
+    series = [any(issubclass(kind, StepsPart) for kind in own) for own in kinds.values()]
+    pictures = any(issubclass(kind, PicturePart) for own in kinds.values() for kind in own)
+    names = {name: title for name, title in NAMES.items() if name != "boosting" or not series or not all(series)}
+    return names | (BESIDE_PICTURES if pictures else {}) | (BESIDE_SERIES if any(series) else {})
+
+
+def _parts(schema: Schema) -> dict[str, list[Part]]:
+    """The parts of each column."""
+    found: dict[str, list[Part]] = {}
+    for part in (part for parts in schema.parts.values() for part in parts):
+        found.setdefault(part.column, []).append(part)
+    return found
 
 
 def _kept_or_learned(name: str, title: str, prepared: Prepared, run: Run, budget: Budget | None) -> Baseline:

@@ -65,7 +65,7 @@ FEWEST_SECONDS = 2.5
 as long."""
 _READING = "seconds of reading"
 """What reading texts took is a decision of this name, since a resumed run does not read them again."""
-OF_FIGURES = ("extra-trees",)
+OF_FIGURES = ("extra-trees", "linear-model")
 """What learns from a few figures of pictures, sounds, clips, trees and series: little, but in seconds."""
 ONCE_MORE = 1.1
 """A network is learned once more where this many times as long is left as it took."""
@@ -254,7 +254,8 @@ def candidates(prepared: Prepared) -> list[Candidate]:
     if _sees(prepared):
         found.append(Candidate("hybrid", "hybrid", 1.0, bag=True))
     if seen.series or (seen.networks and prepared.dev.rows <= FEW_ROWS):
-        found += [member(name, 0.5) for name in OF_FIGURES]
+        taken = [one.name for one in found]
+        found += [member(name, 0.5) for name in OF_FIGURES if name not in taken]
     if not _says_how_pictures_vary(prepared):
         found += [Candidate(name, name, 4.0) for name in seen.quick]
     readers = [*_that_pay(seen, prepared), *([TEXT_NETWORK] if seen.texts else [])]

@@ -37,7 +37,8 @@ def as_cells(values: list[Any]) -> Cells:
         found = [array for array in arrays if array is not None]
         if len({(array.shape, array.dtype) for array in found}) == 1 and len(found) == len(arrays):
             return np.stack(found)
-        return _of_several_shapes(arrays, found)
+        if not any(map(_is_image, values)):
+            return _of_several_shapes(arrays, found)
     return [_cell(value) for value in values]
 
 
