@@ -228,7 +228,9 @@ def _parse(file: _File, findings: Findings, removed: Odd, filled: np.ndarray) ->
     """All cells as strings, by polars; an empty cell is missing, quoted or not."""
     body = _cleaned(file, findings, removed, filled)
     quote = None if file.layout.quote is None else chr(file.layout.quote)
-    frame = pl.read_csv(body, separator=chr(file.layout.separator), quote_char=quote, infer_schema=False, glob=False)
+    separator = chr(file.layout.separator)
+    with translated(f"{file.source.name} cannot be read", advice="Write the file again as UTF-8, or as Parquet."):
+        frame = pl.read_csv(body, separator=separator, quote_char=quote, infer_schema=False, glob=False)
     rows = findings.records - 1 - int((removed.fields > 0).sum()) + int(filled.sum())
     if frame.height != rows or frame.width != findings.fields:
         message = (
