@@ -98,3 +98,9 @@ def test_other_kinds_are_named(tmp_path, data, said):
     path.write_bytes(data)
     with pytest.raises(DataError, match=rf"t\.csv.*{said}"):
         read(path)
+
+
+def test_a_last_line_with_separators_in_quotes_is_no_header(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b'"key"\n"word"\n"1;\t;b"\n')
+    assert read(path).frame.to_dict(as_series=False) == {"key": ["word", "1;\t;b"]}

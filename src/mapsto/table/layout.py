@@ -96,11 +96,18 @@ def sniff(head: bytes, suffix: str) -> Layout:
     order = b"\t,;|" if suffix in (".tsv", ".tab") else b"|,;\t" if suffix == ".psv" else SEPARATORS
     best, layout = (0.0, 1), Layout(NO_SEPARATOR)
     for quote in b"\"'":
+        if quote == ord("'") and best[1] == 1 and _in_quotes(whole):
+            return layout  # separators stand inside cells alone
         for separator in order:
             score = _score(whole, separator, quote)
             if score[1] > 1 and score > best:
                 best, layout = score, Layout(separator, quote)
     return layout
+
+
+def _in_quotes(head: bytes) -> bool:
+    """Whether lines begin with a double quote, and all of these pair."""
+    return head.startswith(b'"') and check([head], separator=NO_SEPARATOR, quote=ord('"')).unpaired is None
 
 
 def _whole(head: bytes) -> bytes:
@@ -193,7 +200,8 @@ def _titles(head: bytes, start: int, suffix: str) -> int:
         fewest = max(line.count(separator) + 1 for line in lines[:row] for separator in SEPARATORS)
         score, fields, numbers = _fits(head, place, suffix)
         sure = not lines[row - 1].strip() or numbers
-        if score >= _SCORE and fewest < fields and (sure or (fields > 2 and fewest * 2 <= fields)):
+        records = head[place:].strip().count(b"\n")
+        if records and score >= _SCORE and fewest < fields and (sure or (fields > 2 and fewest * 2 <= fields)):
             return place
     return at
 
