@@ -54,10 +54,11 @@ class Sample:
     def of(cls, schema: Schema, encoded: Encoded, frame: pl.DataFrame | Selection, rows: np.ndarray) -> Self:
         """These rows."""
         picked = frame[rows]
+        there = set(picked.columns)
         shown = {
             column.name: [column.show(value) for value in picked[column.name].to_list()]
             for column in [*schema.inputs, *schema.targets]
-            if column.name in picked.columns
+            if column.name in there
         }
         return cls(encoded.take(rows), shown, texts=texts(schema, picked, LONGEST_TEXT))
 

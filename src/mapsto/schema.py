@@ -340,8 +340,9 @@ class Schema:
 
 def require(frame: pl.DataFrame, names: Sequence[str]) -> None:
     """Every name must be a column; if not, a `DataError` suggests the nearest."""
+    there = set(frame.columns)
     for name in names:
-        if name not in frame.columns:
+        if name not in there:
             near = get_close_matches(name, frame.columns, n=3, cutoff=0.5)
             hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"There are {frame.columns}."
             message = f"there is no column {name!r}. {hint}"

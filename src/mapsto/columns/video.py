@@ -99,6 +99,9 @@ class Video(FileColumn):
         if target:
             message = "a clip cannot be predicted yet"
             raise ColumnRefused(message)
+        if not (is_clip(series.dtype) or is_text(series.dtype)):
+            message = f"cells are {series.dtype}, not stacks of frames or names of clips"
+            raise ColumnRefused(message)
         tried = sample(sample(series), _TRIED).head(_TRIED)
         if is_clip(series.dtype) and len(tried):
             frames, lengths = frames_of(tried)

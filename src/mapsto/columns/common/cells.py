@@ -89,6 +89,9 @@ def holds_one_value(series: pl.Series) -> bool:
     """Whether all present cells are equal; the whole series is read only when its sample is constant."""
     if isinstance(series.dtype, pl.Struct | pl.Object):
         return series.null_count() == len(series)
+    if is_number(series.dtype):
+        low, high = series.min(), series.max()
+        return low == high or low != low  # no value but NaN, which differs from itself
     if _distinct(sample(series)) > 1:
         return False
     return _distinct(present(series)) <= 1
