@@ -141,7 +141,7 @@ def odd_arrays(arrays: dict[str, np.ndarray], draw: np.random.Generator) -> tupl
     elif how == "long":
         new, what = np.concatenate([old, old[:1]]) if old.ndim else old, "longer"
     elif how == "shape":
-        new = [old.reshape(-1), old[None], old[..., None], old.T, old[:0]][draw.integers(5)]
+        new = [old.reshape(-1), old[None], old[..., None], old.T, old[:0] if old.ndim else old][draw.integers(5)]
         what = f"shape {new.shape}"
     elif how == "dtype":
         kind = draw.choice(["float32", "float64", "int8", "uint8", "int32", "int64", "bool", "uint64"])

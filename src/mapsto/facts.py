@@ -158,6 +158,8 @@ def read(about: dict[str, Any], classes: dict[str, int]) -> tuple[list[dict[str,
         first = error.errors()[0]
         raise altered(f"entry {'.'.join(map(str, first['loc']))!r}: {first['msg']}") from error
     facts = found.facts
+    if facts.metrics and not facts.judged_on:
+        raise altered("it has figures, but not the rows that they are of")
     for target, matrix in facts.costs.items():
         if {len(matrix), *map(len, matrix)} != {classes.get(target)}:
             raise altered(f"the costs of {target!r} do not fit its {classes.get(target)} classes")

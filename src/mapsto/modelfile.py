@@ -197,6 +197,8 @@ def _json(content: bytes, name: str, inner: str) -> dict[str, Any]:
         raise _damaged(name, f"{inner} has {len(content):,} bytes; at most {_MAX_JSON:,} are read")
     try:
         found = json.loads(content)
+        if b"\\ud" in content or b"\\uD" in content:
+            json.dumps(found, ensure_ascii=False).encode()  # half a character, which no text can hold, is refused
     except (ValueError, RecursionError) as error:
         raise _damaged(name, f"{inner} is not valid JSON") from error
     if not isinstance(found, dict):

@@ -22,7 +22,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -71,6 +71,8 @@ class Contender:
         ahead_high: upper bound.
     """
 
+    __pydantic_config__: ClassVar[dict[str, bool]] = {"allow_inf_nan": False}
+
     name: str
     metric: str
     value: float | None
@@ -87,6 +89,8 @@ class Contender:
 @dataclass(frozen=True)
 class Worth:
     """What a member of the ensemble is worth: its weight, the figure without it, and how much is lost then."""
+
+    __pydantic_config__: ClassVar[dict[str, bool]] = {"allow_inf_nan": False}
 
     name: str
     weight: float
@@ -300,4 +304,4 @@ def _dearer(model: Contender, other: Contender) -> str:
 
 
 def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+    return float(value) if math.isfinite(value) else None

@@ -154,7 +154,7 @@ def _by_value(frame: pl.DataFrame, what: str) -> Html:
 
 def _by_class(frame: pl.DataFrame, shown: list[str]) -> Html:
     """A row a value, a column a class."""
-    wide = frame.pivot("class", index="value", values="mean", maintain_order=True)
+    wide = frame.pivot("class", index="value", values="mean", aggregate_function="first", maintain_order=True)
     rows = [[name(row["value"]), *(percent(row[kind]) for kind in shown)] for row in wide.iter_rows(named=True)]
     heads = ["value", *(name(kind) for kind in shown)]
     return table(heads, rows, figures=tuple(range(1, len(heads))), caption="Mean probability")

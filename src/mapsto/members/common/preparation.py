@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from mapsto.checked import altered
 from mapsto.members.common import states
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Preparation:
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """`(rows, columns)` of any features to the matrix `(rows, width)` that trees read."""
+        if values.shape[1] != self.columns:
+            raise altered(f"its columns make {values.shape[1]} numbers, its members read {self.columns}")
         found = values.take(self.order, axis=1)
         found[np.isinf(found)] = np.nan
         if self.ranks:

@@ -89,6 +89,8 @@ class TreeModel:
         allowed = ("probabilities", "mean") if problem.classes else ("identity", "exp", "mean")
         states.require(link in allowed, f"the link '{link}' does not fit the target '{problem.title}'")
         present = saved_present(json, problem.classes)
+        several = link != "probabilities" or len(present) > 1
+        states.require(several, "there are not two classes to tell apart")
         start = states.finite(arrays, "start", (_outputs(link, problem.classes, len(present)),)).astype(np.float64)
         trees = Trees.from_state(
             json,
