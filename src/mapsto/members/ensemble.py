@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 _MOST_ROWS = 20_000
 _DRAWS = 20
 """Selections at most, and as many as draw about `_MOST_ROWS` rows together."""
+_BLOCKS, _BLOCK = 10, 20
+"""Blocks at most, and rows of a block at least."""
+_LEAST_ERROR = 0.01
+"""Of the median error of the best member: what is added to a block's error, so that none is far better than good."""
+_TINY = 1e-300
 _PATIENCE = 5
 """Rounds without a better mix after which selection ends."""
 _LEAST = 0.02
@@ -71,10 +76,18 @@ class _Selection:
     ) -> None:
         self.metric, self.truth, self.stack, self.rounds = metric, truth, stack, rounds
         self.weight = np.ones(len(truth)) if weight is None else weight.astype(np.float64)
+        # A few rows with errors far above all others must not decide alone: each is in one block only.
+        errors = metric.task == "regression" and metric.sign < 0
+        self.blocks = min(_BLOCKS, len(truth) // _BLOCK) if errors else 0
+        self.order = np.random.default_rng(1).permutation(len(truth))
+        self.least = 0.0
+        if self.blocks:
+            middle = np.median(np.abs(stack[..., 0] - truth), axis=1)
+            self.least = max(_LEAST_ERROR * float(np.nan_to_num(middle, nan=np.inf).min()), _TINY)
 
     def weights(self) -> np.ndarray:
         """The mean weights of all selections, without the least."""
-        everything = np.arange(len(self.truth))
+        everything = self.order
         allowed = [i for i in range(len(self.stack)) if np.isfinite(self._score(self.stack[i], everything))]
         if not allowed:
             # Nothing can be told apart (too few rows, or one class only): the first member stands for all.
@@ -90,8 +103,12 @@ class _Selection:
         return np.asarray(mean / mean.sum())
 
     def _score(self, prediction: np.ndarray, rows: np.ndarray) -> float:
-        """The figure of these rows, higher is better."""
-        return self.metric.sign * self.metric(self.truth[rows], prediction[rows], self.weight[rows])
+        """The figure of these rows, higher is better; of errors of numbers the mean logarithm over blocks of rows."""
+        if not self.blocks:
+            return self.metric.sign * self.metric(self.truth[rows], prediction[rows], self.weight[rows])
+        parts = [part for part in np.array_split(rows, self.blocks) if self.weight[part].any()]
+        errors = np.array([self.metric(self.truth[part], prediction[part], self.weight[part]) for part in parts])
+        return -float(np.log(errors + self.least).mean())
 
     def _greedy(self, allowed: list[int], rows: np.ndarray) -> np.ndarray:
         """Counts of additions at the best round, as shares; NaN where these rows tell nothing."""

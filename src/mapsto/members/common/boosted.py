@@ -159,15 +159,21 @@ class _Grower:
         return _as_arrays(estimator, self.native, self.categories, best)
 
     def keep_mean(self, model: TreeModel) -> TreeModel:
-        """Scale the model so that its predictions have the mean of the truth; the exponential alone falls short."""
+        """Scale the model so that its predictions have the mean of the truth; the exponential alone falls short.
+
+        The ratio of the means follows a single huge value, what normal errors of the logarithm would make of it (half
+        their variance) single tiny ones: the smaller of both is believed.
+        """
         if self.work.metrics[self.lesson.problem.target.name].name == "mae":
             return model
         lesson, rows = self.lesson, self.rows
         truth, weight = lesson.truth, lesson.weight
         if lesson.valid_truth is not None:
             rows, truth, weight = self.given["X_val"], lesson.valid_truth, lesson.valid_weight
-        raw = np.exp(model.trees.totals(rows, model.start)[:, 0])
-        return replace(model, scale=float(np.average(truth, weights=weight) / np.average(raw, weights=weight)))
+        totals = model.trees.totals(rows, model.start)[:, 0]
+        ratio = float(np.average(truth, weights=weight) / np.average(np.exp(totals), weights=weight))
+        spread = float(np.average((np.log(truth) - totals) ** 2, weights=weight))
+        return replace(model, scale=min(ratio, float(np.exp(min(spread / 2, 50.0)))))
 
 
 def something_everywhere(values: np.ndarray) -> np.ndarray:
