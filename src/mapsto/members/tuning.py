@@ -3,8 +3,8 @@
 A trial is a three-fold fit on at most 20,000 rows (two folds of the three where rows are many), on folds that keep to
 the split: settings that remember a group, or the future, do well on folds that mix them. Two trials are compared
 row by row: a change is kept when the mean difference of the rows' losses is more than twice its standard error and
-matters (0.2 %). What to try comes from quick looks at what an additive model leaves unexplained: which pair of columns,
-or which single values, explain it. Where such a look was sure by itself, half a standard error is enough.
+matters (0.2 %). What to try comes from quick looks at what an additive model leaves unexplained: which pair of columns
+explains it. Where such a look was sure by itself, half a standard error is enough.
 """
 
 from __future__ import annotations
@@ -225,17 +225,14 @@ class _Trials:
         return kept
 
     def _candidates(self) -> list[tuple[list[Spec], float]]:
-        """What to try, in order, and by how many standard errors it has to be better: cells of pairs, single values,
-        ratios, rotations of the pair of numbers that interacts most, neighbours.
+        """What to try, in order, and by how many standard errors it has to be better: cells of pairs, ratios,
+        rotations of the pair of numbers that interacts most.
         """
         look = _Look(self.lesson, self.coded)
         # The looks draw rows at random, so where these must be kept apart none of them is sure by itself.
         sure = 0.5 if self.given is None else 2.0
         named = [[self.names[j] for j in pair] for pair in look.cells()]
         found: list[tuple[list[Spec], float]] = [([{"kind": "cells", "columns": names}], sure) for names in named]
-        spiky = look.spiky()
-        if spiky:
-            found.append(([{"kind": "spikes", "columns": [self.names[j]]} for j in spiky], 2.0))
         top = look.important_numbers()
         if len(top) > 1:
             found.append(([{"kind": "ratio", "columns": [self.names[j] for j in sorted(top)]}], 2.0))
@@ -243,9 +240,6 @@ class _Trials:
         if pair is not None:
             names = [self.names[j] for j in pair]
             found.append(([{"kind": "rotation", "columns": names}], 2.0))
-            third = [self.names[j] for j in top if j not in pair][:1]
-            around = [names, names + third] if third else [names]
-            found.append(([{"kind": "neighbours", "columns": columns} for columns in around], 2.0))
         return found
 
 
@@ -312,16 +306,6 @@ class _Look:
             mean = np.bincount(cells[inside], weights=self.rest[inside], minlength=size) / count
             gains[outside] = self.rest[outside] ** 2 - (self.rest[outside] - mean[cells[outside]]) ** 2
         return gains
-
-    def spiky(self) -> list[int]:
-        """Columns whose exact values explain something: held-out gain over two standard errors; the trial decides."""
-        found = []
-        for j, size in self.sizes.items():
-            if size <= MAX_CODES:
-                gains = self._gains(np.unique(self.values[:, j], return_inverse=True)[1])
-                if gains.mean() > 2 * gains.std() / np.sqrt(len(gains)):
-                    found.append(j)
-        return found
 
     def cells(self) -> list[tuple[int, int]]:
         """Pairs of columns of few values whose cells explain more than either column, best first: held-out gain over

@@ -113,13 +113,13 @@ class _Grower:
     ) -> None:
         self.lesson, self.settings, self.work, self.logarithm = lesson, settings, work, logarithm
         truth = lesson.number(logarithm=logarithm)
-        self.rows = something_everywhere(crosses.widen(lesson.values, lesson.native, truth=truth))
-        self.native = lesson.native + crosses.native
-        self.categories = max(lesson.categories, crosses.categories)
+        self.rows = something_everywhere(crosses.widen(lesson.values, truth=truth))
+        self.native = lesson.native
+        self.categories = lesson.categories
         self.given: dict[str, Any] = {}
         if lesson.valid_truth is not None and lesson.valid is not None:
             self.given = {
-                "X_val": crosses.widen(lesson.valid, lesson.native),
+                "X_val": crosses.widen(lesson.valid),
                 "y_val": self._scaled(lesson.valid_truth),
                 "sample_weight_val": lesson.valid_weight,
             }

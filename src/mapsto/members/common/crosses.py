@@ -1,8 +1,7 @@
 """Columns made of other columns, where trees cannot make them by themselves.
 
-A tree cuts across one column at a time. A slanted border (coordinates), a proportion (price per size), a hill around
-a place, single values that mean something of their own (a capital gain of exactly 15,024), or pairs of them (a day of
-a month) take it many cuts. Each class below gives such columns; which of them help is decided by trial
+A tree cuts across one column at a time. A slanted border (coordinates), a proportion (price per size), or pairs of
+values (a day of a month) take it many cuts. Each class below gives such columns; which of them help is decided by trial
 (`members/tuning.py`) and written in the recipe as a list such as
 `[{"kind": "rotation", "columns": ["longitude", "latitude"]}]`.
 """
@@ -12,7 +11,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -35,8 +33,6 @@ class Cross(ABC):
     """One way of making columns, learned from training rows."""
 
     kind: ClassVar[str]
-    codes: ClassVar[bool] = False
-    """Whether the columns hold codes, to be split as sets."""
 
     columns: tuple[int, ...]
     """Which columns of the prepared matrix it reads."""
@@ -140,117 +136,6 @@ class Ratio(Cross):
 
 
 @dataclass(frozen=True)
-class Spikes(Cross):
-    """The exact values of a column as categories, for columns in which single values mean something of their own."""
-
-    kind: ClassVar[str] = "spikes"
-    codes: ClassVar[bool] = True
-    known: np.ndarray
-    """The most frequent values, rising: `(values,)` float32."""
-
-    @property
-    def count(self) -> int:
-        """One column."""
-        return 1
-
-    @classmethod
-    def fit(cls, columns: tuple[int, ...], values: np.ndarray, truth: np.ndarray) -> Self:
-        """Learn the most frequent values."""
-        return cls(columns, _frequent(values[:, columns[0]]))
-
-    def apply(self, values: np.ndarray) -> np.ndarray:
-        """Number of the value; missing where it is not a known one."""
-        at = _place(values[:, self.columns[0]], self.known)
-        return np.where(at < len(self.known), at, np.nan).astype(np.float32)[:, None]
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The known values."""
-        return {"known": self.known}
-
-    @classmethod
-    def from_arrays(cls, columns: tuple[int, ...], arrays: Mapping[str, np.ndarray]) -> Self:
-        """Known values, rising, at most as many as there may be codes."""
-        states.require(len(columns) == 1, "single values come from one column")
-        known = states.finite(arrays, "known", (None,)).astype(np.float32)
-        states.require(len(known) <= MAX_CODES and bool((np.diff(known) > 0).all()), "known values are not rising")
-        return cls(columns, known)
-
-
-@dataclass(frozen=True)
-class Neighbours(Cross):
-    """What the truth was at the nearest training rows, measured in a few columns (a place on a map)."""
-
-    kind: ClassVar[str] = "neighbours"
-    sizes: ClassVar[tuple[int, ...]] = (5, 20)
-    """Neighbours averaged, one column each; a last column holds the distance to the furthest of the first few."""
-    limit: ClassVar[int] = 50_000
-    """Training rows that are kept, spread evenly."""
-    mean: np.ndarray
-    scale: np.ndarray
-    points: np.ndarray
-    """Standardised training rows: `(kept, columns)` float32."""
-    truth: np.ndarray
-    """`(kept,)` float32."""
-
-    @property
-    def count(self) -> int:
-        """Averages of several sizes, and a distance."""
-        return len(self.sizes) + 1
-
-    @classmethod
-    def fit(cls, columns: tuple[int, ...], values: np.ndarray, truth: np.ndarray) -> Self:
-        """Keep training rows with their truth."""
-        mean, scale = _standard(values[:, columns])
-        kept = np.unique(np.linspace(0, len(values) - 1, cls.limit).astype(np.int64)) if len(values) else np.arange(0)
-        points = _points(values[kept], columns, mean, scale)
-        return cls(columns, mean, scale, points, truth[kept].astype(np.float32))
-
-    def apply(self, values: np.ndarray) -> np.ndarray:
-        """Averages of the truth, nearer rows counting more, and the distance."""
-        return self._around(_points(values, self.columns, self.mean, self.scale))
-
-    def apply_to_training(self, values: np.ndarray, truth: np.ndarray) -> np.ndarray:
-        """Neighbours of a training row come from the four fifths of the rows it is not in."""
-        points = _points(values, self.columns, self.mean, self.scale)
-        part = np.random.default_rng(len(values)).permutation(len(values)) % 5
-        kept_part = part[np.unique(np.linspace(0, len(values) - 1, self.limit).astype(np.int64))]
-        found = np.empty((len(values), self.count), dtype=np.float32)
-        for number in range(5):
-            others = kept_part != number
-            rest = Neighbours(self.columns, self.mean, self.scale, self.points[others], self.truth[others])
-            found[part == number] = rest._around(points[part == number])
-        return found
-
-    def _around(self, points: np.ndarray) -> np.ndarray:
-        wanted = min(max(self.sizes), len(self.points))
-        distance, index = self._tree.query(points, k=np.arange(1, wanted + 1))
-        nearness = 1 / (distance + 0.02)
-        # Running sums: a row's sum must not depend on how many rows there are.
-        sums = np.cumsum(self.truth[index] * nearness, axis=1) / np.cumsum(nearness, axis=1)
-        ends = [min(size, wanted) - 1 for size in self.sizes]
-        return np.column_stack([sums[:, ends], distance[:, ends[0]]]).astype(np.float32)
-
-    @cached_property
-    def _tree(self) -> Any:
-        from scipy.spatial import cKDTree
-
-        return cKDTree(self.points.astype(np.float64))
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Scales, and the training rows that are kept."""
-        return {"mean": self.mean, "scale": self.scale, "points": self.points, "truth": self.truth}
-
-    @classmethod
-    def from_arrays(cls, columns: tuple[int, ...], arrays: Mapping[str, np.ndarray]) -> Self:
-        """As many points as truths, at least one."""
-        mean, scale = _saved_standard(arrays, len(columns))
-        points = states.finite(arrays, "points", (None, len(columns))).astype(np.float32)
-        truth = states.finite(arrays, "truth", (len(points),)).astype(np.float32)
-        states.require(0 < len(points) <= cls.limit, f"expected 1 to {cls.limit} neighbours, found {len(points)}")
-        return cls(columns, mean, scale, points, truth)
-
-
-@dataclass(frozen=True)
 class Cells(Cross):
     """What the truth was, on average, where columns of few values have the same ones (a day of a month): in a cell."""
 
@@ -323,7 +208,7 @@ class Cells(Cross):
         return cls(columns, levels, means, shares)
 
 
-KINDS: dict[str, type[Cross]] = {cross.kind: cross for cross in (Rotation, Ratio, Spikes, Neighbours, Cells)}
+KINDS: dict[str, type[Cross]] = {cross.kind: cross for cross in (Rotation, Ratio, Cells)}
 
 
 def _frequent(column: np.ndarray) -> np.ndarray:
@@ -369,11 +254,6 @@ def _saved_standard(arrays: Mapping[str, np.ndarray], count: int) -> tuple[np.nd
     return mean, scale
 
 
-def _points(values: np.ndarray, columns: Sequence[int], mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    standard = (values[:, columns] - mean) / scale
-    return np.where(np.isfinite(standard), standard, np.float32(0))
-
-
 @dataclass(frozen=True)
 class Crosses:
     """Several crosses in order; by default none."""
@@ -385,35 +265,20 @@ class Crosses:
         """Columns they add."""
         return sum(part.count for part in self.parts)
 
-    @property
-    def native(self) -> int:
-        """How many of the columns they add hold codes."""
-        return sum(part.count for part in self.parts if part.codes)
-
-    @property
-    def categories(self) -> int:
-        """The largest number of codes in a column they add."""
-        return max((len(part.known) for part in self.parts if isinstance(part, Spikes)), default=0)
-
     @classmethod
     def fit(cls, specs: Sequence[Spec], names: list[str], values: np.ndarray, truth: np.ndarray) -> Self:
         """Learn what the specs ask for, from prepared training rows, their columns' names and the truth as numbers."""
         return cls(tuple(_fit(spec, names, values, truth) for spec in specs))
 
-    def widen(self, values: np.ndarray, native: int, *, truth: np.ndarray | None = None) -> np.ndarray:
-        """Prepared rows with the made columns; those of codes stand behind the first `native` columns, others last.
+    def widen(self, values: np.ndarray, *, truth: np.ndarray | None = None) -> np.ndarray:
+        """Prepared rows with the made columns behind them.
 
         `truth`: given where these are the rows that `fit` was given, with what it was given as their truth.
         """
         if not self.parts:
             return values
-        made = [
-            (part.codes, part.apply(values) if truth is None else part.apply_to_training(values, truth))
-            for part in self.parts
-        ]
-        codes = [columns for is_codes, columns in made if is_codes]
-        numbers = [columns for is_codes, columns in made if not is_codes]
-        return np.concatenate([values[:, :native], *codes, values[:, native:], *numbers], axis=1, dtype=np.float32)
+        made = [part.apply(values) if truth is None else part.apply_to_training(values, truth) for part in self.parts]
+        return np.concatenate([values, *made], axis=1, dtype=np.float32)
 
     def to_state(self) -> tuple[list[Spec], dict[str, np.ndarray]]:
         """JSON and arrays."""

@@ -50,7 +50,7 @@ class TreeModel:
 
     def predict(self, values: np.ndarray) -> np.ndarray:
         """Prepared `(rows, columns)` to `(rows, 1)` numbers (float64) or `(rows, classes)` probabilities (float32)."""
-        totals = self.trees.totals(self.crosses.widen(values, self.native), self.start)
+        totals = self.trees.totals(self.crosses.widen(values), self.start)
         if self.link == "mean":
             totals /= max(1, self.trees.count)
         elif self.link == "exp":
@@ -63,11 +63,6 @@ class TreeModel:
     def rounds(self) -> int:
         """Trees that each output adds up."""
         return self.trees.count // len(self.start)
-
-    @property
-    def native(self) -> int:
-        """Leading columns of the prepared rows that hold codes."""
-        return self.trees.native - self.crosses.native
 
     def to_state(self) -> states.State:
         """JSON and arrays."""
@@ -96,12 +91,11 @@ class TreeModel:
             json,
             arrays,
             features=preparation.width + crosses.count,
-            native=preparation.native + crosses.native,
+            native=preparation.native,
             width=len(start) if link == "mean" else 1,
         )
         states.require(link == "mean" or trees.count % len(start) == 0, "the last round of trees is not complete")
-        codes = max(preparation.categories, crosses.categories)
-        fits = codes <= trees.sets.shape[1] or not len(trees.sets)
+        fits = preparation.categories <= trees.sets.shape[1] or not len(trees.sets)
         states.require(fits, "sets are smaller than the codes they split")
         rows, scale = states.whole(json, "rows", 1, 2**48), states.real(json, "scale")
         return cls(trees, start, link, problem.classes, present, rows, scale, crosses)
