@@ -17,7 +17,7 @@ from mapsto import metrics
 from mapsto.errors import ModelFileError, OptionError
 from mapsto.members.boosting import Boosting
 from mapsto.members.common import growth
-from mapsto.members.common.crosses import Cells, Crosses, Neighbours, Ratio, Rotation, Spikes
+from mapsto.members.common.crosses import Cells, Crosses, Ratio, Rotation
 from mapsto.members.common.growth import stages
 from mapsto.members.tuning import tune
 from mapsto.training.run import Run
@@ -26,10 +26,8 @@ from members_world import World, california, german, titanic, world
 PRICE = "median_house_value"
 PLACE = ["longitude", "latitude"]
 SPECS = [
-    {"kind": "spikes", "columns": ["housing_median_age"]},
     {"kind": "ratio", "columns": ["total_rooms", "households", "population"]},
     {"kind": "rotation", "columns": PLACE},
-    {"kind": "neighbours", "columns": PLACE},
     {"kind": "cells", "columns": ["housing_median_age", "ocean_proximity"]},
 ]
 
@@ -117,7 +115,7 @@ def test_logarithms_of_numbers_not_above_zero_are_refused() -> None:
 
 def test_made_columns_help_on_a_map(homes: World) -> None:
     work, truth = homes.work(), homes.test.truth[PRICE]
-    plain, crossed = (Boosting(crosses=c).fit(work).predict(homes.test)[PRICE] for c in ({}, {PRICE: SPECS[2:4]}))
+    plain, crossed = (Boosting(crosses=c).fit(work).predict(homes.test)[PRICE] for c in ({}, {PRICE: SPECS[:2]}))
     assert work.metrics[PRICE](truth, crossed) < 0.97 * work.metrics[PRICE](truth, plain)
 
 
@@ -165,23 +163,6 @@ def test_ratios_divide_every_two_columns() -> None:
     np.testing.assert_allclose(found, [[2, 3, 1.5], [nan, 0.25, 0], [nan, nan, 1], [nan, 3e38, 1e-3]], rtol=1e-6)
 
 
-def test_spikes_are_the_values_themselves() -> None:
-    column = np.array([5, 5, 7, np.nan, 9, 7, 5], dtype=np.float32)[:, None]
-    spikes = Spikes.fit((0,), column, column[:, 0])
-    new = np.array([5, 7, 9, 6, np.nan], dtype=np.float32)[:, None]
-    np.testing.assert_array_equal(spikes.apply(new)[:, 0], [0, 1, 2, np.nan, np.nan])
-    assert np.isnan(Spikes.fit((0,), np.full((4, 1), np.nan, np.float32), np.zeros(4)).apply(new)).all()
-
-
-def test_neighbours_of_training_rows_leave_out_the_row_itself() -> None:
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(2000, 2)).astype(np.float32)
-    luck = rng.normal(size=2000)
-    made = Neighbours.fit((0, 1), values, luck)
-    assert np.corrcoef(made.apply(values)[:, 0], luck)[0, 1] > 0.5, "a row's own truth is nearest to itself"
-    assert abs(np.corrcoef(made.apply_to_training(values, luck)[:, 0], luck)[0, 1]) < 0.1
-
-
 def test_cells_hold_the_mean_truth_of_their_rows() -> None:
     nan = np.nan
     values = np.array([[1, 5], [1, 5], [1, 7], [2, 5], [2, nan]], dtype=np.float32)
@@ -208,46 +189,33 @@ def test_too_many_cells_are_refused() -> None:
         Cells.fit((0, 1, 2), values, values[:, 0])
 
 
-def test_neighbours_of_few_rows() -> None:
-    values = np.arange(3, dtype=np.float32)[:, None]
-    made = Neighbours.fit((0,), values, np.array([1.0, 2.0, 3.0]))
-    assert made.apply(values).shape == (3, 3)
-    assert np.isfinite(made.apply(np.full((2, 1), np.nan, np.float32))).all()
-
-
 @example(np.array([[1e-45, 0, 0], [0, 0, 0]], np.float32))
 @settings(max_examples=60, deadline=None)
 @given(hnp.arrays(np.float32, st.tuples(st.integers(1, 30), st.just(3)), elements=st.floats(width=32)))
 def test_made_columns_are_finite_or_missing_and_survive_saving(values: np.ndarray) -> None:
     values = np.where(np.isinf(values), np.float32(np.nan), np.clip(values, -1e30, 1e30))
     names = ["a", "b", "c"]
-    specs = [{"kind": "spikes", "columns": ["a"]}, {"kind": "ratio", "columns": names},
-             {"kind": "rotation", "columns": ["a", "b"]}, {"kind": "neighbours", "columns": names},
+    specs = [{"kind": "ratio", "columns": names}, {"kind": "rotation", "columns": ["a", "b"]},
              {"kind": "cells", "columns": ["c", "a"]}]  # fmt: skip
     made = Crosses.fit(specs, names, values, np.arange(len(values), dtype=np.float64))
-    found = made.widen(values, 0)
+    found = made.widen(values)
     assert found.shape == (len(values), 3 + made.count)
     assert not np.isinf(found).any()
     state, arrays = made.to_state()
     again = Crosses.from_state(json.loads(json.dumps(state)), arrays, 3)
-    np.testing.assert_array_equal(again.widen(values, 0), found)
+    np.testing.assert_array_equal(again.widen(values), found)
 
 
 @pytest.mark.parametrize(
     ("name", "change"),
     [
-        ("0.known", np.array([3, 2], np.float32)),
-        ("0.known", np.arange(300, dtype=np.float32)),
-        ("2.scale", np.zeros(2, np.float32)),
-        ("2.mean", np.zeros(3, np.float32)),
-        ("3.points", np.zeros((0, 2), np.float32)),
-        ("3.points", np.full((4, 2), np.nan, np.float32)),
-        ("3.truth", np.zeros(1, np.float32)),
-        ("4.sizes", np.array([5, 300], np.int64)),
-        ("4.sizes", np.array([-1, 56], np.int64)),
-        ("4.levels", np.zeros(55, np.float32)),
-        ("4.means", np.full(260, np.nan, np.float32)),
-        ("4.shares", np.zeros(3, np.float32)),
+        ("1.scale", np.zeros(2, np.float32)),
+        ("1.mean", np.zeros(3, np.float32)),
+        ("2.sizes", np.array([5, 300], np.int64)),
+        ("2.sizes", np.array([-1, 56], np.int64)),
+        ("2.levels", np.zeros(55, np.float32)),
+        ("2.means", np.full(260, np.nan, np.float32)),
+        ("2.shares", np.zeros(3, np.float32)),
     ],
 )
 def test_hostile_made_columns_are_refused(name: str, change: np.ndarray, homes: World) -> None:
@@ -305,9 +273,7 @@ def test_trials_find_the_map_and_are_recorded() -> None:
     own = california(12_000)
     run = Run()
     found = tune(own.work(run=run))
-    assert {"kind": "rotation", "columns": PLACE} in found["crosses"][PRICE] or any(
-        spec == {"kind": "neighbours", "columns": PLACE} for spec in found["crosses"][PRICE]
-    )
+    assert {"kind": "rotation", "columns": PLACE} in found["crosses"][PRICE]
     assert tune(own.work(run=Run(decisions=run.decisions), seconds=0.0)) == found
     work, truth = own.work(), own.test.truth[PRICE]
     tuned, plain = (Boosting(**s).fit(work).predict(own.test)[PRICE] for s in (found, {}))
