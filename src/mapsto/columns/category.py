@@ -13,15 +13,18 @@ from mapsto.columns.base import Features, Guide
 from mapsto.columns.common.cells import distinct_share, examples, is_number, is_text, sample, there_or_not
 from mapsto.columns.common.classes import ClassTarget
 from mapsto.columns.common.evidence import few_whole_numbers, named_like_code
-from mapsto.columns.common.lookup import Lookup, canonical, table
+from mapsto.columns.common.lookup import MISSING as ABSENT
+from mapsto.columns.common.lookup import UNSEEN, Lookup, canonical, table
 from mapsto.columns.common.parts import CodePart, NumberPart
 from mapsto.columns.common.state import State
+from mapsto.columns.common.unknown import unknown_remarks
 from mapsto.columns.common.vocabulary import Vocabulary
 from mapsto.errors import ColumnRefused, DataError, OptionError
 from mapsto.metrics import MISSING, STRANGE
 
 if TYPE_CHECKING:
     from mapsto.columns.common.parts import Part, Ragged
+    from mapsto.columns.common.spans import Remark
 
 _MISSING, _UNSEEN, _FIRST = 0, 1, 2
 _SHORT = 40
@@ -171,6 +174,17 @@ class Category(ClassTarget):
         if self.ordered is not None:
             return Features(np.asarray(arrays[1], dtype=np.float32)[:, None], [self.name], [False])
         return Features(np.asarray(arrays[0], dtype=np.float32)[:, None], [self.name], [True])
+
+    def remarks(self, series: pl.Series) -> list[Remark]:
+        """Where most values are none of those that were learned; the rare among these were."""
+        if not self._vocabulary.values or self._vocabulary.dropped:
+            return []
+        places = self._lookup.places(series)
+        unknown = places == UNSEEN
+        if self.ordered is not None:
+            unknown &= self._levels.places(series) == UNSEEN
+        there = int((places != ABSENT).sum())
+        return unknown_remarks(unknown, there, series.filter(pl.Series(unknown, dtype=pl.Boolean)))
 
     # -- as a target
 
