@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 
 import mapsto
 from mapsto.columns import Category, Set
+from mapsto.errors import DataError
 from mapsto.model import Model
 
 DRAW = np.random.default_rng(0)
@@ -66,3 +66,55 @@ def test_true_and_false_in_other_words_are_told() -> None:
     model = fitted({"c": np.where(flag, "yes", "no"), "y": flag + DRAW.normal(size=200)}, "y")
     model.predict({"c": np.where(flag, "oui", "non")})
     assert any("'oui'" in note.text or "'non'" in note.text for note in model.last_problems)
+
+
+# -- rows of their own, groups, updates
+
+
+def mixed(rows: int = 300) -> pl.DataFrame:
+    """Two inputs that both tell of a class."""
+    a, b = DRAW.normal(size=rows), DRAW.integers(0, 3, rows)
+    return pl.DataFrame({"a": a, "b": np.array(["x", "y", "z"])[b], "t": np.where(a + b > 1, "yes", "no")})
+
+
+@pytest.mark.parametrize("role", ["test", "valid"])
+def test_rows_to_judge_by_need_every_input(role: str) -> None:
+    options: dict[str, Any] = {role: mixed(80).drop("b")}
+    with pytest.raises(DataError, match=rf"the {role} rows lack the input columns \['b'\]"):
+        fitted(mixed(), "t", **options)
+    options = {role: mixed(80).drop("b")}
+    assert fitted(mixed(), "t", inputs=["a"], **options).predict(mixed(5).select("a")).height == 5
+
+
+def test_what_only_rows_to_judge_by_have_is_no_input() -> None:
+    model = fitted(mixed().drop("b"), "t", test=mixed(80))
+    assert model.predict(mixed(5).select("a")).height == 5
+
+
+def test_rare_classes_are_told_of_choices_alone() -> None:
+    x = DRAW.normal(size=200)
+    model = fitted({"x": x, "y": np.round(10 * x + 40).astype(int)}, "y")
+    assert not [note for note in model.notes if "can hardly be learned" in note.text]
+    model = fitted({"x": x, "y": ["rare"] * 3 + ["a", "b"] * 98 + ["a"]}, "y")
+    assert [note.column for note in model.notes if "can hardly be learned" in note.text] == ["y"]
+
+
+def test_what_is_wrong_with_rows_to_judge_or_learn_from_is_told() -> None:
+    model = fitted(mixed(), "t")
+    with pytest.raises(DataError, match=r"by='bb' names no column.*Did you mean 'b'\?"):
+        model.evaluate(mixed(), by="bb")
+    with pytest.raises(DataError, match="no rows to judge"):
+        model.evaluate(mixed().head(0))
+    with pytest.raises(DataError, match=r"no row to update with has a value of 't' that the model knows.*'no'"):
+        model.update(mixed().with_columns(t=pl.lit("perhaps")))
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+@pytest.mark.parametrize("frame", [True, False])
+def test_classes_that_are_missing_are_refused_as_scikit_learn_does(missing: Any, frame: bool) -> None:
+    from mapsto.sklearn import MapstoClassifier
+
+    x: Any = mixed(60).select("a").to_pandas() if frame else DRAW.normal(size=(60, 2))
+    y = np.array(["p", "q"] * 29 + [missing, "p"], dtype=object)
+    with pytest.raises(ValueError, match=r"NaN|None|nan"):
+        MapstoClassifier(random_state=0).fit(x, y)
