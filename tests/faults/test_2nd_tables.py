@@ -12,6 +12,7 @@ import mapsto
 from mapsto.columns import Category, Set
 from mapsto.errors import DataError
 from mapsto.model import Model
+from mapsto.schema import Schema
 
 DRAW = np.random.default_rng(0)
 
@@ -118,3 +119,35 @@ def test_classes_that_are_missing_are_refused_as_scikit_learn_does(missing: Any,
     y = np.array(["p", "q"] * 29 + [missing, "p"], dtype=object)
     with pytest.raises(ValueError, match=r"NaN|None|nan"):
         MapstoClassifier(random_state=0).fit(x, y)
+
+
+# -- whole numbers of more digits than a float keeps
+
+LONG = 1_234_567_890_123_456_700
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_accounts_of_nineteen_digits_stay_apart(as_text: bool) -> None:
+    group = DRAW.integers(0, 20, 400)
+    account = [str(LONG + g) if as_text else LONG + int(g) for g in group]
+    rows = pl.DataFrame({"account": account, "y": DRAW.normal(size=20)[group] * 5})
+    model = fitted(rows, "y")
+    assert model.columns["type"][0] == "category"
+    assert model.evaluate(rows)["y"]["r2"] > 0.9
+    assert model.evaluate(rows.with_columns(pl.col("account").cast(pl.String)))["y"]["r2"] > 0.9
+
+
+def claimed(cells: Any, name: str = "c") -> Any:
+    """The type that takes a column among the inputs."""
+    schema = Schema.claim(pl.DataFrame({name: cells, "t": ["a", "b"] * (len(cells) // 2)}), targets=["t"])
+    return (schema.inputs or schema.left_out)[0]
+
+
+def test_which_whole_numbers_are_too_long() -> None:
+    assert claimed([LONG + k for k in range(100)]).type == "identifier"
+    assert claimed([LONG + k % 60 for k in range(100)]).type == "category"
+    assert claimed([2**60 + 2**20 * int(k) for k in DRAW.integers(0, 900, 100)]).type == "number"
+    many = pl.Series([LONG + int(k) for k in DRAW.integers(0, 3000, 6000)])
+    assert claimed(many).type == "category"
+    target = Schema.claim(pl.DataFrame({"x": range(100), "y": [LONG + k % 4 for k in range(100)]}), targets=["y"])
+    assert target.targets[0].type == "category"

@@ -12,7 +12,7 @@ import polars as pl
 from mapsto.columns.base import Features, Guide
 from mapsto.columns.common.cells import distinct_share, examples, is_number, is_text, sample, there_or_not
 from mapsto.columns.common.classes import ClassTarget
-from mapsto.columns.common.evidence import few_whole_numbers, named_like_code
+from mapsto.columns.common.evidence import few_whole_numbers, named_like_code, too_long
 from mapsto.columns.common.lookup import MISSING as ABSENT
 from mapsto.columns.common.lookup import UNSEEN, Lookup, canonical, table
 from mapsto.columns.common.parts import CodePart, NumberPart
@@ -95,6 +95,9 @@ class Category(ClassTarget):
         whole = is_number(dtype) and bool(dtype.is_integer() or (cells == cells.round()).all())
         if not target and whole and named_like_code(name):
             return cls(name=name, reason=f"codes by their name, {cells.n_unique():,} distinct")
+        if too_long(series) and (not target or cells.n_unique() <= cls.max_size):
+            reason = f"whole numbers of more digits than a quantity keeps: codes, {cells.n_unique():,} distinct"
+            return cls(name=name, reason=reason)
         message = f"cells are {dtype} and do not look like codes"
         raise ColumnRefused(message)
 

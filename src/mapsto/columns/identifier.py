@@ -11,7 +11,7 @@ import polars as pl
 
 from mapsto.columns.common.aside import SetAside
 from mapsto.columns.common.cells import distinct_share, is_text, present, sample
-from mapsto.columns.common.evidence import named_like_id, named_like_row
+from mapsto.columns.common.evidence import named_like_id, named_like_row, too_long
 from mapsto.errors import ColumnRefused
 
 _UNIQUE = 0.95
@@ -49,6 +49,8 @@ class Identifier(SetAside):
     def _reason_for_numbers(cls, series: pl.Series, name: str) -> str:
         if named_like_id(name):
             return "named like an identifier, and values hardly repeat"
+        if too_long(series):
+            return "whole numbers of more digits than a quantity keeps, and values hardly repeat"
         cells = present(series)
         step = _step(cells)
         # Doses and years count as well: without a name that says so, only rows numbered in their order are told apart.

@@ -11,7 +11,7 @@ import polars as pl
 from mapsto.columns.base import Column, Features, Guide, Task
 from mapsto.columns.common import bins
 from mapsto.columns.common.cells import SAMPLE, as_text, examples, is_number, is_text, sample
-from mapsto.columns.common.evidence import few_whole_numbers, maybe_classes, named_like_code, refuse_one_value
+from mapsto.columns.common.evidence import few_whole_numbers, maybe_classes, named_like_code, refuse_one_value, too_long
 from mapsto.columns.common.parts import NumberPart
 from mapsto.columns.common.scaling import LIMIT, Scaling, ScalingName
 from mapsto.columns.common.spans import Extents, Span
@@ -306,6 +306,9 @@ def _refuse_codes(cells: pl.Series, name: str, *, target: bool) -> None:
     """Numbers that name something rather than measure it are left to other types."""
     if target and (distinct := few_whole_numbers(cells)):
         message = f"{distinct} distinct whole numbers: classes rather than a quantity"
+        raise ColumnRefused(message)
+    if too_long(cells):
+        message = "whole numbers of more digits than a quantity keeps, so that different ones would be the same"
         raise ColumnRefused(message)
     whole = cells.dtype.is_integer() or bool((cells == cells.round()).all())
     if not target and whole and named_like_code(name):
