@@ -14,6 +14,7 @@ import polars as pl
 
 from mapsto.errors import DataError, translated
 from mapsto.table.frame import Untyped
+from mapsto.table.headless import with_first_row
 from mapsto.table.layout import HEAD, NAMES, Layout, decoded, opening, wide_encoding
 from mapsto.table.names import named, require_columns
 from mapsto.table.notes import EXAMPLES, Note, examples, listed, plural
@@ -67,11 +68,14 @@ def read_delimited(source: Source, *, align: bool = False) -> tuple[pl.DataFrame
     require_columns(findings.fields, source.name)
     removed, filled = _set_aside(file, findings, align=align)
     frame = _parse(file, findings, removed, filled)
-    frame, notes = named(frame, _header(findings.header, file.layout), source.name)
-    file.notes += notes
+    rows = frame.height
+    frame, header, told = with_first_row(frame, _header(findings.header, file.layout), source.name)
+    headless = frame.height > rows
+    frame, notes = named(frame, header, source.name)
+    file.notes += [*told, *notes]
     first_line = None
     if not (findings.spans or len(removed)):
-        first_line = file.line + 1 + findings.header.count(b"\n", 0, -1)
+        first_line = file.line + (0 if headless else 1 + findings.header.count(b"\n", 0, -1))
     return frame, file.notes, Untyped(file.layout.separator == ord(";"), first_line)
 
 
