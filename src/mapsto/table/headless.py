@@ -58,7 +58,7 @@ def with_first_row(
     if first.named or frame.height < _FEWEST or first.open > first.words + len(first.numbers):
         return frame, kept, []
     shown = ", ".join(map(repr, kept[:5])) + (", ..." if len(kept) > 5 else "")
-    rising = _rise(first.numbers)
+    rising = _rise(first.numbers, whole=not first.fractions)
     twice = len(set(first.numbers)) < len(first.numbers)
     if first.words > first.open or (not rising and (first.fractions or twice)):
         text = (
@@ -124,10 +124,9 @@ def _are_numbers(cells: pl.Series) -> bool:
     return bool(len(rest)) and float(read.mean()) >= _NEARLY
 
 
-def _rise(numbers: Sequence[float]) -> bool:
+def _rise(numbers: Sequence[float], *, whole: bool) -> bool:
     """Whether numbers go one way, as names do that are numbers: whole ones, many, or in even steps."""
     steps = np.diff(numbers)
     if not len(steps) or not ((steps > 0).all() or (steps < 0).all()):
         return False
-    whole = all(number.is_integer() for number in numbers)
     return whole or len(numbers) >= _SURE_TO_RISE or (len(steps) > 1 and bool(np.allclose(steps, steps[0])))
