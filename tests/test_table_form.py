@@ -6,7 +6,7 @@ import pytest
 
 from conftest import shared_data
 from mapsto.errors import DataError
-from mapsto.table import Split, check_form, duplicates_across, read, split
+from mapsto.table import Split, check_form, duplicates_across, rare_classes, read, split
 
 N = 100
 BASE = pl.DataFrame({"x": np.arange(N), "y": np.arange(N) % 2})
@@ -76,7 +76,7 @@ def test_duplicated_rows_are_counted():
 
 def test_rare_classes_and_missing_targets_are_told():
     table = read(shared_data("hostile", "rare_class.csv"))
-    assert "1 class with fewer than 5 rows" in said(check_form(table.frame, ["target"]))
+    assert "1 class with fewer than 5 rows" in said(rare_classes(table.frame["target"]))
     notes = check_form(BASE.with_columns(y=pl.Series([None, *range(99)])), ["y"])
     assert "missing in 1 row" in said(notes)
 

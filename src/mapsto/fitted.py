@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -216,9 +217,16 @@ class Fitted:
         """Metrics per target on rows with truth, see `Model.evaluate`, and what there is to say about the rows."""
         from mapsto.judging.groups import evaluate_groups
 
-        absent = [target.name for target in self.schema.targets if target.name not in frame.columns]
-        if absent or (by is not None and by not in frame.columns):
-            message = f"the rows lack {absent or [by]}; they have {frame.columns}. Scores need the true values."
+        if absent := [target.name for target in self.schema.targets if target.name not in frame.columns]:
+            message = f"the rows lack {absent}; they have {frame.columns}. Scores need the true values."
+            raise DataError(message)
+        if by is not None and by not in frame.columns:
+            near = get_close_matches(by, frame.columns, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"The rows have {frame.columns}."
+            message = f"by={by!r} names no column, by which scores could be told apart. {hint}"
+            raise DataError(message)
+        if not frame.height:
+            message = "there are no rows to judge: the table has a header only"
             raise DataError(message)
         weight, numbers = None, np.arange(frame.height)
         if self.weight is not None and self.weight in frame.columns:

@@ -137,6 +137,7 @@ class MapstoClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn from `X` `(n_samples, n_features)`, an array or a frame, and class values `y` `(n_samples,)`."""
         x, y = self._validated(X, reset=True, y=y)
+        _require_all(y)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -192,6 +193,18 @@ def _series(name: str, values: np.ndarray) -> pl.Series:
     import polars as pl
 
     return pl.Series(name, np.asarray(values))
+
+
+def _require_all(y: np.ndarray) -> None:
+    """Refuse rows without a class, as scikit-learn does."""
+    values = y.tolist() if y.dtype.kind in "Of" else []
+    if absent := [row for row, value in enumerate(values) if _is_missing(value)]:
+        message = f"y holds {y[absent[0]]!r} in row {absent[0]} ({len(absent):,} such rows); expected a class in each"
+        raise ValueError(message)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ == "NAType" or bool(value != value)
 
 
 def _target(y: Any, x: Any) -> np.ndarray:

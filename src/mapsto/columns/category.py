@@ -12,16 +12,19 @@ import polars as pl
 from mapsto.columns.base import Features, Guide
 from mapsto.columns.common.cells import distinct_share, examples, is_number, is_text, sample, there_or_not
 from mapsto.columns.common.classes import ClassTarget
-from mapsto.columns.common.evidence import few_whole_numbers, named_like_code
-from mapsto.columns.common.lookup import Lookup, canonical, table
+from mapsto.columns.common.evidence import few_whole_numbers, named_like_code, too_long
+from mapsto.columns.common.lookup import MISSING as ABSENT
+from mapsto.columns.common.lookup import UNSEEN, Lookup, canonical, table
 from mapsto.columns.common.parts import CodePart, NumberPart
 from mapsto.columns.common.state import State
+from mapsto.columns.common.unknown import unknown_remarks
 from mapsto.columns.common.vocabulary import Vocabulary
 from mapsto.errors import ColumnRefused, DataError, OptionError
 from mapsto.metrics import MISSING, STRANGE
 
 if TYPE_CHECKING:
     from mapsto.columns.common.parts import Part, Ragged
+    from mapsto.columns.common.spans import Remark
 
 _MISSING, _UNSEEN, _FIRST = 0, 1, 2
 _SHORT = 40
@@ -92,6 +95,9 @@ class Category(ClassTarget):
         whole = is_number(dtype) and bool(dtype.is_integer() or (cells == cells.round()).all())
         if not target and whole and named_like_code(name):
             return cls(name=name, reason=f"codes by their name, {cells.n_unique():,} distinct")
+        if too_long(series) and (not target or cells.n_unique() <= cls.max_size):
+            reason = f"whole numbers of more digits than a quantity keeps: codes, {cells.n_unique():,} distinct"
+            return cls(name=name, reason=reason)
         message = f"cells are {dtype} and do not look like codes"
         raise ColumnRefused(message)
 
@@ -171,6 +177,17 @@ class Category(ClassTarget):
         if self.ordered is not None:
             return Features(np.asarray(arrays[1], dtype=np.float32)[:, None], [self.name], [False])
         return Features(np.asarray(arrays[0], dtype=np.float32)[:, None], [self.name], [True])
+
+    def remarks(self, series: pl.Series) -> list[Remark]:
+        """Where most values are none of those that were learned; the rare among these were."""
+        if not self._vocabulary.values or self._vocabulary.dropped:
+            return []
+        places = self._lookup.places(series)
+        unknown = places == UNSEEN
+        if self.ordered is not None:
+            unknown &= self._levels.places(series) == UNSEEN
+        there = int((places != ABSENT).sum())
+        return unknown_remarks(unknown, there, series.filter(pl.Series(unknown, dtype=pl.Boolean)))
 
     # -- as a target
 

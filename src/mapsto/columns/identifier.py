@@ -11,8 +11,9 @@ import polars as pl
 
 from mapsto.columns.common.aside import SetAside
 from mapsto.columns.common.cells import distinct_share, is_text, present, sample
-from mapsto.columns.common.evidence import named_like_id, named_like_row
+from mapsto.columns.common.evidence import named_like_id, named_like_row, too_long
 from mapsto.errors import ColumnRefused
+from mapsto.table import units
 
 _UNIQUE = 0.95
 _ROWS = 50
@@ -49,6 +50,8 @@ class Identifier(SetAside):
     def _reason_for_numbers(cls, series: pl.Series, name: str) -> str:
         if named_like_id(name):
             return "named like an identifier, and values hardly repeat"
+        if too_long(series):
+            return "whole numbers of more digits than a quantity keeps, and values hardly repeat"
         cells = present(series)
         step = _step(cells)
         # Doses and years count as well: without a name that says so, only rows numbered in their order are told apart.
@@ -63,6 +66,10 @@ class Identifier(SetAside):
         digits = cells.str.contains(r"^\d+$").all()
         if digits:
             return cls._reason_for_numbers(series.cast(pl.Int64, strict=False), name)
+        measured = units.find(cells)
+        if measured.unit or measured.several or measured.money:
+            message = "numbers with a unit"
+            raise ColumnRefused(message)
         shapes = {"a UUID": _UUID, "a letter key with a number": _KEY}
         for what, pattern in shapes.items():
             if len(cells) >= _FEW and cells.str.contains(pattern).mean() >= _UNIQUE:  # type: ignore[operator]

@@ -11,13 +11,13 @@ import polars as pl
 from mapsto.columns.base import Column, Features, Guide, Task
 from mapsto.columns.common import bins
 from mapsto.columns.common.cells import SAMPLE, as_text, examples, is_number, is_text, sample
-from mapsto.columns.common.evidence import few_whole_numbers, maybe_classes, named_like_code, refuse_one_value
+from mapsto.columns.common.evidence import few_whole_numbers, maybe_classes, named_like_code, refuse_one_value, too_long
 from mapsto.columns.common.parts import NumberPart
 from mapsto.columns.common.scaling import LIMIT, Scaling, ScalingName
 from mapsto.columns.common.spans import Extents, Span
 from mapsto.columns.common.state import State
 from mapsto.errors import ColumnRefused, OptionError
-from mapsto.table import numerals
+from mapsto.table import numerals, units
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,12 @@ class Number(Column):
     decimal: DecimalSign | None = None
     """How numbers in text are written; None: found in the training rows."""
 
+    unit: str | None = None
+    """What stands behind numbers in text and says the same of all, "kg"; None: found in the training rows; "": nothing.
+    """
+
     _decimal: DecimalSign = field(default=".", init=False)
+    _unit: str = field(default="", init=False)
     _scaling: Scaling = field(default_factory=Scaling, init=False)
     _edges: tuple[float, ...] = field(default=(), init=False)
     _jumps: bool = field(default=False, init=False)
@@ -99,6 +104,8 @@ class Number(Column):
 
     @classmethod
     def _claim_text(cls, text: pl.Series, *, name: str, target: bool) -> Self:
+        unit = cls._claim_unit(text)
+        as_written, text = text, units.without(text, unit)
         few = numerals.written(sample(text))
         found = few if few.share < _LIKELY or len(text) <= SAMPLE else numerals.written(text)
         if found.share < _READABLE:
@@ -111,12 +118,26 @@ class Number(Column):
             raise ColumnRefused(message)
         numbers = numerals.parse(text, found.decimal)
         _refuse_codes(pl.Series(numbers[np.isfinite(numbers)]), name, target=target)
-        reason = f"numbers written as text, such as {examples(sample(text).head(3).to_list())}"
+        of = f" with the unit {unit!r}" if unit else ""
+        reason = f"numbers written as text{of}, such as {examples(sample(as_written).head(3).to_list())}"
         if found.decimal == ",":
             reason += ", with a decimal comma"
         if len(bad := _unread(text, found.decimal)):
             reason += f"; cells like {examples(bad.to_list(), 1)} cannot be read and count as missing"
-        return cls(decimal=found.decimal, name=name, reason=reason, doubt=_OPEN if found.ambiguous else "")
+        doubt = _OPEN if found.ambiguous else ""
+        return cls(decimal=found.decimal, unit=unit, name=name, reason=reason, doubt=doubt)
+
+    @staticmethod
+    def _claim_unit(text: pl.Series) -> str:
+        """The unit of all cells; refused where there are several, which are no numbers of one scale."""
+        found = units.find(sample(text))
+        if found.several:
+            message = (
+                f"nearly numbers, but in several units, {examples(list(found.several), len(found.several))}: write "
+                "all cells in one"
+            )
+            raise ColumnRefused(message, near=True)
+        return found.unit
 
     # -- learn and encode
 
@@ -125,7 +146,8 @@ class Number(Column):
         if not is_text(series.dtype):
             self.decimal = self.decimal or decimal
             return None
-        found = numerals.written(as_text(series))
+        self.unit = self._found_unit(series) if self.unit is None else self.unit
+        found = numerals.written(units.without(as_text(series), self.unit))
         if self.decimal is None:
             self.decimal, self.doubt = found.decimal, _OPEN if found.ambiguous else ""
         if found.ambiguous and decimal is not None and _OPEN in self.doubt:
@@ -141,6 +163,7 @@ class Number(Column):
 
     def learn(self, series: pl.Series, guide: Guide | None = None) -> None:
         """Scale, bin edges, mean and deviation."""
+        self._unit = self._found_unit(series) if self.unit is None else self.unit
         self._decimal = self.decimal or self._found_decimal(series)
         x = self._values(series)
         known = x[np.isfinite(x)]
@@ -182,7 +205,11 @@ class Number(Column):
         return Extents.of(self._values(series)[:, None])
 
     def _found_decimal(self, series: pl.Series) -> DecimalSign:
-        return numerals.written(as_text(series)).decimal if is_text(series.dtype) else "."
+        return numerals.written(units.without(as_text(series), self._unit)).decimal if is_text(series.dtype) else "."
+
+    @staticmethod
+    def _found_unit(series: pl.Series) -> str:
+        return units.find(sample(as_text(series))).unit if is_text(series.dtype) else ""
 
     def _values(self, series: pl.Series) -> np.ndarray:
         """float64 `(rows,)` in user units, NaN where missing, infinite or unreadable."""
@@ -194,7 +221,7 @@ class Number(Column):
         elif dtype == pl.Duration:
             x = series.dt.total_microseconds(fractional=True).to_numpy() / 1e6
         elif is_text(dtype):
-            x = numerals.parse(as_text(series), self._decimal).copy()
+            x = numerals.parse(units.without(as_text(series), self._unit), self._decimal).copy()
         else:
             return np.full(len(series), np.nan)
         x[~(np.abs(x) <= LIMIT)] = np.nan
@@ -264,6 +291,8 @@ class Number(Column):
             "bins": self.bins,
             "decimal": self.decimal,
             "read_decimal": self._decimal,
+            "unit": self.unit,
+            "read_unit": self._unit,
             "mean": self._mean,
             "deviation": self._deviation,
             "edges": list(self._edges),
@@ -285,9 +314,11 @@ class Number(Column):
             edges=state.text("edges_from"),
             bins=state.integer("bins"),
             decimal=state.optional_text("decimal"),
+            unit=state.optional_text("unit") if "unit" in json else "",
         )
         column._scaling = scaling
         column._decimal = state.text("read_decimal", allowed=(".", ","))  # type: ignore[assignment]
+        column._unit = state.text("read_unit") if "read_unit" in json else ""  # files of earlier versions know no units
         column._mean = state.number("mean")
         column._deviation = state.number("deviation", low=np.finfo(np.float64).smallest_subnormal)
         column._edges = tuple(state.rising_list("edges", longest=1000))
@@ -306,6 +337,9 @@ def _refuse_codes(cells: pl.Series, name: str, *, target: bool) -> None:
     """Numbers that name something rather than measure it are left to other types."""
     if target and (distinct := few_whole_numbers(cells)):
         message = f"{distinct} distinct whole numbers: classes rather than a quantity"
+        raise ColumnRefused(message)
+    if too_long(cells):
+        message = "whole numbers of more digits than a quantity keeps, so that different ones would be the same"
         raise ColumnRefused(message)
     whole = cells.dtype.is_integer() or bool((cells == cells.round()).all())
     if not target and whole and named_like_code(name):

@@ -14,6 +14,7 @@ from mapsto.columns.common.lookup import Lookup, table
 from mapsto.columns.common.orders import in_order, order_varies
 from mapsto.columns.common.parts import BagPart, Ragged
 from mapsto.columns.common.state import State
+from mapsto.columns.common.unknown import unknown_remarks
 from mapsto.columns.common.vocabulary import Vocabulary
 from mapsto.errors import ColumnRefused, DataError, OptionError
 from mapsto.metrics import own_labels, with_strange
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mapsto.columns.common.parts import Part
+    from mapsto.columns.common.spans import Remark
     from mapsto.losses import Loss
 
 _UNSEEN, _FIRST = 0, 1
@@ -180,6 +182,17 @@ class Set(Column):
         if isinstance(series.dtype, pl.List) or is_text(series.dtype):
             return np.zeros(len(series), dtype=bool)
         return series.is_not_null().to_numpy()
+
+    def remarks(self, series: pl.Series) -> list[Remark]:
+        """Where most cells hold no label that was learned."""
+        if not self._vocabulary.values or self._vocabulary.dropped:
+            return []
+        labels, lengths = self._flat(series)
+        known = self._lookup.places(labels) >= 0
+        rows = np.repeat(np.arange(len(series)), lengths)
+        unknown = (lengths > 0) & (np.bincount(rows[known], minlength=len(series)) == 0)
+        of_these = labels.filter(pl.Series(unknown[rows], dtype=pl.Boolean))
+        return unknown_remarks(unknown, int((lengths > 0).sum()), of_these, "only labels")
 
     def _labels(self, series: pl.Series) -> pl.Series:
         """A series of lists of distinct labels without blanks around them, null where missing."""

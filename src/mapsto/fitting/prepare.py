@@ -18,7 +18,17 @@ from mapsto.judging.strangers import strangers
 from mapsto.judging.thresholds import cost_matrix
 from mapsto.metrics import Metric, default, get
 from mapsto.schema import Encoded, Schema, require, weights_of
-from mapsto.table import Note, Selection, Table, check_form, duplicates_across, overlapping, same_contents, split
+from mapsto.table import (
+    Note,
+    Selection,
+    Table,
+    check_form,
+    duplicates_across,
+    overlapping,
+    rare_classes,
+    same_contents,
+    split,
+)
 from mapsto.table.notes import examples, in_table, plural
 from mapsto.training.run import Run
 
@@ -129,6 +139,9 @@ def prepare(table: Table, options: Options, run: Run | None = None) -> Prepared:
     notes += weightless(height, numbers, options.weight)
     notes += check_form(frame, options.targets, numbers)
     schema = claim(frame, options, table)
+    require_in_parts(schema, table)
+    for target in schema.targets:
+        notes += rare_classes(frame[target.name]) if target.task == "classification" else []
     notes += check_inputs(schema)
     if not schema.inputs:
         schema = something_to_read(schema, frame)
@@ -293,7 +306,8 @@ def gather(table: Table, options: Options) -> tuple[pl.DataFrame, Any, Any, str]
     frames = [table.frame]
     given = []
     for role in [role for role in found if role in table.parts]:
-        frames.append(table.parts[role])
+        # What only these rows have cannot be learned.
+        frames.append(_shared(table.parts[role], table.frame))
         require(frames[-1], options.targets)
         if not frames[-1].height:
             message = f"the {role} table has no rows; give some, a fraction, or {role}=0"
@@ -304,6 +318,22 @@ def gather(table: Table, options: Options) -> tuple[pl.DataFrame, Any, Any, str]
     joined = table.frame if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
     how = f"{' and '.join(given)} rows given as a table of their own" if given else ""
     return joined, found["valid"], found["test"], how
+
+
+def _shared(frame: pl.DataFrame, learned: pl.DataFrame) -> pl.DataFrame:
+    """The columns that rows to learn from have as well."""
+    return frame.select(name for name in frame.columns if name in learned.columns)
+
+
+def require_in_parts(schema: Schema, table: Table) -> None:
+    """Every input must be a column of validation and test rows that are a table of their own, as of rows to predict."""
+    for role, frame in table.parts.items():
+        if absent := [column.name for column in schema.inputs if column.name not in frame.columns]:
+            message = (
+                f"the {role} rows lack the input columns {absent}; they have {frame.columns}. Add them (empty cells "
+                "are fine), rename yours, or learn from the others alone: inputs=[...]."
+            )
+            raise DataError(message)
 
 
 def _too_few_to_choose(schema: Schema, strata: np.ndarray | None, rows: int, valid: float, *, quick: bool) -> bool:

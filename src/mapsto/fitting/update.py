@@ -25,7 +25,7 @@ from mapsto.judging.strangers import strangers
 from mapsto.members import make
 from mapsto.members.base import Work
 from mapsto.members.ensemble import Ensemble, greedy_weights
-from mapsto.metrics import present
+from mapsto.metrics import named, present
 from mapsto.schema import require
 from mapsto.table import Note, split
 from mapsto.table.notes import in_table
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from mapsto.members.base import Member
+    from mapsto.schema import Encoded, Schema
     from mapsto.table import Table
 
 FEWEST_ROWS = 50
@@ -60,6 +61,7 @@ def update(old: Fitted, table: Table, *, time: str | float | None, progress: Any
     for target in schema.targets:
         notes += in_table(strangers(target, frame[target.name]), numbers)
     rows = encode(schema, frame, old.weight)
+    _require_known(schema, rows)
     metrics = {target.name: deciding_metric(old, target) for target in schema.targets}
     choose, calibrate = rows.take(cut.choose), rows.take(cut.calibrate)
     work = Work(schema, rows.take(cut.train), choose, metrics, old.recipe, run, seed=old.recipe.seed,
@@ -115,6 +117,18 @@ def _require_cut(frame: pl.DataFrame, how: str, weight: str | None) -> None:
             message = (
                 f"the rows to update with lack column {name!r}, which {what} in this model ({how!r}); they have "
                 f"{frame.columns}. Add it, so that new rows are cut and weighed as the old ones were."
+            )
+            raise DataError(message)
+
+
+def _require_known(schema: Schema, rows: Encoded) -> None:
+    """Some row has a truth that the model knows; one of classes alone that it has not cannot be learned by updating."""
+    for target in schema.targets:
+        task, truth = target.task or "regression", rows.truth[target.name]
+        if task != "regression" and not named(task, truth).any():
+            message = (
+                f"no row to update with has a value of {target.name!r} that the model knows; it knows "
+                f"{target.classes[:10]}. An update adds no classes: fit again with all rows, or name them alike."
             )
             raise DataError(message)
 

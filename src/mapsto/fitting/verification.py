@@ -17,7 +17,7 @@ import polars as pl
 from mapsto.errors import DataError, OptionError
 from mapsto.fitted import Fitted
 from mapsto.fitting.candidates import embedder, reserve
-from mapsto.fitting.prepare import claim, claim_notes, gather, something_to_read
+from mapsto.fitting.prepare import claim, claim_notes, gather, require_in_parts, something_to_read
 from mapsto.fitting.versions import versions
 from mapsto.judging.checks import check_inputs
 from mapsto.judging.verdict import Cost
@@ -161,6 +161,7 @@ def _prepared(table: Table, options: Options) -> _Identities:
     there = every[name].is_not_null()
     notes = [*table.notes, *check_form(every, options.targets)]
     schema = claim(every, options, table)
+    require_in_parts(schema, table)
     notes += check_inputs(schema)
     if not schema.inputs:
         schema = something_to_read(schema, every)

@@ -3,6 +3,7 @@
 from mapsto.table.form import check_form as check_form
 from mapsto.table.form import duplicates_across as duplicates_across
 from mapsto.table.form import overlapping as overlapping
+from mapsto.table.form import rare_classes as rare_classes
 from mapsto.table.form import require_rows as require_rows
 from mapsto.table.form import same_contents as same_contents
 from mapsto.table.frame import Levels as Levels

@@ -13,8 +13,10 @@ import numpy as np
 import polars as pl
 
 from mapsto.errors import DataError, translated
+from mapsto.table.blanks import ROW_NAMES, with_tabs
 from mapsto.table.frame import Untyped
-from mapsto.table.layout import HEAD, NAMES, Layout, decoded, opening, wide_encoding
+from mapsto.table.headless import with_first_row
+from mapsto.table.layout import HEAD, NAMES, NO_SEPARATOR, Layout, decoded, opening, wide_encoding
 from mapsto.table.names import named, require_columns
 from mapsto.table.notes import EXAMPLES, Note, examples, listed, plural
 from mapsto.table.precheck import CHUNK, Findings, Odd, QuotesError, check
@@ -67,11 +69,14 @@ def read_delimited(source: Source, *, align: bool = False) -> tuple[pl.DataFrame
     require_columns(findings.fields, source.name)
     removed, filled = _set_aside(file, findings, align=align)
     frame = _parse(file, findings, removed, filled)
-    frame, notes = named(frame, _header(findings.header, file.layout), source.name)
-    file.notes += notes
+    rows = frame.height
+    frame, header, told = with_first_row(frame, _header(findings.header, file.layout), source.name)
+    headless = frame.height > rows
+    frame, notes = named(frame, header, source.name)
+    file.notes += [*told, *notes]
     first_line = None
     if not (findings.spans or len(removed)):
-        first_line = file.line + 1 + findings.header.count(b"\n", 0, -1)
+        first_line = file.line + (0 if headless else 1 + findings.header.count(b"\n", 0, -1))
     return frame, file.notes, Untyped(file.layout.separator == ord(";"), first_line)
 
 
@@ -96,7 +101,27 @@ def _open(source: Source) -> _File:
         lines, were = plural(len(begins.above), "line"), "was" if len(begins.above) == 1 else "were"
         text = f"{lines} above the header of {source.name} {were} passed over: {what}."
         notes.append(Note("info", text, count=len(begins.above)))
-    return _File(source, begins.layout, begins.start, 1 + begins.lines, notes)
+    file = _File(source, begins.layout, begins.start, 1 + begins.lines, notes)
+    if begins.layout.separator == NO_SEPARATOR:
+        _part_by_blanks(file, head)
+    return file
+
+
+def _part_by_blanks(file: _File, head: bytes) -> None:
+    """Where nothing else parts the fields, and runs of blanks part all lines alike, tabs take their place."""
+    whole = file.source.size <= len(head)
+    some = head[file.start :].decode("utf-8", errors="replace")
+    if with_tabs(some, whole=whole) is None:
+        return
+    found = with_tabs(file.source.read()[file.start :].decode("utf-8", errors="replace"))
+    if found is None:
+        return
+    text = f"{file.source.name} was read with runs of blanks between its fields."
+    if found.partition("\t")[0] == ROW_NAMES:
+        text += f" The names of rows, above which there is no name, are the column {ROW_NAMES!r}."
+    file.notes.append(Note("info", text))
+    file.source = Source(file.source.name, file.source.suffix, data=found.encode())
+    file.start, file.layout = 0, Layout(ord("\t"))
 
 
 def _sound(file: _File) -> Findings:

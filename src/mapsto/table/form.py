@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FEW_ROWS = 50
 FEW_OF_A_CLASS = 5
 MANY_CLASSES = 50
-"""Values beyond which a column of whole numbers is not taken for classes here."""
+"""Classes beyond which it is not told which of them are rare."""
 _SAMPLE = 1000
 _WINDOWS, _SHORTEST, _OVERLAPPING = 200, 8, 0.5
 """Cells that are compared with the next one; the shortest lists that are; and the share that must overlap."""
@@ -35,7 +35,7 @@ def check_form(frame: pl.DataFrame, targets: Sequence[str], numbers: np.ndarray 
         numbers: what the user calls each row; None: as they are counted here.
 
     Returns:
-        Notes on few rows, rare classes, constant, empty and duplicated columns, and duplicated rows.
+        Notes on few rows, constant, empty and duplicated columns, and duplicated rows.
 
     Raises:
         DataError: fewer than two rows, or a target with no value or only one.
@@ -146,19 +146,16 @@ def _check_target(target: pl.Series) -> list[Note]:
             "there is nothing to learn. Is it the right column, and are all rows there?"
         )
         raise DataError(message)
-    notes = []
     if missing := target.null_count():
         rows = examples(target.is_null().arg_true())
         text = f"Target {name!r} is missing in {plural(missing, 'row')}, which are not judged."
-        notes.append(Note("info", text, name, rows, missing))
-    return notes + _rare_classes(values)
+        return [Note("info", text, name, rows, missing)]
+    return []
 
 
-def _rare_classes(values: pl.Series) -> list[Note]:
-    """A note on classes that few rows have; whole numbers count as classes only if there are few of them."""
-    dtype = values.dtype
-    if not (dtype in (pl.String, pl.Categorical, pl.Enum, pl.Boolean) or dtype.is_integer()):
-        return []
+def rare_classes(target: pl.Series) -> list[Note]:
+    """A note on classes that few rows have, of a target that is a choice between a few."""
+    values = target.drop_nulls()
     counts = values.value_counts(sort=True, name="rows of the class")
     if counts.height > MANY_CLASSES or counts.height > len(values) / 4:
         return []
@@ -167,10 +164,10 @@ def _rare_classes(values: pl.Series) -> list[Note]:
         return []
     shown = ", ".join(f"{value!r} ({number})" for value, number in rare.head(5).iter_rows())
     text = (
-        f"Target {values.name!r} has {plural(rare.height, 'class', 'classes')} with fewer than {FEW_OF_A_CLASS} rows "
+        f"Target {target.name!r} has {plural(rare.height, 'class', 'classes')} with fewer than {FEW_OF_A_CLASS} rows "
         f"({shown}): they can hardly be learned, and a class with one row is only trained on, not tested."
     )
-    return [Note("warning", text, column=values.name, count=rare.height)]
+    return [Note("warning", text, column=target.name, count=rare.height)]
 
 
 def _is_constant(series: pl.Series) -> bool:

@@ -20,7 +20,11 @@ MARKS = ("", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nil", "?", "-"
 
 _MINUS = "\\-\u2212\u2010\u2011\u2013\ufe63\uff0d"
 """The hyphen, the minus sign, and what stands for it."""
-_UNIT = r"(?:\p{Sc}|(?i:usd|eur|gbp|chf|jpy|cny|inr|cad|aud|sek|nok|dkk|pln|brl)|%)"
+UNIT = (
+    r"(?:[A-Z]{0,2}\p{Sc}|(?i:usd|eur|gbp|chf|jpy|cny|inr|cad|aud|nzd|hkd|sgd|sek|nok|dkk|pln|czk|huf|ron|brl|mxn|ars"
+    r"|zar|krw|try|rub|uah|thb|idr|myr|php|vnd|ils|aed|sar|egp|ngn|kes)|Rs\.?|Rp\.?|RM|Kč|zł|kr\.?|Ft|%)"
+)
+"""Signs of money, and percent."""
 _APART = r"\s'’"
 """What may part thousands whatever the decimal sign is."""
 
@@ -33,12 +37,13 @@ def _number(decimal: str, thousands: str) -> str:
 def _pattern(decimal: str, thousands: str) -> str:
     """One group, the number; amounts in brackets are negative, as accountants write them."""
     number, sign = _number(decimal, thousands), rf"[+{_MINUS}]"
-    signed = rf"(?:{sign}\s*{_UNIT}?|{_UNIT}\s*{sign}?)?\s*(?:{number})\s*{_UNIT}?\s*[{_MINUS}]?"
-    return rf"^(?:{signed}|\(\s*{_UNIT}?\s*(?:{number})\s*{_UNIT}?\s*\)\s*{_UNIT}?)$"
+    signed = rf"(?:{sign}\s*{UNIT}?|{UNIT}\s*{sign}?)?\s*(?:{number})\s*{UNIT}?\s*[{_MINUS}]?"
+    return rf"^(?:{signed}|\(\s*{UNIT}?\s*(?:{number})\s*{UNIT}?\s*\)\s*{UNIT}?)$"
 
 
 _PATTERNS: dict[str, str] = {".": _pattern(r"\.", ","), ",": _pattern(",", r"\.")}
-_NUMBERS: dict[str, str] = {".": _number(r"\.", ","), ",": _number(",", r"\.")}
+NUMBERS: dict[str, str] = {".": _number(r"\.", ","), ",": _number(",", r"\.")}
+"""Patterns of numbers without a sign, by decimal sign."""
 _NEGATIVE = rf"^[^0-9]*[{_MINUS}(]|[{_MINUS}]\s*$"
 _GROUPS: dict[str, str] = {sign: rf"^[+{_MINUS}]?[1-9]\d{{0,2}}(?:{re.escape(sign)}\d{{3}})+$" for sign in ".,"}
 """Whole numbers whose thousands this sign parts, or numbers with three decimals: it cannot be told."""
@@ -92,7 +97,7 @@ def _with_point(cells: pl.Series) -> pl.Series:
 def _parsed(cells: pl.Series, decimal: DecimalSign) -> np.ndarray:
     """Numbers with marks of any kind."""
     cell = pl.col("x")
-    digits = cell.str.extract(f"({_NUMBERS[decimal]})", 1).str.to_lowercase()
+    digits = cell.str.extract(f"({NUMBERS[decimal]})", 1).str.to_lowercase()
     digits = digits.str.replace_all(rf"[{'.' if decimal == ',' else ','}{_APART}]", "")
     value = digits.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
     value = pl.when(cell.str.contains(_NEGATIVE)).then(-value).otherwise(value)

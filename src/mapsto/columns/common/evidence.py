@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from mapsto.columns.common.cells import SAMPLE, is_number, present, sample, there_or_not
 from mapsto.errors import ColumnRefused
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _ID = re.compile(
     r"(^|.*[^a-z])(id|ids|uuid|guid|rowid|pk)$|^(user|item|movie|client|customer|order|product|record|row"
@@ -31,6 +29,8 @@ MOST_CLASSES = 20
 _SPAN = 100
 _MAYBE_CLASSES = 100
 _ROWS_A_CLASS = 5
+_EXACT = 2**53
+"""The largest whole number below which floats of 64 bits have them all."""
 
 
 def named_like_id(name: str) -> bool:
@@ -54,6 +54,19 @@ def named_like_row(name: str) -> bool:
 def named_like_code(name: str) -> bool:
     """Whether a name says that its numbers are codes: an identifier or a postal code."""
     return named_like_id(name) or bool(_CODE.match(_CAMEL.sub("_", name.strip()).lower()))
+
+
+def too_long(series: pl.Series) -> bool:
+    """Whether whole numbers have so many digits that different ones are the same as a quantity, which has 53 bits.
+
+    >>> too_long(pl.Series([2**60, 2**60 + 1])), too_long(pl.Series([2**60, 2**61]))
+    (True, False)
+    """
+    if not series.dtype.is_integer() or series.null_count() == len(series):
+        return False
+    if max(abs(int(series.min())), abs(int(series.max()))) <= _EXACT:  # type: ignore[arg-type]
+        return False
+    return series.cast(pl.Float64).n_unique() < series.n_unique()
 
 
 def refuse_one_value(series: pl.Series, *, target: bool) -> None:

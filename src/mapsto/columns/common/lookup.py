@@ -22,6 +22,7 @@ MISSING, UNSEEN = -1, -2
 """Places of cells that are missing or unknown: the last two entries of any table indexed by place."""
 _FEW = 64
 _CASTABLE = 2_000_000
+_EXACT = 2**53
 
 
 def canonical(value: Any) -> str | int | float:
@@ -97,6 +98,12 @@ class Lookup:
         order = np.argsort(keys, kind="stable")
         return keys[order], order.astype(np.int32)
 
+    @cached_property
+    def _long(self) -> bool:
+        """Whether the numbers are whole, and some have more digits than a float keeps."""
+        keys, _ = self._sorted
+        return keys.dtype.kind == "i" and max(-int(keys[0]), int(keys[-1])) > _EXACT
+
     def _number_places(self, series: pl.Series) -> np.ndarray:
         absent = missing(series)
         if series.dtype == pl.Boolean:
@@ -106,7 +113,10 @@ class Lookup:
         else:
             text = as_text(series).str.strip_chars(BLANKS)
             absent |= (text == "").fill_null(False).to_numpy()
-            cells = text.cast(pl.Float64, strict=False).fill_null(float("inf"))
+            if self._long:
+                cells = text.cast(pl.Int64, strict=False).fill_null(np.iinfo(np.int64).min)
+            else:
+                cells = text.cast(pl.Float64, strict=False).fill_null(float("inf"))
         x = cells.to_numpy()
         keys, order = self._sorted
         at = np.minimum(np.searchsorted(keys, x), len(keys) - 1)
