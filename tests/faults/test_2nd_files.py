@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import os
 import time as clock
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+import soundfile
 
+import mapsto
 from mapsto.columns import Image
+from mapsto.errors import DataError
 from mapsto.fitting.affordable import rows_in_time
 from mapsto.schema import Schema
 from mapsto.training.run import Run
@@ -30,3 +36,95 @@ def test_what_is_loaded_at_first_use_is_no_cost_of_a_row(monkeypatch: pytest.Mon
     monkeypatch.setattr(Image, "encode", slow_at_first)
     rows, notes = rows_in_time(frame, schema, np.zeros(200, np.int64), Run(time=30.0), 0)
     assert (rows, notes) == (None, [])
+
+
+# -- a stranger's table
+
+
+def wav(length: int = 800, pitch: float = 0.3, **options: Any) -> bytes:
+    into = io.BytesIO()
+    soundfile.write(into, np.sin(np.arange(length) * pitch) * 0.5, 8000, format="WAV", **options)
+    return into.getvalue()
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A folder of recordings, half of them with an ending, that tables elsewhere must not read."""
+    folder = tmp_path / "secret"
+    folder.mkdir()
+    for i in range(20):
+        (folder / f"s{i}").write_bytes(wav(pitch=0.2 if i % 2 else 0.6))
+        (folder / f"s{i}.wav").write_bytes(wav(pitch=0.2 if i % 2 else 0.6))
+    return folder
+
+
+LABELS = ["low" if i % 2 else "high" for i in range(20)]
+
+
+@pytest.fixture(scope="module")
+def listener(tmp_path_factory: pytest.TempPathFactory) -> mapsto.Model:
+    data = {"q": [wav(pitch=0.2 if i % 2 else 0.6) for i in range(40)], "y": LABELS * 2}
+    return mapsto.fit(data, "y", network="forest", folds=2, progress=False)
+
+
+def stranger(tmp_path: Path, cells: list[Any], form: str = "csv", name: str = "t") -> Path:
+    folder = tmp_path / "stranger"
+    folder.mkdir(exist_ok=True)
+    frame = pl.DataFrame({"q": cells, "y": LABELS[: len(cells)]})
+    path = folder / f"{name}.{form}"
+    frame.write_csv(path) if form == "csv" else frame.write_parquet(path)
+    return path
+
+
+def odd(secret: Path, tmp_path: Path) -> dict[str, list[str]]:
+    (tmp_path / "stranger").mkdir(exist_ok=True)
+    os.symlink(secret, tmp_path / "stranger" / "link")
+    return {
+        "no ending": [str(secret / f"s{i}") for i in range(10)],
+        "mixed with rubbish": [str(secret / f"s{i}.wav") if i < 2 else "x" for i in range(10)],
+        "climbing": ["../secret/s1"] * 10,
+        "a link": ["link/s1"] * 10,
+        "a byte order mark": [f"\ufeff{secret}/s1.wav"] * 10,
+        "blanks": [" "] * 9 + [str(secret / "s1.wav")],
+    }
+
+
+@pytest.mark.parametrize(
+    "what", ["no ending", "mixed with rubbish", "climbing", "a link", "a byte order mark", "blanks"]
+)
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_no_cell_that_is_opened_leads_out_at_prediction(
+    what: str, form: str, listener: mapsto.Model, secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = odd(secret, tmp_path)[what]
+    monkeypatch.chdir(tmp_path / "stranger")
+    path = stranger(tmp_path, cells, form)
+    for ask in (listener.predict, listener.predict_proba, listener.evaluate):
+        with pytest.raises(DataError, match=r"'q'.* outside the folder .*allow_paths=True"):
+            ask(path)
+    assert listener.predict(path, allow_paths=True).height == 10
+
+
+def test_nor_at_a_fit_with_types_given_or_found(secret: Path, tmp_path: Path) -> None:
+    bare = stranger(tmp_path, [str(secret / f"s{i}") for i in range(20)])
+    good = stranger(tmp_path, [str(secret / f"s{i}.wav") for i in range(20)], "parquet", "categories")
+    pl.read_parquet(good).cast({"q": pl.Categorical}).write_parquet(good)
+    for path, types in ((bare, {"q": "audio"}), (good, None)):
+        with pytest.raises(DataError, match=r"'q'.* outside the folder .*allow_paths=True"):
+            mapsto.fit(path, "y", types=types, progress=False)
+    own = {"q": [wav()] * 20, "y": LABELS}
+    with pytest.raises(DataError, match=r"'q'.* outside the folder"):
+        mapsto.fit(
+            own, "y", test=str(stranger(tmp_path, [str(secret / "s1")] * 4)), types={"q": "audio"}, progress=False
+        )
+
+
+def test_files_without_an_ending_are_found_beside_their_table(secret: Path, listener: mapsto.Model) -> None:
+    path = secret / "t.csv"
+    pl.DataFrame({"q": [f"s{i}" for i in range(20)], "y": LABELS}).write_csv(path)
+    assert listener.predict(path)["y"].to_list() == LABELS
+    model = mapsto.fit(path, "y", types={"q": "audio"}, network="forest", folds=2, progress=False)
+    assert model.predict(path)["y"].to_list() == LABELS
+    pl.DataFrame({"q": ["gone"] * 20, "y": LABELS}).write_csv(path)
+    with pytest.raises(DataError, match=r"the first is 'gone': there is no such file, looked for from .*its table"):
+        mapsto.fit(path, "y", types={"q": "audio"}, progress=False)

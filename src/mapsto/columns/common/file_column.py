@@ -24,6 +24,7 @@ MOSTLY = 0.5
 _SURELY = 0.9
 """Share from which on texts are the names of files, and nothing else."""
 _REMEMBERED = 8
+_ABSENT = "there is no such file"
 _ADDRESS = r"(?i)^\s*[a-z][a-z0-9+.-]+://"
 
 
@@ -99,6 +100,13 @@ class FileColumn(Column):
         """That a file is not there, or empty."""
         return _fault(value) if isinstance(value, str) else ""
 
+    def sought(self, value: Any) -> str:
+        """The same; of a path that leads nowhere, from where it was looked for."""
+        fault = self.fault(value)
+        if fault != _ABSENT or os.path.isabs(value.strip(BLANKS)):
+            return fault
+        return f"{fault}, looked for from {os.getcwd()!r} and from the folder of its table"
+
 
 def share_of_names(cells: pl.Series, kind: str) -> float:
     """The share of texts that end like the names of files of a kind, or like addresses of such.
@@ -171,5 +179,5 @@ def _fault(path: str) -> str:
     if pl.Series([path]).str.contains(_ADDRESS)[0]:
         return "addresses are not fetched"
     if not _is_file(path.strip(BLANKS)):
-        return "there is no such file"
+        return _ABSENT
     return "" if Path(path.strip(BLANKS)).stat().st_size else "the file is empty"
