@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 import mapsto
-from mapsto.columns import Image
+from mapsto.columns import Image, Sequence
 from mapsto.errors import DataError
 from mapsto.fitting.affordable import rows_in_time
 from mapsto.schema import Schema
@@ -128,3 +128,41 @@ def test_files_without_an_ending_are_found_beside_their_table(secret: Path, list
     pl.DataFrame({"q": ["gone"] * 20, "y": LABELS}).write_csv(path)
     with pytest.raises(DataError, match=r"the first is 'gone': there is no such file, looked for from .*its table"):
         mapsto.fit(path, "y", types={"q": "audio"}, progress=False)
+
+
+# -- which axis of a series is time
+
+
+def test_arrays_of_one_long_vector_are_series() -> None:
+    x = DRAW.normal(size=(60, 40))
+    series = {"plain": x, "(n, L, 1)": x[:, :, None], "(n, 1, L)": x[:, None, :]}
+    columns = {}
+    for name, cells in series.items():
+        columns[name] = column = Sequence.claim(pl.Series("s", cells), name="s")
+        column.learn(pl.Series("s", cells))
+    turned = columns["(n, 1, L)"]
+    for cells in series.values():
+        values = turned.encode(pl.Series("s", cells))[0].values
+        assert np.allclose(values, columns["plain"].encode(pl.Series("s", x))[0].values)
+        assert not turned.malformed(pl.Series("s", cells)).any()
+    assert "lists of numbers, 40 on average" in turned.reason
+    assert "one vector of 40 numbers" in turned.doubt
+    assert turned.malformed(pl.Series([[[1.0, 2.0], [3.0, 4.0]], [[1.0] * 40], [], None])).tolist() == [1, 0, 0, 0]
+    again = Sequence.from_state(*turned.to_state())
+    assert np.array_equal(again.encode(pl.Series(x[:, None]))[0].values, turned.encode(pl.Series(x[:, None]))[0].values)
+
+
+def test_a_file_of_old_reads_vectors_as_it_did() -> None:
+    column = Sequence(name="s")
+    column.learn(pl.Series(DRAW.normal(size=(30, 2, 40))))
+    state, arrays = column.to_state()
+    del state["turned"]
+    assert Sequence.from_state(state, arrays).encode(pl.Series(DRAW.normal(size=(5, 1, 40))))[0].values.shape == (5, 40)
+
+
+def test_few_steps_of_many_numbers_are_told() -> None:
+    column = Sequence.claim(pl.Series(DRAW.normal(size=(30, 3, 40))), name="s")
+    assert "read as 3 steps of 40 numbers each" in column.doubt
+    assert not Sequence.claim(pl.Series(DRAW.normal(size=(30, 40, 3))), name="s").doubt
+    uneven = [DRAW.normal(size=(1 + i % 3, 40)).tolist() for i in range(30)]
+    assert not Sequence.claim(pl.Series(uneven), name="s").doubt
