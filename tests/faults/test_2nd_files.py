@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import time as clock
@@ -12,6 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
+from PIL import Image as Pictures
 
 import mapsto
 from mapsto.columns import Image, Sequence
@@ -166,3 +168,44 @@ def test_few_steps_of_many_numbers_are_told() -> None:
     assert not Sequence.claim(pl.Series(DRAW.normal(size=(30, 40, 3))), name="s").doubt
     uneven = [DRAW.normal(size=(1 + i % 3, 40)).tolist() for i in range(30)]
     assert not Sequence.claim(pl.Series(uneven), name="s").doubt
+
+
+# -- files as text
+
+
+def png(side: int = 12, level: int = 200) -> bytes:
+    into = io.BytesIO()
+    Pictures.fromarray((DRAW.random((side, side)) * level).astype(np.uint8)).save(into, "PNG")
+    return into.getvalue()
+
+
+@pytest.mark.parametrize("head", ["data:image/png;base64,", "data:audio/wav;base64,", "DATA:image/png;base64,", ""])
+def test_files_in_base64_are_read_as_what_they_hold(head: str) -> None:
+    for kind in ("image", "audio"):
+        if "/" in head and kind not in head:
+            continue
+        data = [png() if kind == "image" else wav(pitch=0.1 + i / 50) for i in range(30)]
+        cells = [head + base64.b64encode(each).decode() for each in data]
+        schema = Schema.claim(pl.DataFrame({"f": cells, "y": ["a", "b"] * 15}), targets=["y"])
+        (column,) = schema.inputs
+        assert column.type == kind
+        column.learn(pl.Series(cells))
+        found, expected = (column.encode(pl.Series(each))[0] for each in (cells, data))
+        assert np.array_equal(getattr(found, "values", found), getattr(expected, "values", expected))
+        assert not column.malformed(pl.Series(cells)).any()
+        broken = pl.Series([cells[0][: len(head) + 16] + "A" * 60])
+        assert column.malformed(broken)[0]
+        assert column.fault(broken[0]) != "there is no such file"
+
+
+def test_data_that_is_no_picture_is_told() -> None:
+    cells = ["data:image/svg+xml;base64," + base64.b64encode(b"<svg>%d</svg>" % i).decode() for i in range(30)]
+    schema = Schema.claim(pl.DataFrame({"f": cells, "y": ["a", "b"] * 15}), targets=["y"])
+    (column,) = schema.columns[:1]
+    assert "not read as image: texts in base64, but only 0 of 30 open as pictures" in column.reason + column.doubt
+
+
+def test_names_that_begin_like_base64_stay_names(tmp_path: Path) -> None:
+    (tmp_path / "R0lGOD.png").write_bytes(png())
+    column = Image(name="p")
+    assert not column.malformed(pl.Series([str(tmp_path / "R0lGOD.png")])).any()

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _ENDINGS = "|".join(ending for ending, kind in KINDS.items() if kind != "text")
 _PATH = rf"(?i)\.({_ENDINGS})\s*$"
-_ROOTED = r"(?i)^\s*(/|\\|[a-z]:|[a-z][a-z0-9+.-]*://|data:)"
-"""Paths from the root, of another disk, addresses, and what holds its data itself."""
+_ROOTED = r"(?i)^\s*(/|\\|[a-z]:|[a-z][a-z0-9+.-]*://|data:|iVBORw0KGgo|R0lGOD|UklGR|ZkxhQ|T2dnU)"
+"""Paths from the root, of another disk, addresses, and text that is a file itself (a data URL, or base64)."""
 _CLIMBING = r"(^|[/\\])\s*\.\.([/\\]|$)"
 _SAMPLE = 200
 _SHARE = 0.9
