@@ -13,7 +13,7 @@ from mapsto import comparing
 from mapsto.errors import DataError, OptionError, VerbError, ours, shown, translated
 from mapsto.fitted import Fitted
 from mapsto.process import verb
-from mapsto.table import FILE, Note, give_back, one_row, read
+from mapsto.table import FILE, Note, give_back, one_row, read, require_opened_below
 from mapsto.table import labelled as with_labels
 
 if TYPE_CHECKING:
@@ -269,8 +269,11 @@ class Model:
     ) -> Table:
         """A table, its cells read as those of the rows learned from, its columns called alike."""
         schema = self._fitted.schema
-        table = read(data, sheet=sheet, align=align, allow_paths=allow_paths, spelled=schema.spelled(kept))
-        return table.named_like([*(column.name for column in schema.columns), *kept])
+        spelled, files = schema.spelled(kept), schema.files
+        table = read(data, sheet=sheet, align=align, allow_paths=allow_paths, spelled=spelled, files=files)
+        table = table.named_like([*(column.name for column in schema.columns), *kept])
+        require_opened_below(table, files)
+        return table
 
     def _kept(self, table: Table, keep: list[str]) -> list[str]:
         for name in keep:

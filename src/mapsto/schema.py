@@ -13,12 +13,13 @@ import polars as pl
 
 from mapsto.columns import TYPES, Category, Ignored, from_state
 from mapsto.columns.base import Column, Features, Guide
-from mapsto.columns.common.cells import holds_one_value, sample
+from mapsto.columns.common.cells import examples, holds_one_value, sample
 from mapsto.columns.common.file_column import FileColumn
 from mapsto.columns.common.parts import Block, Part, Ragged, fingerprints, taken
 from mapsto.columns.common.unread import FIRST, blank, remark_note, unread, unread_note
 from mapsto.errors import ColumnRefused, DataError, ModelFileError, OptionError
 from mapsto.metrics import present as known
+from mapsto.table import require_opened_below
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 
 _FIRST = 20
+_LONGEST_SHOWN = 60
+"""Characters of a cell that an error names."""
 _FEW_ROWS = 150_000
 """Up to so many rows the flat features are kept; of more they would take as much memory as the table."""
 
@@ -102,10 +105,14 @@ class Schema:
         if inputs is None:
             inputs = [name for name in frame.columns if name not in targets]
         require(frame, [*targets, *inputs, *given])
+        if table is not None:
+            require_opened_below(table, file_columns(given))
         out = [_target(frame[name], given.get(name)) for name in targets]
         found = [_input(frame[name], given.get(name)) for name in inputs]
         texts = frozenset(c.name for c in [*out, *found] if frame[c.name].dtype == pl.String)
         schema = cls([c for c in found if c.is_input], out, [c for c in found if not c.is_input], texts)
+        if table is not None:
+            require_opened_below(table, schema.files)
         schema._settle(frame, table)
         return schema
 
@@ -142,6 +149,11 @@ class Schema:
     def columns(self) -> list[Column]:
         """Inputs, targets and columns left out."""
         return [*self.inputs, *self.targets, *self.left_out]
+
+    @property
+    def files(self) -> list[str]:
+        """Inputs whose cells are opened where they are paths."""
+        return [column.name for column in self.inputs if isinstance(column, FileColumn)]
 
     def target(self, name: str) -> Column:
         """The target of this name."""
@@ -338,6 +350,15 @@ class Schema:
         return schema
 
 
+def file_columns(types: Mapping[str, Any]) -> list[str]:
+    """Of types given by the user, the columns whose cells are opened where they are paths.
+
+    >>> file_columns({"call": "audio", "n": "number"})
+    ['call']
+    """
+    return [name for name, given in types.items() if isinstance(_built(given, name), FileColumn)]
+
+
 def require(frame: pl.DataFrame, names: Sequence[str]) -> None:
     """Every name must be a column; if not, a `DataError` suggests the nearest."""
     there = set(frame.columns)
@@ -418,9 +439,10 @@ def _given(series: pl.Series, given: Any) -> Column:
     cells = sample(series)
     # The first few nearly always answer; opening ten thousand pictures would take its time.
     if len(cells) and column.malformed(cells.head(_FIRST)).all() and _learned(column, cells).malformed(cells).all():
+        shown = examples(cells.head(1).to_list(), longest=_LONGEST_SHOWN)
         message = (
             f"column {series.name!r} is given as {column.type}, but none of its cells can be read as one; "
-            f"the first is {cells[0]!r}"
+            f"the first is {shown}{f': {fault}' if (fault := column.sought(cells[0])) else ''}"
         )
         raise DataError(message)
     return column

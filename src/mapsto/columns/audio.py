@@ -11,7 +11,7 @@ import polars as pl
 from mapsto.columns.base import Features, Guide
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
 from mapsto.columns.common.depths import CUT, TURNED
-from mapsto.columns.common.file_column import MOSTLY, FileColumn, require_files, share_of_names
+from mapsto.columns.common.file_column import MOSTLY, FileColumn, holds_files, require_files, share_of_names
 from mapsto.columns.common.insides import SoundInside
 from mapsto.columns.common.mel import FRAMES_A_SECOND, borders
 from mapsto.columns.common.parts import Ragged
@@ -115,12 +115,13 @@ class Audio(FileColumn):
             raise ColumnRefused(message)
         tried = sample(cells, _TRIED)
         found = [about for about in decoded(sources(tried), _about) if about is not None]
-        what = "bytes" if series.dtype == pl.Binary else "paths"
+        inline = holds_files(cells, cls.type)
+        what = "bytes" if series.dtype == pl.Binary else "texts in base64" if inline else "paths"
         if is_text(series.dtype):
             require_files(cells, tried, len(found), name=name, kind=cls.type)
         if 2 * len(found) < max(1, len(tried)):
             message = f"{what}, but only {len(found)} of {len(tried)} open as recordings"
-            raise ColumnRefused(message)
+            raise ColumnRefused(message, near=inline)
         return cls(name=name, reason=f"{what} of recordings, {np.median([s for _, s in found]):.1f} s in the middle")
 
     # -- learn and encode

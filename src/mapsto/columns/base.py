@@ -191,6 +191,10 @@ class Column(ABC):
         """Why this cell cannot be read, in a few words, where that can be told: "there is no such file"."""
         return ""
 
+    def sought(self, value: Any) -> str:
+        """The same, and where it was looked for."""
+        return self.fault(value)
+
     # -- as a target
 
     @property

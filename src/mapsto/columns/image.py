@@ -11,7 +11,7 @@ import polars as pl
 from mapsto.columns.base import Features, Guide
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
 from mapsto.columns.common.depths import DEPTH, SEVERAL
-from mapsto.columns.common.file_column import MOSTLY, FileColumn, require_files, share_of_names
+from mapsto.columns.common.file_column import MOSTLY, FileColumn, holds_files, require_files, share_of_names
 from mapsto.columns.common.insides import PictureInside
 from mapsto.columns.common.parts import Ragged
 from mapsto.columns.common.picture_cells import is_array, numbers, sources, surely_pixels
@@ -115,12 +115,13 @@ class Image(FileColumn):
             raise ColumnRefused(message)
         tried = sample(cells, _TRIED)
         found = sizes(sources(tried))
-        what = "bytes" if series.dtype == pl.Binary else "paths"
+        inline = holds_files(cells, cls.type)
+        what = "bytes" if series.dtype == pl.Binary else "texts in base64" if inline else "paths"
         if is_text(series.dtype):
             require_files(cells, tried, len(found), name=name, kind=cls.type)
         if not len(tried) or 2 * len(found) < len(tried):
             message = f"{what}, but only {len(found)} of {len(tried)} open as pictures"
-            raise ColumnRefused(message)
+            raise ColumnRefused(message, near=inline)
         height, width = np.median(found, axis=0).astype(int)
         return cls(name=name, reason=f"{what} of pictures, {width} x {height} pixels in the middle")
 

@@ -25,6 +25,7 @@ from mapsto.columns.common.steps import (
     is_steps,
     lengths_of,
     likeness,
+    shape_of,
     statistics,
     steps_of,
     stretches,
@@ -51,6 +52,10 @@ _LEARN_STEPS = 2**22
 _FAR = 100.0
 """Standard deviations from the mean to which values are cut."""
 _FULL, _CHANNELS, _FEW_STATISTICS = 4, 12, 4
+_ONE_VECTOR = 8
+"""Where each cell is one vector of at least so many numbers, they are steps, as arrays (rows, 1, length) mean them."""
+_WIDE = 4
+"""Vectors with so many times more numbers than there are steps may be series side by side."""
 _LAGS = (1, 2, 4, 8, 16)
 _SMALLEST, _WIDEST = 1e-150, 1e150
 _FIGURES = 2
@@ -61,7 +66,8 @@ _FIGURES = 2
 class Sequence(Column):
     """Numbers or vectors in an order, such as a measurement over time. It cannot be a target.
 
-    Cells are lists of numbers, lists of vectors of one width, or text such as "[1.5, 2, 3]". Each channel is
+    Cells are lists of numbers, lists of vectors of one width, or text such as "[1.5, 2, 3]"; where each is one long
+    vector (arrays `(rows, 1, length)`), its numbers are the steps. Each channel is
     standardised; a missing number inside a list becomes its channel's mean. Classical learners read statistics of each
     channel.
 
@@ -82,6 +88,7 @@ class Sequence(Column):
 
     _learned: bool = field(default=False, init=False)
     _figures: int = field(default=_FIGURES, init=False)
+    _turned: bool = field(default=False, init=False)
     _channels: int = field(default=1, init=False)
     _longest: int = field(default=1, init=False)
     _every: int = field(default=1, init=False)
@@ -107,14 +114,16 @@ class Sequence(Column):
             message = f"cells are {series.dtype}, not lists of numbers"
             raise ColumnRefused(message)
         cells = affordable(series)
-        channels = channels_of(cells)
-        found = steps_of(cells, channels, _MOST)
+        turned, doubt = _way(cells)
+        channels = 1 if turned else channels_of(cells)
+        found = steps_of(cells, channels, _MOST, turned=turned)
         whole = series.dtype == pl.String or (isinstance(series.dtype, pl.List) and series.dtype.inner.is_integer())
         if channels == 1 and whole and _labels(found.values[:, 0], found.lengths):
             message = "lists of few whole numbers that recur, which are labels rather than measurements"
             raise ColumnRefused(message, near=True)
         what = f"vectors of {channels} numbers" if channels > 1 else "numbers"
-        return cls(name=name, reason=f"lists of {what}, {found.lengths.mean() if len(cells) else 0:.0f} on average")
+        reason = f"lists of {what}, {found.lengths.mean() if len(cells) else 0:.0f} on average"
+        return cls(name=name, reason=reason, doubt=doubt)
 
     # -- learn and encode
 
@@ -122,8 +131,9 @@ class Sequence(Column):
         """Channels, how far to read, mean and standard deviation of each channel."""
         cells = sample(series, len(series))
         readable = is_text(cells.dtype) or is_steps(cells.dtype)
-        self._channels = max(1, channels_of(cells)) if readable else 1
-        lengths = steps_of(cells, self._channels, _LARGEST).lengths if readable else np.zeros(0, np.int64)
+        self._turned = readable and _way(cells)[0]
+        self._channels = max(1, channels_of(cells)) if readable and not self._turned else 1
+        lengths = self._read(cells, _LARGEST).lengths if readable else np.zeros(0, np.int64)
         lengths = lengths[lengths > 0]
         usual, long = (np.median(lengths), cut_at(lengths)) if len(lengths) else (1, 1)
         self._longest = self.longest or min(long, _LARGEST)
@@ -137,7 +147,10 @@ class Sequence(Column):
 
     def _steps(self, series: pl.Series) -> Steps:
         """The steps of every row, as they are kept."""
-        return thinned(steps_of(series, self._channels, self._longest), self._every)
+        return thinned(self._read(series, self._longest), self._every)
+
+    def _read(self, series: pl.Series, longest: int) -> Steps:
+        return steps_of(series, self._channels, longest, turned=self._turned)
 
     @property
     def parts(self) -> Items[Part]:
@@ -192,13 +205,13 @@ class Sequence(Column):
 
     def extents(self, series: pl.Series) -> Extents:
         """The least and the largest number of each list; of vectors in standard deviations from the mean."""
-        found = steps_of(series, self._channels, self._longest)
+        found = self._read(series, self._longest)
         values = found.values if self._channels == 1 else (found.values - self._mean) / self._deviation
         return Extents.of_rows(values, found.lengths)
 
     def remarks(self, series: pl.Series) -> list[Remark]:
         """Numbers in another range than was learned, and lists that are cut."""
-        long = np.flatnonzero(lengths_of(series) > self._longest)
+        long = np.flatnonzero(lengths_of(series, turned=self._turned) > self._longest)
         what = f"are longer than {self._longest:,} steps, and what follows is not read (Sequence(longest=) reads more)"
         return [*super().remarks(series), *([Remark(what, long)] if len(long) else [])]
 
@@ -207,7 +220,7 @@ class Sequence(Column):
         channels = self._channels
         if not self._learned and (is_text(series.dtype) or is_steps(series.dtype)):
             channels = max(1, channels_of(series))
-        return steps_of(series, channels, self._longest).malformed
+        return steps_of(series, channels, self._longest, turned=self._turned).malformed
 
     def lengths(self, arrays: Items[np.ndarray | Ragged]) -> np.ndarray | None:
         """Steps of each row."""
@@ -254,6 +267,7 @@ class Sequence(Column):
             "every": self._every,
             "usual": self._usual,
             "figures": self._figures,
+            "turned": self._turned,
             "span": self.span_json,
         }
         return json, {"mean": self._mean, "deviation": self._deviation}
@@ -268,12 +282,31 @@ class Sequence(Column):
         column._every = state.integer("every", low=1, high=_LARGEST) if "every" in json else 1
         column._usual = state.integer("usual", low=1, high=column._longest)
         column._figures = state.integer("figures", low=1, high=_FIGURES) if "figures" in json else 1
+        column._turned = state.flag("turned") if "turned" in json else False
         column._mean = state.array("mean", "float64", (None,), longest=_LARGEST)
         column._channels, column._learned = len(column._mean), True
         column._deviation = state.array("deviation", "float64", (column._channels,))
         if not column._channels or (column._deviation < _SMALLEST).any() or (abs(column._mean) > _WIDEST).any():
             raise state.refusal("deviation", column._deviation, "one deviation above 0 for each of its channels")
         return column
+
+
+def _way(cells: pl.Series) -> tuple[bool, str]:
+    """Whether cells are single vectors whose numbers are the steps; and which axis is time, where that is in doubt."""
+    steps, width = shape_of(cells) or (0, 0)
+    if steps == 1 and width >= _ONE_VECTOR:
+        text = (
+            f"each cell is one vector of {width} numbers, which is read as {width} steps of one number; if their order "
+            "means nothing, give them as columns of their own"
+        )
+        return True, text
+    if steps < 2 or width < _WIDE * steps:
+        return False, ""
+    text = (
+        f"read as {steps} steps of {width} numbers each; if each cell is {steps} series of {width} steps, turn them: "
+        "numpy.swapaxes(cells, 1, 2)"
+    )
+    return False, text
 
 
 def _refuse_other_text(cells: pl.Series) -> None:

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from mapsto.schema import Schema
     from mapsto.training.run import Run
 
-_OPENED = 4
-"""Files that are timed."""
+_OPENED = (4, 4, 16, 64)
+"""Files that are timed, one after the other, as long as they seem to take too long: the first time pays for what is
+loaded once, and any may have to wait for another process.
+"""
+_TIMED = 0.05
+"""Of the time, what timing may take after the first time."""
 _READINGS = 3
 """How often a file is read: to learn the column, to encode it, and of some to sum it up."""
 _SHARE = 0.4
@@ -45,9 +49,19 @@ def rows_in_time(
         return None, []
 
     def decide() -> dict[str, Any]:
-        seconds = sum(_seconds_a_cell(column, frame[column.name]) for column in files)
-        most = int(_SHARE * (run.left or 0.0) / max(_READINGS * seconds, 1e-9))
-        return {"seconds": round(seconds, 5), "rows": min(frame.height, max(_FEWEST, most))}
+        seconds = a_row(_OPENED[0])
+        start = clock.perf_counter()
+        for count in _OPENED[1:]:
+            if enough(seconds) >= frame.height or clock.perf_counter() - start > _TIMED * (run.time or 0.0):
+                break
+            seconds = min(seconds, a_row(count))
+        return {"seconds": round(seconds, 5), "rows": min(frame.height, max(_FEWEST, enough(seconds)))}
+
+    def enough(seconds: float) -> int:
+        return int(_SHARE * (run.left or 0.0) / max(_READINGS * seconds, 1e-9))
+
+    def a_row(count: int) -> float:
+        return sum(_seconds_a_cell(column, frame[column.name], count) for column in files)
 
     found = run.decide("rows read in time", decide)
     if found["rows"] >= frame.height:
@@ -61,9 +75,9 @@ def rows_in_time(
     return there, [Note("warning", text, count=int((~there).sum()))]
 
 
-def _seconds_a_cell(column: FileColumn, series: pl.Series) -> float:
+def _seconds_a_cell(column: FileColumn, series: pl.Series, count: int) -> float:
     """How long a cell takes to be read, on average over all rows; those without a file take none."""
-    some = sample(series, _OPENED)
+    some = sample(series, count)
     if not len(some):
         return 0.0
     start = clock.perf_counter()

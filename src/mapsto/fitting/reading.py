@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mapsto.errors import DataError
 from mapsto.fitting.options import is_table
+from mapsto.schema import file_columns
 from mapsto.table import Note, files_fingerprint, fingerprint, labelled, read
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ def read_rows(data: Any, options: Options) -> tuple[Table, Options]:
     """
     aside = [name for name in options.keep if name not in (options.inputs or [])]
     read_aside: dict[str, Spelled] = dict.fromkeys(aside, "text")
-    table = read(data, sheet=options.sheet, allow_paths=options.allow_paths, spelled=read_aside)
+    files = file_columns(options.types)
+    table = read(data, sheet=options.sheet, allow_paths=options.allow_paths, spelled=read_aside, files=files)
     table = labelled(table, options.patterns)
-    parts, notes = dict(table.parts), list(table.notes)
+    parts, notes, within = dict(table.parts), list(table.notes), dict(table.within)
     for role, given in (("valid", options.valid), ("test", options.test)):
         if given is not None and role in parts:
             rows = parts.pop(role).height
+            within.pop(role, None)
             text = f"The {rows:,} {role} rows of {table.origin} were left out, since {role}={_shown(given)} was given."
             notes.append(Note("info", text, count=rows))
         elif given is None and role in parts and not _has_targets(parts[role], options):
@@ -42,14 +45,15 @@ def read_rows(data: Any, options: Options) -> tuple[Table, Options]:
             )
             notes.append(Note("warning", text, count=rows))
         if is_table(given):
-            own = read(given, allow_paths=options.allow_paths, spelled=table.spelled())
+            own = read(given, allow_paths=options.allow_paths, spelled=table.spelled(), files=files)
             own = labelled(own, {name: p for name, p in options.patterns.items() if name not in own.frame.columns})
             _require_targets(own.frame, options, f"{role}={_shown(given)}")
             parts[role] = own.frame
+            within |= {role: own.within["train"]} if own.within else {}
             notes += [replace(note, text=f"In the {role} rows: {note.text}") for note in own.notes]
     taken = {*options.targets, *options.keep, *(options.inputs or [])}
     kept = [*options.keep, *(name for name in table.names if name not in taken)]
-    return replace(table, parts=parts, notes=notes), replace(options, keep=kept)
+    return replace(table, parts=parts, notes=notes, within=within), replace(options, keep=kept)
 
 
 def _has_targets(frame: pl.DataFrame, options: Options) -> bool:

@@ -19,6 +19,7 @@ from mapsto.table.listing import is_pattern as is_pattern
 from mapsto.table.media import FILE as FILE
 from mapsto.table.notes import Note as Note
 from mapsto.table.paths import files_fingerprint as files_fingerprint
+from mapsto.table.paths import require_opened_below as require_opened_below
 from mapsto.table.reading import read as read
 from mapsto.table.selection import Selection as Selection
 from mapsto.table.single import one_row as one_row

@@ -67,6 +67,8 @@ class Table:
         decimals: columns that the file has as text and that were read with a decimal comma.
         decimal: the decimal sign of the file as a whole, where its columns show one.
         untyped: how cells of a text file are written that are not yet numbers (`numbers.typed`).
+        within: the folders below which cells of the frame ("train") and of its parts may name files; where there are
+            none they may name any.
     """
 
     frame: pl.DataFrame
@@ -82,6 +84,7 @@ class Table:
     decimals: dict[str, DecimalSign] = field(default_factory=dict)
     decimal: DecimalSign | None = None
     untyped: Untyped | None = None
+    within: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def named_like(self, names: Iterable[str]) -> Table:
         """The table with columns called as in `names` where only blanks around the name differ."""

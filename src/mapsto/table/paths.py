@@ -12,18 +12,19 @@ import numpy as np
 import polars as pl
 
 from mapsto.errors import DataError
+from mapsto.table.moments import EDGES
 from mapsto.table.notes import Note
 from mapsto.table.suffixes import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mapsto.table.frame import Table
 
 _ENDINGS = "|".join(ending for ending, kind in KINDS.items() if kind != "text")
 _PATH = rf"(?i)\.({_ENDINGS})\s*$"
-_ROOTED = r"^\s*(/|\\|[A-Za-z]:|[A-Za-z][A-Za-z0-9+.-]*://)"
-"""Paths from the root, of another disk, and addresses."""
+_ROOTED = r"(?i)^\s*(/|\\|[a-z]:|[a-z][a-z0-9+.-]*://|data:|iVBORw0KGgo|R0lGOD|UklGR|ZkxhQ|T2dnU)"
+"""Paths from the root, of another disk, addresses, and text that is a file itself (a data URL, or base64)."""
 _CLIMBING = r"(^|[/\\])\s*\.\.([/\\]|$)"
 _SAMPLE = 200
 _SHARE = 0.9
@@ -39,13 +40,20 @@ def path_columns(frame: pl.DataFrame) -> list[str]:
     return [series.name for series in frame.get_columns() if _holds_paths(_sampled(series))]
 
 
-def beside(table: Table, folder: Path) -> Table:
+def beside(table: Table, folder: Path, files: Iterable[str] = ()) -> Table:
     """The table with its relative paths looked up in the folder of its file, where they exist in it.
 
     A sample of each column decides for the whole. Paths that climb out by `..` are left as they are.
+
+    Args:
+        table: as it was read.
+        folder: where it lies.
+        files: columns whose cells are known to name files, whatever they end with.
     """
     changed, notes = [], []
-    for name in path_columns(table.frame):
+    known = {name.strip() for name in files}
+    named = path_columns(table.frame)
+    for name in [*named, *(n for n in table.frame.columns if n.strip() in known and n not in named)]:
         base = folder.resolve()
         if base == Path.cwd() or not _lies_in(table.frame[name], base):
             continue
@@ -77,12 +85,51 @@ def require_below(frame: pl.DataFrame, folder: Path, name: str) -> None:
             (place for place in _places(paths, base, _lies_in(series, base)) if not _lies_below(place, base)), None
         )
         if outside is not None:
-            message = (
-                f"column {series.name!r} of {name} names files outside the folder of the table, such as {outside!r}. "
-                f"By default only files below {base!r} are read, since a table from somebody else could name any "
-                "file of yours. If you trust it, allow them: allow_paths=True, or --allow-paths on the command line."
-            )
-            raise DataError(message)
+            raise DataError(_outside(series.name, f" of {name}", outside, base))
+
+
+def require_opened_below(table: Table, files: Iterable[str]) -> None:
+    """Refuse cells that lead outside the folders of the tables that they come from, of columns that will be opened.
+
+    What is read from a file is looked at by `require_below` before it is known which columns name files, and only where
+    they look like it. Here it is known: every cell counts, as it stands when it is opened, whatever it ends with.
+
+    Raises:
+        DataError: a cell leads elsewhere; the message says how to allow that.
+    """
+    for role, frame in {"train": table.frame, **table.parts}.items():
+        folders = table.within.get(role)
+        for name in files if folders is not None else ():
+            outside = _elsewhere(frame[name], folders or ()) if name in frame.columns else None
+            if outside is not None:
+                raise DataError(_outside(name, "", outside, (folders or ("",))[0]))
+
+
+def _outside(column: str, of: str, path: str, base: str) -> str:
+    return (
+        f"column {column!r}{of} names files outside the folder of the table, such as {path!r}. "
+        f"By default only files below {base!r} are read, since a table from somebody else could name any "
+        "file of yours. If you trust it, allow them: allow_paths=True, or --allow-paths on the command line."
+    )
+
+
+def _elsewhere(series: pl.Series, folders: tuple[str, ...]) -> str | None:
+    """The first cell that opens a file which lies in none of the folders, links followed; None: there is none.
+
+    Of paths that plainly go down from a folder, their folders are looked at once, and which of them are links.
+    """
+    paths = _flat(series).str.strip_chars(EDGES).unique(maintain_order=True)
+    paths = paths.filter(~paths.str.contains("\0", literal=True))  # which cannot be opened
+    here = paths.str.contains(_ROOTED)
+    paths = pl.select(pl.when(here).then(paths).otherwise(pl.lit(f"{os.getcwd()}/") + paths)).to_series()
+    plain = pl.Series(np.zeros(len(paths), bool))
+    for folder in folders:
+        plain |= paths.str.starts_with(f"{folder.rstrip('/')}/")
+    plain &= ~paths.str.contains(_CLIMBING)
+    down = paths.filter(plain)
+    inner = down.str.extract(r"(?s)^(.*)/").drop_nulls().unique(maintain_order=True)
+    places = (*paths.filter(~plain), *inner, *(path for path in down if os.path.islink(path)))
+    return next((place for place in places if not any(_lies_below(place, folder) for folder in folders)), None)
 
 
 _FEWER = 0.5
@@ -137,9 +184,22 @@ def files_fingerprint(frame: pl.DataFrame) -> str:
 
 def _flat(series: pl.Series) -> pl.Series:
     """The texts of a column, those of lists one by one; none of another type."""
-    if series.dtype == pl.List(pl.String):
-        series = series.drop_nulls().explode(empty_as_null=False)
-    return series.drop_nulls() if series.dtype == pl.String else pl.Series(dtype=pl.String)
+    while isinstance(series.dtype, pl.List | pl.Array):
+        lists = series.arr.to_list() if isinstance(series.dtype, pl.Array) else series
+        if not _is_text(_innermost(series.dtype)):
+            break
+        series = lists.drop_nulls().explode(empty_as_null=False)
+    return series.cast(pl.String).drop_nulls() if _is_text(series.dtype) else pl.Series(dtype=pl.String)
+
+
+def _is_text(dtype: pl.DataType) -> bool:
+    return dtype in (pl.String, pl.Categorical, pl.Enum)
+
+
+def _innermost(dtype: pl.DataType) -> pl.DataType:
+    while isinstance(dtype, pl.List | pl.Array):
+        dtype = dtype.inner  # type: ignore[assignment]
+    return dtype
 
 
 def _sampled(series: pl.Series) -> pl.Series:
@@ -153,7 +213,10 @@ def _holds_paths(cells: pl.Series, share: float = _SHARE) -> bool:
 
 def _resolved(series: pl.Series, base: Path) -> pl.Series:
     """Relative paths below the folder, in one expression."""
+    if isinstance(series.dtype, pl.Array):
+        series = series.arr.to_list()
     lists = isinstance(series.dtype, pl.List)
+    series = series.cast(pl.List(pl.String) if lists else pl.String)
     cell = pl.element() if lists else pl.col(series.name)
     outside = cell.str.contains(_ROOTED) | cell.str.contains(_CLIMBING)
     found = pl.when(outside).then(cell).otherwise(pl.lit(f"{base.as_posix().rstrip('/')}/") + cell.str.strip_chars())

@@ -54,6 +54,7 @@ def read(
     align: bool = False,
     allow_paths: bool = False,
     spelled: Mapping[str, Spelled] | None = None,
+    files: Iterable[str] = (),
 ) -> Table:
     """Read a table.
 
@@ -68,6 +69,7 @@ def read(
             frames of the caller's own they always may.
         spelled: how cells of text files are read, by column, where that is decided: left as they stand, or as numbers
             with a decimal sign.
+        files: columns that are known to name pictures, sounds or clips, whatever their cells end with.
 
     Raises:
         DataError: it is no table; the message says what was seen, where, and what to do.
@@ -79,7 +81,7 @@ def read(
     if isinstance(data, Table):
         return data
     if isinstance(data, str | os.PathLike):
-        return typed_table(_read_path(Path(os.fspath(data)), Manner(sheet, align, allow_paths)), spelled)
+        return typed_table(_read_path(Path(os.fspath(data)), Manner(sheet, align, allow_paths, tuple(files))), spelled)
     raw, kind = kinds.from_object(data)
     frame, notes = tidy(raw)
     if not frame.width:
@@ -95,6 +97,7 @@ class Manner:
     sheet: str | int | None = None
     align: bool = False
     allow_paths: bool = False
+    files: tuple[str, ...] = ()
 
 
 def _read_path(path: Path, how: Manner) -> Table:
@@ -171,7 +174,8 @@ def _placed(table: Table, path: Path, how: Manner) -> Table:
     """Cells that name files are looked up in the folder of the table, and must lie in it unless others are allowed."""
     if not how.allow_paths:
         require_below(table.frame, path.parent, path.name)
-    return beside(table, path.parent)
+        table = replace(table, within={"train": (os.path.realpath(path.parent),)})
+    return beside(table, path.parent, how.files)
 
 
 def _is_table(source: Source, others: list[Source]) -> bool:
@@ -292,7 +296,9 @@ def _assembled(tables: dict[str, Table], where: str) -> Table:
     if ignored := [name for name in tables if name not in used]:
         text += f" Not used: {ignored}."
     notes.append(Note("info", text))
-    return replace(train, parts={role: table.frame for role, table in parts.items()}, notes=[*train.notes, *notes])
+    within = train.within | {role: table.within["train"] for role, table in parts.items() if table.within}
+    frames = {role: table.frame for role, table in parts.items()}
+    return replace(train, parts=frames, notes=[*train.notes, *notes], within=within)
 
 
 def _stacked(tables: dict[str, Table], where: str) -> Table:
@@ -313,7 +319,9 @@ def _stacked(tables: dict[str, Table], where: str) -> Table:
     notes = [note for name, table in tables.items() for note in _prefixed(table.notes, name)]
     notes.append(Note("info", f"{len(tables)} tables of {where} were read one below the other: {list(tables)[:10]}."))
     untyped = None if first.untyped is None else replace(first.untyped, first_line=None)
-    return replace(first, frame=frame, notes=notes, untyped=untyped)
+    folders = dict.fromkeys(folder for table in tables.values() for folder in table.within.get("train", ()))
+    within = {"train": tuple(folders)} if folders else {}
+    return replace(first, frame=frame, notes=notes, untyped=untyped, within=within)
 
 
 def _prefixed(notes: Iterable[Note], part: str) -> list[Note]:

@@ -12,7 +12,7 @@ import polars as pl
 
 from mapsto.columns.base import Column
 from mapsto.columns.common.cells import BLANKS, as_text, is_text, missing
-from mapsto.columns.common.dataurls import from_url, to_url
+from mapsto.columns.common.dataurls import from_url, held, to_url
 from mapsto.columns.common.depths import BEYOND, GAPS, READ, SCALED
 from mapsto.columns.common.spans import Remark
 from mapsto.errors import DataError
@@ -24,6 +24,7 @@ MOSTLY = 0.5
 _SURELY = 0.9
 """Share from which on texts are the names of files, and nothing else."""
 _REMEMBERED = 8
+_ABSENT = "there is no such file"
 _ADDRESS = r"(?i)^\s*[a-z][a-z0-9+.-]+://"
 
 
@@ -97,18 +98,30 @@ class FileColumn(Column):
 
     def fault(self, value: Any) -> str:
         """That a file is not there, or empty."""
-        return _fault(value) if isinstance(value, str) else ""
+        return _fault(value) if isinstance(value, str) and not pl.Series([value]).str.contains(held())[0] else ""
+
+    def sought(self, value: Any) -> str:
+        """The same; of a path that leads nowhere, from where it was looked for."""
+        fault = self.fault(value)
+        if fault != _ABSENT or os.path.isabs(value.strip(BLANKS)):
+            return fault
+        return f"{fault}, looked for from {os.getcwd()!r} and from the folder of its table"
 
 
 def share_of_names(cells: pl.Series, kind: str) -> float:
-    """The share of texts that end like the names of files of a kind, or like addresses of such.
+    """The share of texts that end like the names of files of a kind, or like addresses of such, or hold such a file.
 
     >>> share_of_names(pl.Series(["a/1.PNG", "https://x.org/2.jpg?large", "see it", "b.wav"]), "image")
     0.5
     """
     ending = rf"(?i)\.({'|'.join(MEDIA[kind])})"
     named = cells.str.contains(rf"{ending}\s*$") | cells.str.contains(rf"{_ADDRESS}[^?#]*{ending}([?#].*)?$")
-    return float(named.mean() or 0)  # type: ignore[arg-type]
+    return float((named | cells.str.contains(held(kind))).mean() or 0)  # type: ignore[arg-type]
+
+
+def holds_files(cells: pl.Series, kind: str) -> bool:
+    """Whether most texts hold a file of a kind in base64, or say so."""
+    return is_text(cells.dtype) and float(as_text(cells).str.contains(held(kind)).mean() or 0) >= MOSTLY  # type: ignore[arg-type]
 
 
 def require_files(cells: pl.Series, tried: pl.Series, opened: int, *, name: str, kind: str) -> None:
@@ -126,6 +139,8 @@ def require_files(cells: pl.Series, tried: pl.Series, opened: int, *, name: str,
     Raises:
         DataError: which files were looked for, where, and how many were found.
     """
+    if holds_files(tried, kind):
+        return
     texts = as_text(tried).str.strip_chars(BLANKS).to_list()
     there = sum(map(_is_file, texts))
     if 2 * opened >= len(texts) or not (there or share_of_names(as_text(cells), kind) >= _SURELY):
@@ -171,5 +186,5 @@ def _fault(path: str) -> str:
     if pl.Series([path]).str.contains(_ADDRESS)[0]:
         return "addresses are not fetched"
     if not _is_file(path.strip(BLANKS)):
-        return "there is no such file"
+        return _ABSENT
     return "" if Path(path.strip(BLANKS)).stat().st_size else "the file is empty"

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from mapsto.columns.common.cells import BLANKS, is_text
+from mapsto.columns.common.cells import is_text
+from mapsto.columns.common.dataurls import opened
 from mapsto.columns.common.pixels import Source
 
 Arrays = np.ndarray | Sequence[np.ndarray | None]
@@ -81,7 +82,7 @@ def numbers(series: pl.Series) -> Arrays:
 def sources(series: pl.Series) -> Sources:
     """Where the picture of each row comes from; what holds no picture has none."""
     if is_text(series.dtype):
-        return [path or None for path in series.cast(pl.String).str.strip_chars(BLANKS).to_list()]
+        return opened(series.cast(pl.String))
     return series.to_list() if series.dtype == pl.Binary else numbers(series)
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 import polars as pl
 
-from mapsto.columns.common.cells import BLANKS, is_text
+from mapsto.columns.common.cells import is_text
+from mapsto.columns.common.dataurls import opened
 from mapsto.columns.common.mel import FRAMES_A_SECOND, spectrogram
 from mapsto.columns.common.parallel import in_parallel
 from mapsto.columns.common.parts import Block, Ragged, Sense, SensePart
@@ -64,7 +65,7 @@ def sources(series: pl.Series, *, lists: bool = False) -> list[Source | None]:
         lists: whether lists of numbers are recordings.
     """
     if is_text(series.dtype):
-        return [path or None for path in series.cast(pl.String).str.strip_chars(BLANKS).to_list()]
+        return list(opened(series.cast(pl.String)))
     if series.dtype == pl.Binary:
         return [data or None for data in series.to_list()]
     if not lists or not _is_samples(series.dtype) or not len(series):

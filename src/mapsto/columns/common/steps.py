@@ -81,14 +81,31 @@ def channels_of(cells: pl.Series) -> int:
     return int(widths.mode().min() or 1)  # type: ignore[arg-type]
 
 
-def steps_of(series: pl.Series, channels: int, longest: int) -> Steps:
+def shape_of(cells: pl.Series) -> tuple[int, int] | None:
+    """Steps and numbers of each where all cells that are there are as long; of steps of several widths the commonest.
+
+    None where cells differ in length, or are no lists of vectors.
+
+    >>> shape_of(pl.Series([[[1, 2, 3]], None, [[4, 5, 6]]])), shape_of(pl.Series([[[1]], [[1], [2]]]))
+    ((1, 3), None)
+    """
+    lists = _lists(cells)
+    if lists is None or _unnested(lists.dtype)[0] < 2:
+        return None
+    lengths = lists.list.len().drop_nulls().unique()
+    return (int(lengths[0]), channels_of(cells)) if len(lengths) == 1 else None
+
+
+def steps_of(series: pl.Series, channels: int, longest: int, *, turned: bool = False) -> Steps:
     """The first `longest` steps of every row; cells of another dtype hold none.
+
+    `turned`: a cell that is one vector is read as a step for each of its numbers.
 
     >>> found = steps_of(pl.Series([[1, None, 2], [], None]), 1, 2)
     >>> found.values.tolist(), found.lengths.tolist(), found.malformed.tolist()
     ([[1.0], [nan]], [2, 0, 0], [False, False, False])
     """
-    lists = _lists(series)
+    lists = _lists(series, turned=turned)
     if lists is None:
         rows = len(series)
         return Steps(np.zeros((0, channels)), np.zeros(rows, np.int64), _present(series))
@@ -124,9 +141,9 @@ def thinned(steps: Steps, every: int) -> Steps:
     return Steps(np.where(counts > 0, sums / np.maximum(counts, 1), np.nan), lengths, steps.malformed)
 
 
-def lengths_of(series: pl.Series) -> np.ndarray:
+def lengths_of(series: pl.Series, *, turned: bool = False) -> np.ndarray:
     """How many steps each cell has, read or not; int64 `(rows,)`."""
-    lists = _lists(series)
+    lists = _lists(series, turned=turned)
     return (
         np.zeros(len(series), np.int64) if lists is None else lists.list.len().fill_null(0).to_numpy().astype(np.int64)
     )
@@ -138,11 +155,20 @@ def cut_at(lengths: np.ndarray) -> int:
     return int(np.ceil(most if most <= 2 * long else long))
 
 
-def _lists(series: pl.Series) -> pl.Series | None:
+def _lists(series: pl.Series, *, turned: bool = False) -> pl.Series | None:
     """Cells as lists of numbers, or of lists of them; None where they are of another kind."""
     if is_text(series.dtype):
-        return lists_of(as_text(series))
-    return series.cast(_listed(series.dtype)) if is_steps(series.dtype) else None
+        lists: pl.Series | None = lists_of(as_text(series))
+    else:
+        lists = series.cast(_listed(series.dtype)) if is_steps(series.dtype) else None
+    return lists if lists is None or not turned or _unnested(lists.dtype)[0] < 2 else _turned(lists)
+
+
+def _turned(lists: pl.Series) -> pl.Series:
+    """The numbers of cells that are one vector, or vectors of one number; null where a cell is neither."""
+    flat = lists.list.eval(pl.element().explode(empty_as_null=False))
+    one = (lists.list.len() <= 1).fill_null(value=False).to_numpy() | _all_so_wide(lists, 1)
+    return flat.zip_with(pl.Series(one), pl.Series([None], dtype=flat.dtype).new_from_index(0, len(flat)))
 
 
 def _listed(dtype: pl.DataType) -> pl.DataType:
