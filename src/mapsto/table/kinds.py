@@ -14,6 +14,7 @@ from narwhals import dependencies
 from mapsto.errors import DataError, is_panic, translated
 from mapsto.table.frame import Kind, Levels
 from mapsto.table.moments import is_text
+from mapsto.table.objects import as_array, plain_cells
 from mapsto.table.pixels import as_cells
 from mapsto.table.tidying import has_large, in_digits, whole
 
@@ -33,9 +34,9 @@ def from_object(data: Any) -> tuple[pl.DataFrame, Kind]:
     """A frame in memory as polars, and what kind it was; values are shared where memory allows it. See `tidy`."""
     if isinstance(data, pl.LazyFrame):
         with translated("the lazy frame cannot be computed"):
-            return data.collect(), "polars"
+            data = data.collect()
     if isinstance(data, pl.DataFrame):
-        return data, "polars"
+        return _without_objects(data), "polars"
     if dependencies.is_pandas_dataframe(data):
         return _from_pandas(data), "pandas"
     if dependencies.is_pyarrow_table(data):
@@ -51,6 +52,12 @@ def from_object(data: Any) -> tuple[pl.DataFrame, Kind]:
             return pl.DataFrame(data), "polars"
     message = f"cannot read a table from {_described(data)}; expected {ACCEPTED}."
     raise DataError(message)
+
+
+def _without_objects(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same with columns of Python objects read value by value."""
+    objects = [_listed(series.name, series.to_list()) for series in frame.get_columns() if series.dtype == pl.Object]
+    return frame.with_columns(objects) if objects else frame
 
 
 def _pyarrow() -> Any:
@@ -204,7 +211,7 @@ def _from_values(name: str, values: Any) -> pl.Series:
     if isinstance(values, np.ma.MaskedArray):
         values = values.tolist()  # gaps become None
     if not isinstance(values, np.ndarray) and hasattr(values, "__array__"):
-        values = np.asarray(values)
+        values = as_array(values)
     if isinstance(values, np.ndarray) and (values.dtype.kind not in "biufmM" or values.dtype == np.longdouble):
         values = values.astype(np.float64) if values.dtype.kind == "f" else values.tolist()
     if isinstance(values, np.ndarray):
@@ -229,6 +236,7 @@ _UNITS = (("D", 1), ("ms", 1), ("us", 1), ("ns", 1))
 
 def _listed(name: str, values: list[Any]) -> pl.Series:
     """Values one by one, as numbers, texts or whatever they have in common; else as text."""
+    values = plain_cells(values, name)
     if isinstance(next((value for value in values if value is not None), None), Decimal):
         values = [_plain_value(value) for value in values]
     cells = as_cells(values)
@@ -245,6 +253,8 @@ def _listed(name: str, values: list[Any]) -> pl.Series:
         found = pl.Series(name, in_digits(values, name), dtype=pl.String)
     if found.dtype in (pl.String, pl.Object) and any(isinstance(value, list) for value in values[:100]):
         found = pl.Series(name, whole(values), strict=False)  # halves of letters inside lists
+    if found.dtype == pl.Object:
+        return pl.Series(name, in_digits(values, name), dtype=pl.String)
     lost = found.null_count() > sum(value is None for value in values) and found.dtype != pl.String
     return pl.Series(name, in_digits(values, name), dtype=pl.String) if lost and has_large(values) else found
 
@@ -275,6 +285,8 @@ def _pandas_series(name: str, series: Any) -> pl.Series:
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
         return pl.Series(name, np.ascontiguousarray(series.to_numpy()), nan_to_null=True)
     found: Any = None
+    if str(dtype) == "object" and (values := _pandas_values(series)) is not (plain := plain_cells(values, name)):
+        return _listed(name, plain)
     if dependencies.get_pyarrow() is not None or (isinstance(dtype, np.dtype) and dtype.kind in "mM"):
         try:
             found = pl.from_pandas(series)

@@ -48,7 +48,7 @@ def _tidied(series: pl.Series) -> pl.Series:
         return _file_of(series)
     if dtype.is_temporal() and dtype != pl.Time:
         return _within_calendar(series)
-    if dtype == pl.Object or isinstance(dtype, pl.Extension):
+    if isinstance(dtype, pl.Extension):
         texts = [None if value is None else str(value) for value in series.to_list()]
         return pl.Series(series.name, texts, dtype=pl.String)
     plain = _plain(dtype)
