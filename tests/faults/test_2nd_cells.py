@@ -12,12 +12,14 @@ from uuid import UUID
 
 import numpy as np
 import pandas as pd
+import PIL.Image
 import polars as pl
 import pytest
 import soundfile
 import torch
 
 import mapsto
+from mapsto.columns import Image
 from mapsto.errors import DataError
 from mapsto.table import read
 
@@ -190,3 +192,118 @@ def test_tensors_are_read_like_arrays(shape: tuple[int, ...]) -> None:
 def test_torch_is_not_imported_for_it() -> None:
     code = "import sys; from mapsto.table import read; read({'c': [[1.0], {2}]}); sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# -- one array for a column
+
+
+@pytest.mark.parametrize("make", [np.asarray, torch.tensor])
+def test_an_array_of_series_is_a_series_a_row(make: object) -> None:
+    x = DRAW.normal(size=(300, 48))
+    rows = {"s": make(x), "y": np.where(x[:, 3] > 0, "a", "b")}
+    frame = read(rows).frame
+    assert frame["s"].to_list() == x.tolist()
+    assert frame.equals(read({**rows, "s": list(x)}).frame)
+    days = np.array([["2020-01-01", "NaT"]] * 3, "M8[D]")
+    assert read({"s": days}).frame["s"].to_list() == [[dt.datetime(2020, 1, 1), None]] * 3
+    assert read({"s": np.array([["a", "b"]] * 3)}).frame["s"].to_list() == [["a", "b"]] * 3
+
+
+@pytest.mark.parametrize("make", [np.asarray, torch.tensor])
+def test_an_array_of_one_column_is_a_value_a_row(make: object) -> None:
+    assert read({"x": make([[1.5], [2.5]])}).frame["x"].to_list() == [1.5, 2.5]
+
+
+# -- pictures of black and white
+
+
+def test_black_and_white_is_the_same_in_every_form() -> None:
+    masks = DRAW.random((6, 9, 8)) < 0.4
+    images = [PIL.Image.fromarray(mask) for mask in masks]
+    assert images[0].mode == "1"
+    column_ = Image(name="c", size=(9, 8))
+    column_.learn(column(images))
+    expected = column_.encode(column(images))[0]
+    assert set(np.unique(expected)) == {0, 255}
+    uneven = [*masks[:5], masks[5][:, :4]]
+    for cells in (masks, torch.tensor(masks), list(masks), [torch.tensor(mask) for mask in masks], uneven):
+        found = read({"c": cells}).frame["c"]
+        np.testing.assert_array_equal(column_.encode(found)[0][:5], expected[:5])
+        again = Image(name="c", size=(9, 8))
+        again.learn(found)
+        np.testing.assert_array_equal(again.encode(found)[0][:5], expected[:5])
+
+
+# -- records that stand for files
+
+
+def test_records_of_pictures(tmp_path: Path) -> None:
+    image = PIL.Image.fromarray(DRAW.integers(0, 255, (9, 8, 3), dtype=np.uint8))
+    path = tmp_path / "a.png"
+    image.save(path)
+    data, place = path.read_bytes(), str(path)
+    mixed = [{"bytes": None, "path": place}, {"bytes": data, "path": None}, None]
+    wider = [{"bytes": data, "path": "x.png", "width": 8, "more": {"k": 1}}, {"path": place}, None]
+    named = [{"path": place}, {"path": place, "width": 8}, None]
+    for way in WAYS:
+        assert column(mixed, way).to_list() == [data, data, None]
+        assert column(wider, way).to_list() == [data, data, None]
+        assert column(named, way).to_list() == [place, place, None]
+        assert column([{"path": place}] * 2, way).to_list() == [place] * 2
+    (note,) = read({"c": wider}).notes
+    assert "width" in note.text
+    (note,) = read({"c": [{"bytes": data, "path": None}, {"bytes": None, "path": "nowhere.png"}]}).notes
+    assert "cannot be read" in note.text
+
+
+def test_a_file_opens_no_other(tmp_path: Path) -> None:
+    """A stranger's table must not make us read files of ours."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"secret")
+    table = tmp_path / "t.parquet"
+    cells = [{"bytes": b"one", "path": None}, {"bytes": None, "path": str(secret)}]
+    pl.DataFrame({"c": cells, "y": [1, 2]}).write_parquet(table)
+    assert read(table).frame["c"].to_list() == [b"one", None]
+
+
+# -- records
+
+
+USERS = [{"age": 30 + i, "place": {"city": "Rome" if i % 2 else "Oslo"}} for i in range(60)]
+
+
+@pytest.mark.parametrize("way", ["list", "pandas", "polars", "lines"])
+def test_fields_of_records_are_columns(way: str, tmp_path: Path) -> None:
+    rows = pl.DataFrame({"user": USERS, "y": ["ab"[i % 2] for i in range(60)]})
+    data: object = {"list": rows.to_dict(as_series=False), "pandas": rows.to_pandas(), "polars": rows}.get(way)
+    if way == "lines":
+        data = tmp_path / "t.jsonl"
+        rows.write_ndjson(data)
+    table = read(data)
+    assert table.frame.columns == ["user.age", "user.place.city", "y"]
+    assert any("'user.age'" in note.text and note.column == "user" for note in table.notes)
+    model = mapsto.fit(data, target="y", network="boosting", progress=False)
+    found = model.predict(data, keep=["user.place.city"])
+    assert found["y"].to_list() == rows["y"].to_list() if way != "pandas" else list(found["y"]) == rows["y"].to_list()
+    assert set(found["user.place.city"]) == {"Rome", "Oslo"}
+
+
+def test_names_of_fields_that_are_taken() -> None:
+    table = read({"user": [{"age": 3}, {"age": 4}], "user.age": [1, 2]})
+    assert table.frame["user.age"].to_list() == [1, 2]
+    assert [note.kind for note in table.notes] == ["warning"]
+    table = read({"keys": [{f"k{i}": 1 for i in range(200)}] * 2})
+    assert "unnest" in table.notes[0].text
+
+
+# -- the index of a frame
+
+
+def test_an_index_with_a_name_is_told() -> None:
+    frame = pd.DataFrame({"sex": ["a", "b", "a"], "age": [1, 2, 3], "y": [4, 5, 6]})
+    (note,) = read(frame.set_index("sex")).notes
+    assert "'sex'" in note.text
+    assert "reset_index()" in note.text
+    (note,) = read(frame.groupby(["sex", "age"]).agg("sum")).notes
+    assert "'sex', 'age'" in note.text
+    assert read(frame).notes == read(frame[frame["age"] > 1]).notes == read(frame.rename_axis(index="n")).notes == []

@@ -14,8 +14,9 @@ from narwhals import dependencies
 from mapsto.errors import DataError, is_panic, translated
 from mapsto.table.frame import Kind, Levels
 from mapsto.table.moments import is_text
+from mapsto.table.notes import Note
 from mapsto.table.objects import as_array, plain_cells
-from mapsto.table.pixels import as_cells
+from mapsto.table.pixels import as_cells, on_or_off
 from mapsto.table.tidying import has_large, in_digits, whole
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ ACCEPTED = (
     "and test tables, a pandas, polars or pyarrow table, or a dict of columns"
 )
 
-_DIMENSIONS = (1, 3, 4, 5)
-"""Of an array: a value a row, or a grey or coloured picture, or a clip."""
+_DIMENSIONS = (1, 2, 3, 4, 5)
+"""Of an array: a value a row, or a series, a grey or coloured picture, or a clip."""
 
 
 def from_object(data: Any) -> tuple[pl.DataFrame, Kind]:
@@ -135,6 +136,21 @@ def _dictionary(column: Any) -> list[Any] | None:
     return [value for value in chunks[0].dictionary.to_pylist() if value is not None] if chunks else []
 
 
+def index_notes(data: Any) -> list[Note]:
+    """A note on the index of a pandas frame that has a name: it is no column, and is not read."""
+    if not dependencies.is_pandas_dataframe(data):
+        return []
+    names = [str(name) for name in data.index.names if name is not None]
+    if not names or type(data.index).__name__ == "RangeIndex":
+        return []
+    noun, verb = ("index", "is") if len(names) == 1 else ("indices", "are")
+    text = (
+        f"The {noun} {', '.join(map(repr, names))} of the frame {verb} not read; reset_index() would make "
+        f"{'it a column' if len(names) == 1 else 'them columns'}."
+    )
+    return [Note("info", text)]
+
+
 def give_back(frame: pl.DataFrame, kind: Kind, like: Any = None, kept: Sequence[str] = ()) -> Any:
     """`frame` in the user's kind: pandas or pyarrow where that was given, else polars.
 
@@ -183,10 +199,14 @@ def _from_mapping(data: Mapping[Any, Any]) -> pl.DataFrame:
             isinstance(values, str | bytes)
             or not hasattr(values, "__len__")
             or getattr(values, "ndim", 1) not in _DIMENSIONS
+            or hasattr(values, "columns")
         ):
             shape = getattr(values, "shape", None)
             seen = f"an array of shape {shape}" if shape is not None else f"a {type(values).__name__}"
-            message = f"column {name!r} is {seen}; expected a list or an array with one value (or one picture) a row"
+            message = (
+                f"column {name!r} is {seen}; expected a list or an array with one value (or one series, or one "
+                "picture) a row"
+            )
             raise DataError(message)
         with translated(f"column {name!r} cannot be read"):
             columns.append(_from_values(whole(str(name)), values))
@@ -208,12 +228,18 @@ def _from_values(name: str, values: Any) -> pl.Series:
         if is_foreign(values.type):
             return _listed(name, _arrow_values(values))
         return pl.Series(name, nw.from_native(values, series_only=True).to_polars())
+    if getattr(values, "ndim", 1) == 2 and values.shape[1] == 1:
+        values = values.reshape(-1)  # one value a row, as libraries of arrays hold a column
     if isinstance(values, np.ma.MaskedArray):
         values = values.tolist()  # gaps become None
     if not isinstance(values, np.ndarray) and hasattr(values, "__array__"):
         values = as_array(values)
     if isinstance(values, np.ndarray) and (values.dtype.kind not in "biufmM" or values.dtype == np.longdouble):
         values = values.astype(np.float64) if values.dtype.kind == "f" else values.tolist()
+    if isinstance(values, np.ndarray) and values.dtype == bool and values.ndim > 2:
+        values = on_or_off(values)
+    if isinstance(values, np.ndarray) and values.ndim > 1 and values.dtype.kind in "mM":
+        values = list(values)
     if isinstance(values, np.ndarray):
         return pl.Series(name, np.ascontiguousarray(_in_known_units(values)), nan_to_null=False)
     return _listed(name, list(values))

@@ -59,9 +59,13 @@ def _of_several_lengths(values: list[Any]) -> Cells:
 
 
 def _numbers(value: Any) -> np.ndarray:
-    """Pixels; what is on or off is 1 or 0."""
     array = np.asarray(value)
-    return array.view(np.uint8) if array.dtype == bool else array
+    return on_or_off(array) if array.dtype == bool else array
+
+
+def on_or_off(pixels: np.ndarray) -> np.ndarray:
+    """Truth values as pixels: black or white, as Pillow has them."""
+    return pixels.view(np.uint8) * np.uint8(255)
 
 
 def _of_several_shapes(arrays: list[np.ndarray | None], found: list[np.ndarray]) -> Cells:
