@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import soundfile
 from PIL import Image
 
 from mapsto.errors import DataError
@@ -69,7 +71,11 @@ def test_structs_of_bytes_and_path_are_files(tmp_path):
     named = pl.DataFrame({"image": [{"bytes": None, "path": "1.png"}]}, schema={"image": dtype})
     assert read(named).frame["image"].to_list() == ["1.png"]
     sounds = [{"array": [0.0, 1.0], "path": "1.wav", "sampling_rate": 8000}]
-    assert read(pl.DataFrame({"audio": sounds})).frame["audio"].to_list() == [[0.0, 1.0]]
+    (sound,) = read(pl.DataFrame({"audio": sounds})).frame["audio"].to_list()
+    samples, rate = soundfile.read(BytesIO(sound))
+    assert (samples.tolist(), rate) == ([0.0, 1.0], 8000)
+    without_rate = pl.DataFrame({"audio": [{"array": [0.0, 1.0], "path": "1.wav"}]})
+    assert read(without_rate).frame["audio"].to_list() == [[0.0, 1.0]]
 
 
 @pytest.mark.parametrize(

@@ -93,12 +93,12 @@ class Table:
             near = [own for own in self.frame.columns if own.strip() == name.strip()]
             if name not in self.frame.columns and len(near) == 1:
                 changed[near[0]] = name
-        raw = None if self.raw is None else self.raw.rename(changed)
+        raw = None if self.raw is None else self.raw.rename(changed, strict=False)
         return replace(self, frame=self.frame.rename(changed), raw=raw) if changed else self
 
     def kept(self, name: str) -> pl.Series:
-        """A column as it stood."""
-        return self.frame[name] if self.raw is None else self.raw[name]
+        """A column as it stood; one made of a field of records as it is read."""
+        return self.frame[name] if self.raw is None or name not in self.raw.columns else self.raw[name]
 
     def spelled(self) -> dict[str, Spelled]:
         """How further rows of this table are read: its texts as text, its numbers with the same decimal sign."""

@@ -14,7 +14,9 @@ from narwhals import dependencies
 from mapsto.errors import DataError, is_panic, translated
 from mapsto.table.frame import Kind, Levels
 from mapsto.table.moments import is_text
-from mapsto.table.pixels import as_cells
+from mapsto.table.notes import Note
+from mapsto.table.objects import as_array, plain_cells
+from mapsto.table.pixels import as_cells, on_or_off
 from mapsto.table.tidying import has_large, in_digits, whole
 
 if TYPE_CHECKING:
@@ -25,17 +27,17 @@ ACCEPTED = (
     "and test tables, a pandas, polars or pyarrow table, or a dict of columns"
 )
 
-_DIMENSIONS = (1, 3, 4, 5)
-"""Of an array: a value a row, or a grey or coloured picture, or a clip."""
+_DIMENSIONS = (1, 2, 3, 4, 5)
+"""Of an array: a value a row, or a series, a grey or coloured picture, or a clip."""
 
 
 def from_object(data: Any) -> tuple[pl.DataFrame, Kind]:
     """A frame in memory as polars, and what kind it was; values are shared where memory allows it. See `tidy`."""
     if isinstance(data, pl.LazyFrame):
         with translated("the lazy frame cannot be computed"):
-            return data.collect(), "polars"
+            data = data.collect()
     if isinstance(data, pl.DataFrame):
-        return data, "polars"
+        return _without_objects(data), "polars"
     if dependencies.is_pandas_dataframe(data):
         return _from_pandas(data), "pandas"
     if dependencies.is_pyarrow_table(data):
@@ -51,6 +53,12 @@ def from_object(data: Any) -> tuple[pl.DataFrame, Kind]:
             return pl.DataFrame(data), "polars"
     message = f"cannot read a table from {_described(data)}; expected {ACCEPTED}."
     raise DataError(message)
+
+
+def _without_objects(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same with columns of Python objects read value by value."""
+    objects = [_listed(series.name, series.to_list()) for series in frame.get_columns() if series.dtype == pl.Object]
+    return frame.with_columns(objects) if objects else frame
 
 
 def _pyarrow() -> Any:
@@ -128,6 +136,21 @@ def _dictionary(column: Any) -> list[Any] | None:
     return [value for value in chunks[0].dictionary.to_pylist() if value is not None] if chunks else []
 
 
+def index_notes(data: Any) -> list[Note]:
+    """A note on the index of a pandas frame that has a name: it is no column, and is not read."""
+    if not dependencies.is_pandas_dataframe(data):
+        return []
+    names = [str(name) for name in data.index.names if name is not None]
+    if not names or type(data.index).__name__ == "RangeIndex":
+        return []
+    noun, verb = ("index", "is") if len(names) == 1 else ("indices", "are")
+    text = (
+        f"The {noun} {', '.join(map(repr, names))} of the frame {verb} not read; reset_index() would make "
+        f"{'it a column' if len(names) == 1 else 'them columns'}."
+    )
+    return [Note("info", text)]
+
+
 def give_back(frame: pl.DataFrame, kind: Kind, like: Any = None, kept: Sequence[str] = ()) -> Any:
     """`frame` in the user's kind: pandas or pyarrow where that was given, else polars.
 
@@ -176,10 +199,14 @@ def _from_mapping(data: Mapping[Any, Any]) -> pl.DataFrame:
             isinstance(values, str | bytes)
             or not hasattr(values, "__len__")
             or getattr(values, "ndim", 1) not in _DIMENSIONS
+            or hasattr(values, "columns")
         ):
             shape = getattr(values, "shape", None)
             seen = f"an array of shape {shape}" if shape is not None else f"a {type(values).__name__}"
-            message = f"column {name!r} is {seen}; expected a list or an array with one value (or one picture) a row"
+            message = (
+                f"column {name!r} is {seen}; expected a list or an array with one value (or one series, or one "
+                "picture) a row"
+            )
             raise DataError(message)
         with translated(f"column {name!r} cannot be read"):
             columns.append(_from_values(whole(str(name)), values))
@@ -201,12 +228,18 @@ def _from_values(name: str, values: Any) -> pl.Series:
         if is_foreign(values.type):
             return _listed(name, _arrow_values(values))
         return pl.Series(name, nw.from_native(values, series_only=True).to_polars())
+    if getattr(values, "ndim", 1) == 2 and values.shape[1] == 1:
+        values = values.reshape(-1)  # one value a row, as libraries of arrays hold a column
     if isinstance(values, np.ma.MaskedArray):
         values = values.tolist()  # gaps become None
     if not isinstance(values, np.ndarray) and hasattr(values, "__array__"):
-        values = np.asarray(values)
+        values = as_array(values)
     if isinstance(values, np.ndarray) and (values.dtype.kind not in "biufmM" or values.dtype == np.longdouble):
         values = values.astype(np.float64) if values.dtype.kind == "f" else values.tolist()
+    if isinstance(values, np.ndarray) and values.dtype == bool and values.ndim > 2:
+        values = on_or_off(values)
+    if isinstance(values, np.ndarray) and values.ndim > 1 and values.dtype.kind in "mM":
+        values = list(values)
     if isinstance(values, np.ndarray):
         return pl.Series(name, np.ascontiguousarray(_in_known_units(values)), nan_to_null=False)
     return _listed(name, list(values))
@@ -229,6 +262,7 @@ _UNITS = (("D", 1), ("ms", 1), ("us", 1), ("ns", 1))
 
 def _listed(name: str, values: list[Any]) -> pl.Series:
     """Values one by one, as numbers, texts or whatever they have in common; else as text."""
+    values = plain_cells(values, name)
     if isinstance(next((value for value in values if value is not None), None), Decimal):
         values = [_plain_value(value) for value in values]
     cells = as_cells(values)
@@ -245,6 +279,8 @@ def _listed(name: str, values: list[Any]) -> pl.Series:
         found = pl.Series(name, in_digits(values, name), dtype=pl.String)
     if found.dtype in (pl.String, pl.Object) and any(isinstance(value, list) for value in values[:100]):
         found = pl.Series(name, whole(values), strict=False)  # halves of letters inside lists
+    if found.dtype == pl.Object:
+        return pl.Series(name, in_digits(values, name), dtype=pl.String)
     lost = found.null_count() > sum(value is None for value in values) and found.dtype != pl.String
     return pl.Series(name, in_digits(values, name), dtype=pl.String) if lost and has_large(values) else found
 
@@ -275,6 +311,8 @@ def _pandas_series(name: str, series: Any) -> pl.Series:
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
         return pl.Series(name, np.ascontiguousarray(series.to_numpy()), nan_to_null=True)
     found: Any = None
+    if str(dtype) == "object" and (values := _pandas_values(series)) is not (plain := plain_cells(values, name)):
+        return _listed(name, plain)
     if dependencies.get_pyarrow() is not None or (isinstance(dtype, np.dtype) and dtype.kind in "mM"):
         try:
             found = pl.from_pandas(series)

@@ -22,7 +22,8 @@ def as_cells(values: list[Any]) -> Cells:
     """The values themselves, or where they are pictures: one array of all if they are alike, else bytes or lists.
 
     Args:
-        values: a cell each. Pictures are arrays of two or more dimensions or Pillow images; None is missing.
+        values: a cell each. Pictures are arrays of two or more dimensions or Pillow images; None is missing. Arrays of
+            one dimension become lists of one type where they differ.
 
     >>> as_cells([np.zeros((2, 3), np.uint8), np.ones((2, 3), np.uint8)]).shape
     (2, 2, 3)
@@ -30,22 +31,41 @@ def as_cells(values: list[Any]) -> Cells:
     [1, 2]
     """
     first = next((value for value in values if value is not None), None)
-    if not (_is_image(first) or (isinstance(first, np.ndarray) and first.ndim > 1)):
+    if isinstance(first, np.ndarray) and first.ndim == 1:
+        return _of_several_lengths(values)
+    if not (is_image(first) or (isinstance(first, np.ndarray) and first.ndim > 1)):
         return values
     if all(value is None or _is_plain(value) for value in values):
         arrays = [None if value is None else _numbers(value) for value in values]
         found = [array for array in arrays if array is not None]
         if len({(array.shape, array.dtype) for array in found}) == 1 and len(found) == len(arrays):
             return np.stack(found)
-        if not any(map(_is_image, values)):
+        if not any(map(is_image, values)):
             return _of_several_shapes(arrays, found)
     return [_cell(value) for value in values]
 
 
+def _of_several_lengths(values: list[Any]) -> Cells:
+    """Arrays of one dimension as lists of the type that holds all their numbers, unless they are alike."""
+    found = [value for value in values if value is not None]
+    if not all(isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biuf" for value in found):
+        return [value.tolist() if isinstance(value, np.ndarray) else value for value in values]
+    kinds = {value.dtype for value in found}
+    if len(found) == len(values) and len(kinds) == 1:
+        return values
+    kind = np.result_type(*kinds)
+    cells = [None if value is None else pl.Series(value.astype(kind, copy=False)) for value in values]
+    return pl.Series(cells, dtype=pl.List(pl.Series(np.zeros(0, kind)).dtype))
+
+
 def _numbers(value: Any) -> np.ndarray:
-    """Pixels; what is on or off is 1 or 0."""
     array = np.asarray(value)
-    return array.view(np.uint8) if array.dtype == bool else array
+    return on_or_off(array) if array.dtype == bool else array
+
+
+def on_or_off(pixels: np.ndarray) -> np.ndarray:
+    """Truth values as pixels: black or white, as Pillow has them."""
+    return pixels.view(np.uint8) * np.uint8(255)
 
 
 def _of_several_shapes(arrays: list[np.ndarray | None], found: list[np.ndarray]) -> Cells:
@@ -70,7 +90,8 @@ def _of_several_shapes(arrays: list[np.ndarray | None], found: list[np.ndarray])
     return pl.Series(cells, dtype=dtype)
 
 
-def _is_image(value: Any) -> bool:
+def is_image(value: Any) -> bool:
+    """Whether a value is an image of Pillow."""
     pillow = sys.modules.get("PIL.Image")  # who has one has imported it
     kind = () if pillow is None else pillow.Image
     return isinstance(value, kind)
@@ -78,7 +99,7 @@ def _is_image(value: Any) -> bool:
 
 def _is_plain(value: Any) -> bool:
     """Whether an array says all that the value says."""
-    if _is_image(value):
+    if is_image(value):
         return value.mode in _PLAIN and value.getexif().get(_ORIENTATION, 1) == 1
     return isinstance(value, np.ndarray)
 
@@ -87,7 +108,7 @@ def _cell(value: Any) -> Any:
     """An image as the bytes of a file without loss, an array as lists."""
     if isinstance(value, np.ndarray):
         return value.tolist()
-    if not _is_image(value):
+    if not is_image(value):
         return value
     file = BytesIO()
     try:

@@ -83,7 +83,8 @@ def read(
     if isinstance(data, str | os.PathLike):
         return typed_table(_read_path(Path(os.fspath(data)), Manner(sheet, align, allow_paths, tuple(files))), spelled)
     raw, kind = kinds.from_object(data)
-    frame, notes = tidy(raw)
+    frame, notes = tidy(raw, own=True)
+    notes = [*kinds.index_notes(data), *notes]
     if not frame.width:
         message = "the table has no columns; expected at least one to learn from and one to predict"
         raise DataError(message)

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from mapsto.errors import DataError, translated
+from mapsto.table.fields import file_of, unnested
 from mapsto.table.names import require_columns
 from mapsto.table.notes import Note, examples, plural
 
@@ -25,13 +26,22 @@ _MOST_BITS = 13_000
 """Of an integer; Python writes none of more than 4,300 digits."""
 
 
-def tidy(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Note]]:
-    """The same values in the types that columns know, and notes on cells that have no place in them."""
+def tidy(frame: pl.DataFrame, *, own: bool = False) -> tuple[pl.DataFrame, list[Note]]:
+    """The same values in the types that columns know, and notes on cells that have no place in them.
+
+    Records are read field by field, as columns of their own, unless they stand for one file (see `fields`).
+
+    Args:
+        frame: any frame.
+        own: whether the user made it, so that files may be opened that it names.
+    """
     require_columns(frame.width, "the table")
-    changed, notes = [], list[Note]()
+    frame, notes = unnested(frame)
+    require_columns(frame.width, "the table, with the fields of its records,")
+    changed = []
     for series in frame.get_columns():
         with translated(f"column {series.name!r} ({series.dtype}) cannot be read"):
-            found = _tidied(series)
+            found = _tidied(series, own=own)
         if found is series:
             continue
         changed.append(found)
@@ -42,13 +52,13 @@ def tidy(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Note]]:
     return frame.with_columns(changed) if changed else frame, notes
 
 
-def _tidied(series: pl.Series) -> pl.Series:
+def _tidied(series: pl.Series, *, own: bool) -> pl.Series:
+    if isinstance(series.dtype, pl.Struct):
+        series = file_of(series, own=own)
     dtype = series.dtype
-    if isinstance(dtype, pl.Struct):
-        return _file_of(series)
     if dtype.is_temporal() and dtype != pl.Time:
         return _within_calendar(series)
-    if dtype == pl.Object or isinstance(dtype, pl.Extension):
+    if isinstance(dtype, pl.Extension):
         texts = [None if value is None else str(value) for value in series.to_list()]
         return pl.Series(series.name, texts, dtype=pl.String)
     plain = _plain(dtype)
@@ -84,19 +94,6 @@ def _within_calendar(series: pl.Series) -> pl.Series:
         return series
     far = (numbers < low * unit) | (numbers >= (high + 1) * unit)
     return pl.select(pl.when(~far).then(pl.lit(series)).alias(series.name)).to_series()
-
-
-def _file_of(series: pl.Series) -> pl.Series:
-    """Structs that stand for one file, as data sets on Hugging Face hold them: its bytes, its samples or its path."""
-    fields = {field.name for field in series.dtype.fields}  # type: ignore[attr-defined]
-    if "array" in fields and fields <= {"array", "path", "sampling_rate", "bytes"}:
-        return _tidied(series.struct.field("array").alias(series.name))
-    if fields != {"bytes", "path"}:
-        return series
-    data = series.struct.field("bytes").alias(series.name)
-    if data.null_count() == len(data):
-        return series.struct.field("path").cast(pl.String).alias(series.name)
-    return data
 
 
 def whole(value: Any) -> Any:
