@@ -209,3 +209,47 @@ def test_names_that_begin_like_base64_stay_names(tmp_path: Path) -> None:
     (tmp_path / "R0lGOD.png").write_bytes(png())
     column = Image(name="p")
     assert not column.malformed(pl.Series([str(tmp_path / "R0lGOD.png")])).any()
+
+
+# -- cells that hold nothing, or less than they say
+
+
+def test_a_series_without_a_number_is_missing_and_told() -> None:
+    series = [(DRAW.normal(size=30) + (1 if i % 2 else -1)).tolist() for i in range(60)]
+    model = mapsto.fit({"s": series, "y": LABELS * 3}, "y", network="forest", folds=2, progress=False)
+    for cell in ([float("nan")] * 30, [None] * 30, [float("inf")] * 30):
+        frame = pl.DataFrame({"s": pl.Series([series[0], cell], dtype=pl.List(pl.Float64))})
+        assert model.predict(frame)["y"].to_list() == ["high", None]
+        told = " ".join(note.text for note in model.last_problems)
+        assert "1 of 2 cells (50.0%) cannot be read as sequence" in told
+        assert "it holds no number" in told
+    column = Sequence(name="s")
+    column.learn(pl.Series(series))
+    cells = pl.Series([[], [None], [1.0, None], [None, None], [2.0], None], dtype=pl.List(pl.Float64))
+    (found,) = column.encode(cells)
+    assert np.diff(found.offsets).tolist() == [0, 0, 2, 0, 1, 0]
+    assert column.malformed(cells).tolist() == [False, True, False, True, False, False]
+
+
+def test_a_sound_that_is_cut_or_silent_of_numbers_is_told(listener: mapsto.Model) -> None:
+    whole, into = wav(4000), io.BytesIO()
+    soundfile.write(into, np.full(4000, np.nan), 8000, format="WAV", subtype="FLOAT")
+    for cell in (whole[: len(whole) // 3], whole[:46]):
+        listener.predict({"q": [whole, cell]})
+        (note,) = listener.last_problems
+        assert "1 of 2 cells (50.0%) end before they say they do" in note.text
+    assert listener.predict({"q": [whole, into.getvalue()]})["y"][1] is None
+    assert "1 of 2 cells (50.0%) cannot be read as audio" in listener.last_problems[0].text
+
+
+def test_whole_recordings_of_all_forms_are_not_told_to_be_cut(listener: mapsto.Model) -> None:
+    x, cells = np.sin(np.arange(8000) * 0.3) * 0.5, []
+    for form, subtype in [("WAV", "PCM_24"), ("WAV", "FLOAT"), ("WAV", "ULAW"), ("WAV", "IMA_ADPCM"), ("FLAC", None),
+                          ("OGG", None), ("MP3", None), ("AIFF", None), ("AU", None), ("WAVEX", None)]:  # fmt: skip
+        into = io.BytesIO()
+        soundfile.write(into, np.stack([x, x], axis=1), 8000, format=form, subtype=subtype)
+        cells.append(into.getvalue())
+    endless = bytearray(wav(4000))
+    endless[40:44] = b"\xff" * 4
+    listener.predict({"q": [*cells, bytes(endless)]})
+    assert not [note.text for note in listener.last_problems if "end before" in note.text]
