@@ -253,3 +253,23 @@ def test_whole_recordings_of_all_forms_are_not_told_to_be_cut(listener: mapsto.M
     endless[40:44] = b"\xff" * 4
     listener.predict({"q": [*cells, bytes(endless)]})
     assert not [note.text for note in listener.last_problems if "end before" in note.text]
+
+
+def test_each_picture_that_cannot_be_read_has_its_own_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = [Path(f"{i}.png") for i in range(6)]
+    for i, file in enumerate(files):
+        file.write_bytes(png(32))
+        if i == 1:
+            file.write_bytes(file.read_bytes()[:400])
+    files[2].unlink()
+    Pictures.new("1", (20_000, 15_000)).save(files[3])
+    files[4].write_bytes(b"no picture")
+    frame = pl.DataFrame({"p": list(map(str, files)), "y": ["a", "b"] * 3})
+    schema = Schema.claim(frame.head(2), targets=["y"], inputs=["p"], types={"p": "image"})
+    schema.learn(frame.head(1))
+    (note,) = schema.unread_notes(frame, schema.unread(frame, schema.encode(frame)))
+    assert "1.png' (its pixels are damaged)" in note.text
+    assert "2.png' (there is no such file)" in note.text
+    assert "3.png' (it declares more than 100,000,000 pixels, which are refused)" in note.text
+    assert "no picture of a known form" in schema.inputs[0].fault(str(files[4]))
