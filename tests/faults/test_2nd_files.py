@@ -273,3 +273,15 @@ def test_each_picture_that_cannot_be_read_has_its_own_reason(tmp_path: Path, mon
     assert "2.png' (there is no such file)" in note.text
     assert "3.png' (it declares more than 100,000,000 pixels, which are refused)" in note.text
     assert "no picture of a known form" in schema.inputs[0].fault(str(files[4]))
+
+
+def test_one_picture_or_sound_is_a_row(listener: mapsto.Model) -> None:
+    pictures = [DRAW.integers(0, 100, (12, 12)).astype(np.uint8) + (0 if i % 2 else 100) for i in range(40)]
+    model = mapsto.fit({"p": np.stack(pictures), "y": LABELS * 2}, "y", network="forest", folds=2, progress=False)
+    into = io.BytesIO()
+    Pictures.fromarray(pictures[0]).save(into, "PNG")
+    for one in (pictures[0], pictures[0][:, :, None], Pictures.fromarray(pictures[0]), into.getvalue()):
+        assert model.predict(one)["y"].to_list() == ["high"]
+    assert listener.predict(wav(pitch=0.6))["y"].to_list() == ["high"]
+    with pytest.raises(DataError, match="cannot read a table"):
+        model.predict(np.zeros((5, 12, 12), np.uint8))

@@ -149,7 +149,7 @@ def _opened(source: Source) -> Iterator[Image.Image]:
 
 
 def why_not(source: Source) -> str:
-    """Why a picture of a file cannot be read: its limit, or what is damaged."""
+    """Why a picture of a file cannot be read: its limit, or what is damaged; empty where it can."""
     try:
         with quiet():
             side_lengths(source)
@@ -158,7 +158,12 @@ def why_not(source: Source) -> str:
         return str(error) if limit else _NONE
     except UNREADABLE:
         return _NONE
-    return "its pixels are damaged"
+    try:
+        with quiet():
+            pixels(source, 1, 1, 1)
+    except UNREADABLE:
+        return "its pixels are damaged"
+    return ""
 
 
 def _image(source: Source) -> Image.Image:
