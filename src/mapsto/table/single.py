@@ -81,7 +81,8 @@ def one_cell(value: Any, inputs: Mapping[str, str]) -> Table | None:
 def _is_picture(value: Any) -> bool:
     """Whether this is a Pillow image, or an array that is one picture: lines of pixels, or with channels."""
     pillow = sys.modules.get("PIL.Image")  # who has one has imported it
-    if pillow is not None and isinstance(value, pillow.Image):
+    kind = () if pillow is None else pillow.Image
+    if isinstance(value, kind):
         return True
     if not isinstance(value, np.ndarray) or not value.size:
         return False
