@@ -41,9 +41,9 @@ def test_each_channel_is_standardised() -> None:
 
 
 def test_a_missing_number_is_the_mean_and_an_absurd_one_is_cut() -> None:
-    column = learned(pl.Series([[1.0, 2.0, 3.0]] * 9))
-    steps = steps_of(column, pl.Series([[None, float("nan"), float("inf")], [1e300, -1e300, 2.0]]))
-    assert steps.values[:, 0].tolist() == [0, 0, 0, 100, -100, 0]
+    column = learned(pl.Series([[1.0, 2.0, 3.0, 2.0]] * 9))
+    steps = steps_of(column, pl.Series([[None, float("nan"), float("inf"), 2.0], [1e300, -1e300, 2.0]]))
+    assert steps.values[:, 0].tolist() == [0, 0, 0, 0, 100, -100, 0]
 
 
 def test_text_lists_and_arrays_read_alike() -> None:

@@ -13,7 +13,7 @@ from mapsto import comparing
 from mapsto.errors import DataError, OptionError, VerbError, ours, shown, translated
 from mapsto.fitted import Fitted
 from mapsto.process import verb
-from mapsto.table import FILE, Note, give_back, one_row, read, require_opened_below
+from mapsto.table import FILE, Note, give_back, one_cell, one_row, read, require_opened_below
 from mapsto.table import labelled as with_labels
 
 if TYPE_CHECKING:
@@ -152,7 +152,8 @@ class Model:
 
         Args:
             new: path, frame (pandas, polars, pyarrow) or dict of arrays with the input columns; others are ignored. A
-                single picture, sound, clip or text where the model reads one such column and no other.
+                single picture, sound, clip or text where the model reads one such column and no other: its path, of a
+                picture also the pixels or a Pillow image, of all but a text the bytes of the file.
             interval: coverage, for example 0.9: adds `TARGET_low`, `TARGET_high` for numbers and `TARGET_set` for
                 classes.
             keep: columns of `new` carried over unchanged; default: those named by `keep=` in the fit, if present.
@@ -252,9 +253,8 @@ class Model:
         reads nothing else.
         """
         wanted = self._fitted.keep if keep is None else [str(name) for name in keep]
-        single = None
-        if isinstance(new, str | os.PathLike):
-            single = one_row(new, {column.name: column.type for column in self._fitted.schema.inputs})
+        inputs = {column.name: column.type for column in self._fitted.schema.inputs}
+        single = one_row(new, inputs) if isinstance(new, str | os.PathLike) else one_cell(new, inputs)
         table = single or self._read(new, kept=wanted, sheet=sheet, allow_paths=allow_paths)
         return table, [n for n in wanted if n in table.frame.columns] if keep is None else self._kept(table, wanted)
 

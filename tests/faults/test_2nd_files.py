@@ -209,3 +209,79 @@ def test_names_that_begin_like_base64_stay_names(tmp_path: Path) -> None:
     (tmp_path / "R0lGOD.png").write_bytes(png())
     column = Image(name="p")
     assert not column.malformed(pl.Series([str(tmp_path / "R0lGOD.png")])).any()
+
+
+# -- cells that hold nothing, or less than they say
+
+
+def test_a_series_without_a_number_is_missing_and_told() -> None:
+    series = [(DRAW.normal(size=30) + (1 if i % 2 else -1)).tolist() for i in range(60)]
+    model = mapsto.fit({"s": series, "y": LABELS * 3}, "y", network="forest", folds=2, progress=False)
+    for cell in ([float("nan")] * 30, [None] * 30, [float("inf")] * 30):
+        frame = pl.DataFrame({"s": pl.Series([series[0], cell], dtype=pl.List(pl.Float64))})
+        assert model.predict(frame)["y"].to_list() == ["high", None]
+        told = " ".join(note.text for note in model.last_problems)
+        assert "1 of 2 cells (50.0%) cannot be read as sequence" in told
+        assert "it holds no number" in told
+    column = Sequence(name="s")
+    column.learn(pl.Series(series))
+    cells = pl.Series([[], [None], [1.0, None], [None, None], [2.0], None], dtype=pl.List(pl.Float64))
+    (found,) = column.encode(cells)
+    assert np.diff(found.offsets).tolist() == [0, 0, 2, 0, 1, 0]
+    assert column.malformed(cells).tolist() == [False, True, False, True, False, False]
+
+
+def test_a_sound_that_is_cut_or_silent_of_numbers_is_told(listener: mapsto.Model) -> None:
+    whole, into = wav(4000), io.BytesIO()
+    soundfile.write(into, np.full(4000, np.nan), 8000, format="WAV", subtype="FLOAT")
+    for cell in (whole[: len(whole) // 3], whole[:46]):
+        listener.predict({"q": [whole, cell]})
+        (note,) = listener.last_problems
+        assert "1 of 2 cells (50.0%) end before they say they do" in note.text
+    assert listener.predict({"q": [whole, into.getvalue()]})["y"][1] is None
+    assert "1 of 2 cells (50.0%) cannot be read as audio" in listener.last_problems[0].text
+
+
+def test_whole_recordings_of_all_forms_are_not_told_to_be_cut(listener: mapsto.Model) -> None:
+    x, cells = np.sin(np.arange(8000) * 0.3) * 0.5, []
+    for form, subtype in [("WAV", "PCM_24"), ("WAV", "FLOAT"), ("WAV", "ULAW"), ("WAV", "IMA_ADPCM"), ("FLAC", None),
+                          ("OGG", None), ("MP3", None), ("AIFF", None), ("AU", None), ("WAVEX", None)]:  # fmt: skip
+        into = io.BytesIO()
+        soundfile.write(into, np.stack([x, x], axis=1), 8000, format=form, subtype=subtype)
+        cells.append(into.getvalue())
+    endless = bytearray(wav(4000))
+    endless[40:44] = b"\xff" * 4
+    listener.predict({"q": [*cells, bytes(endless)]})
+    assert not [note.text for note in listener.last_problems if "end before" in note.text]
+
+
+def test_each_picture_that_cannot_be_read_has_its_own_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = [Path(f"{i}.png") for i in range(6)]
+    for i, file in enumerate(files):
+        file.write_bytes(png(32))
+        if i == 1:
+            file.write_bytes(file.read_bytes()[:400])
+    files[2].unlink()
+    Pictures.new("1", (20_000, 15_000)).save(files[3])
+    files[4].write_bytes(b"no picture")
+    frame = pl.DataFrame({"p": list(map(str, files)), "y": ["a", "b"] * 3})
+    schema = Schema.claim(frame.head(2), targets=["y"], inputs=["p"], types={"p": "image"})
+    schema.learn(frame.head(1))
+    (note,) = schema.unread_notes(frame, schema.unread(frame, schema.encode(frame)))
+    assert "1.png' (its pixels are damaged)" in note.text
+    assert "2.png' (there is no such file)" in note.text
+    assert "3.png' (it declares more than 100,000,000 pixels, which are refused)" in note.text
+    assert "no picture of a known form" in schema.inputs[0].fault(str(files[4]))
+
+
+def test_one_picture_or_sound_is_a_row(listener: mapsto.Model) -> None:
+    pictures = [DRAW.integers(0, 100, (12, 12)).astype(np.uint8) + (0 if i % 2 else 100) for i in range(40)]
+    model = mapsto.fit({"p": np.stack(pictures), "y": LABELS * 2}, "y", network="forest", folds=2, progress=False)
+    into = io.BytesIO()
+    Pictures.fromarray(pictures[0]).save(into, "PNG")
+    for one in (pictures[0], pictures[0][:, :, None], Pictures.fromarray(pictures[0]), into.getvalue()):
+        assert model.predict(one)["y"].to_list() == ["high"]
+    assert listener.predict(wav(pitch=0.6))["y"].to_list() == ["high"]
+    with pytest.raises(DataError, match="cannot read a table"):
+        model.predict(np.zeros((5, 12, 12), np.uint8))

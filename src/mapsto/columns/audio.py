@@ -10,7 +10,7 @@ import polars as pl
 
 from mapsto.columns.base import Features, Guide
 from mapsto.columns.common.cells import as_text, is_text, missing, sample
-from mapsto.columns.common.depths import CUT, TURNED
+from mapsto.columns.common.depths import CUT, SHORT, TURNED
 from mapsto.columns.common.file_column import MOSTLY, FileColumn, holds_files, require_files, share_of_names
 from mapsto.columns.common.insides import SoundInside
 from mapsto.columns.common.mel import FRAMES_A_SECOND, borders
@@ -74,6 +74,7 @@ class Audio(FileColumn):
     tells: ClassVar[dict[int, str]] = {
         **FileColumn.tells,
         CUT: "are longer than nearly all that was learned from, and are cut",
+        SHORT: "end before they say they do, as if they were cut; what is there is read",
         TURNED: "have channels of opposite phase, which are turned before their mean is taken, as they would be silent",
     }
 

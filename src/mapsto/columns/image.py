@@ -17,7 +17,7 @@ from mapsto.columns.common.parts import Ragged
 from mapsto.columns.common.picture_cells import is_array, numbers, sources, surely_pixels
 from mapsto.columns.common.picture_depths import span_of, span_of_old
 from mapsto.columns.common.pictures import PicturePart, packed, sizes
-from mapsto.columns.common.pixels import UNREADABLE, quiet, side_lengths
+from mapsto.columns.common.pixels import UNREADABLE, quiet, side_lengths, why_not
 from mapsto.columns.common.state import State
 from mapsto.columns.common.thumbnails import Thumbnails
 from mapsto.columns.common.tiles import TilesPart
@@ -197,6 +197,13 @@ class Image(FileColumn):
         except (*UNREADABLE, TypeError, IndexError):  # neither a picture's bytes nor lines of pixels
             height = 0
         return f"picture, {width} x {height}" if height else "unreadable picture"
+
+    def fault(self, value: Any) -> str:
+        """That a file is not there, too large, or no picture."""
+        if found := super().fault(value):
+            return found
+        (source,) = sources(pl.Series([value])) if isinstance(value, str | bytes) else (None,)
+        return why_not(source) if isinstance(source, str | bytes) else ""
 
     def summary(self, series: pl.Series) -> dict[str, Any]:
         """Rows, missing cells, the size that networks see, and how bright a sample of the pictures is."""

@@ -222,6 +222,12 @@ class Sequence(Column):
             channels = max(1, channels_of(series))
         return steps_of(series, channels, self._longest, turned=self._turned).malformed
 
+    def fault(self, value: Any) -> str:
+        """That there is no number in it."""
+        cells = pl.Series([value], strict=False)
+        there = is_steps(cells.dtype) or cells.dtype in (pl.List(pl.Null), pl.List(pl.List(pl.Null)))
+        return "it holds no number" if there and not np.isfinite(_flat(value)).any() else ""
+
     def lengths(self, arrays: Items[np.ndarray | Ragged]) -> np.ndarray | None:
         """Steps of each row."""
         return np.diff(arrays[0].offsets) if isinstance(arrays[0], Ragged) else None
@@ -322,6 +328,12 @@ def _refuse_other_text(cells: pl.Series) -> None:
         raise ColumnRefused(message, near=True)
     message = f"only {share:.0%} of cells are lists of numbers"
     raise ColumnRefused(message, near=share >= _NEAR)
+
+
+def _flat(value: Any) -> np.ndarray:
+    """The numbers of one cell, NaN for None."""
+    flat = [one for each in value for one in (each if isinstance(each, list) else [each])]
+    return np.array(flat, dtype=np.float64)
 
 
 def _labels(numbers: np.ndarray, lengths: np.ndarray) -> bool:

@@ -22,6 +22,7 @@ from mapsto.table.paths import files_fingerprint as files_fingerprint
 from mapsto.table.paths import require_opened_below as require_opened_below
 from mapsto.table.reading import read as read
 from mapsto.table.selection import Selection as Selection
+from mapsto.table.single import one_cell as one_cell
 from mapsto.table.single import one_row as one_row
 from mapsto.table.splits import Split as Split
 from mapsto.table.splits import folds as folds

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
 
 from mapsto.errors import DataError
 from mapsto.table.frame import Table
 from mapsto.table.media import FILE, NOUNS, read_file
+from mapsto.table.reading import read
 from mapsto.table.suffixes import KINDS, names_table
 
 _HEADER = 1 << 16
@@ -50,6 +54,39 @@ def one_row(path: str | os.PathLike[str], inputs: Mapping[str, str]) -> Table | 
     table, (name,) = read_file(path), inputs
     others = [FILE] if name != FILE else []
     return replace(table, frame=table.frame.select(pl.col(kind).alias(name), *others), names=tuple(others))
+
+
+def one_cell(value: Any, inputs: Mapping[str, str]) -> Table | None:
+    """The row made of the bytes of one file, of a Pillow image or of the pixels of one picture.
+
+    None where it is none of these, or the model reads other columns than one of that kind.
+
+    >>> one_cell(b"...", {"photo": "image"}).frame
+    shape: (1, 1)
+    ┌────────┐
+    │ photo  │
+    │ ---    │
+    │ binary │
+    ╞════════╡
+    │ b"..." │
+    └────────┘
+    """
+    kind = next(iter(inputs.values()), None) if len(inputs) == 1 else None
+    files = isinstance(value, bytes) and kind in ("image", "audio", "video")
+    if not (files or (kind == "image" and _is_picture(value))):
+        return None
+    return read({next(iter(inputs)): [value]})
+
+
+def _is_picture(value: Any) -> bool:
+    """Whether this is a Pillow image, or an array that is one picture: lines of pixels, or with channels."""
+    pillow = sys.modules.get("PIL.Image")  # who has one has imported it
+    kind = () if pillow is None else pillow.Image
+    if isinstance(value, kind):
+        return True
+    if not isinstance(value, np.ndarray) or not value.size:
+        return False
+    return value.ndim == 2 or (value.ndim == 3 and bool({value.shape[0], value.shape[-1]} & {1, 3, 4}))
 
 
 def _names(path: Path, column: str) -> bool:

@@ -18,6 +18,8 @@ READ, SCALED, BEYOND, GAPS, SEVERAL, CUT, TURNED, UNREAD = (1 << bit for bit in 
 """What is told of a cell, as bits: it is read; on another scale than learned; beyond what was learned, and cut; some of
 its numbers are none; it holds several frames; it is longer than is read; its channels are turned; it cannot be read.
 """
+SHORT = SEVERAL
+"""Of recordings, which have no frames to hold: it ends before the end that it names."""
 
 _OVER = 0.1
 """What fractions may lie below 0 or above the largest number of their scale, as resampling makes them."""

@@ -44,6 +44,7 @@ UNREADABLE = (
 """What reading a damaged picture may raise; Pillow's decoders raise nearly all of these."""
 
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+_NONE = "it holds no picture of a known form"
 _OF_FRAMES = ("GIF", "TIFF", "WEBP", "PNG")
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, 5
 
@@ -143,7 +144,26 @@ def _opened(source: Source) -> Iterator[Image.Image]:
                 raise ValueError(message)
             yield image
     except Image.DecompressionBombError as error:  # Pillow's own limit, also for parts found while decoding
-        raise ValueError(str(error)) from error
+        message = f"it declares more than {MOST_PIXELS:,} pixels, which are refused"
+        raise ValueError(message) from error
+
+
+def why_not(source: Source) -> str:
+    """Why a picture of a file cannot be read: its limit, or what is damaged; empty where it can."""
+    try:
+        with quiet():
+            side_lengths(source)
+    except ValueError as error:
+        limit = "refused" in str(error) or "at most" in str(error)
+        return str(error) if limit else _NONE
+    except UNREADABLE:
+        return _NONE
+    try:
+        with quiet():
+            pixels(source, 1, 1, 1)
+    except UNREADABLE:
+        return "its pixels are damaged"
+    return ""
 
 
 def _image(source: Source) -> Image.Image:
@@ -156,7 +176,7 @@ def _image(source: Source) -> Image.Image:
         return Image.open(BytesIO(source), formats=_FORMATS)
     found = os.stat(source)
     if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:  # a pipe would wait for ever
-        message = f"{source!r} is no file of at most {MOST_BYTES:,} bytes"
+        message = f"it is no file of at most {MOST_BYTES:,} bytes"
         raise ValueError(message)
     return Image.open(source, formats=_FORMATS)
 

@@ -59,7 +59,7 @@ class Steps:
     lengths: np.ndarray
     """int64 `(rows,)`: steps of each row; 0 where it is missing or malformed."""
     malformed: np.ndarray
-    """Boolean `(rows,)`: cells that are no row of steps of so many channels."""
+    """Boolean `(rows,)`: cells that are no row of steps of so many channels, or hold no number."""
 
 
 def is_steps(dtype: pl.DataType) -> bool:
@@ -97,7 +97,7 @@ def shape_of(cells: pl.Series) -> tuple[int, int] | None:
 
 
 def steps_of(series: pl.Series, channels: int, longest: int, *, turned: bool = False) -> Steps:
-    """The first `longest` steps of every row; cells of another dtype hold none.
+    """The first `longest` steps of every row; cells of another dtype hold none, nor do those without a finite number.
 
     `turned`: a cell that is one vector is read as a step for each of its numbers.
 
@@ -120,7 +120,19 @@ def steps_of(series: pl.Series, channels: int, longest: int, *, turned: bool = F
     flat = cut.filter(pl.Series(lengths > 0, dtype=pl.Boolean)).explode()
     numbers = (flat.explode() if vectors else flat).cast(pl.Float64).fill_null(np.nan).to_numpy()
     values = np.where(np.isfinite(numbers), numbers, np.nan).reshape(-1, channels)
-    return Steps(values, lengths, _present(series) & ~good)
+    values, lengths, empty = _without_nothing(values, lengths)
+    return Steps(values, lengths, _present(series) & (~good | empty))
+
+
+def _without_nothing(values: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps without those of rows that have steps but no number; how long rows are; and which have none, boolean."""
+    empty = np.zeros(len(lengths), bool)
+    known = ~np.isnan(values).all(axis=1)
+    if known.all():
+        return values, lengths, empty
+    rows = np.flatnonzero(lengths)
+    empty[rows] = ~np.logical_or.reduceat(known, np.cumsum(lengths[rows]) - lengths[rows])
+    return values[~np.repeat(empty, lengths)], np.where(empty, 0, lengths), empty
 
 
 def thinned(steps: Steps, every: int) -> Steps:

@@ -22,6 +22,8 @@ _UNSEEN = 1
 """The code of a cell that is there and says nothing that was learned."""
 _LONGEST = 60
 """Characters of an example."""
+_SHOWN = 3
+"""Examples."""
 FIRST = 20
 """Cells from which different ones are taken as examples."""
 
@@ -72,10 +74,18 @@ def unread_note(column: Column, cells: pl.Series, rows: np.ndarray, there: int, 
     what = f"{'Target' if target else 'Column'} {column.name!r}"
     end = ": their rows are neither learned from nor judged" if target else " and count as missing"
     values = list({repr(value): value for value in cells.head(FIRST).to_list()}.values())
-    why = next((f": {fault}" for fault in map(column.fault, values) if fault), "")
+    some = values[:_SHOWN]
+    faults = [column.fault(value) for value in some]
+    why = f": {faults[0]}" if faults[0] and len(set(faults)) == 1 else ""
+    named = shown(some, longest=_LONGEST)
+    if len(set(faults)) > 1:  # each has its own reason
+        named = ", ".join(
+            f"{shown([value], longest=_LONGEST)}{f' ({fault})' if fault else ''}"
+            for value, fault in zip(some, faults, strict=True)
+        )
     text = (
         f"{what}: {_counted(rows, there)} cannot be read as {column.type}, "
-        f"such as {shown(values, longest=_LONGEST)}{why}{end if not why else end.replace(': ', '; ')} ({_rows(rows)})."
+        f"such as {named}{why}{end if not why else end.replace(': ', '; ')} ({_rows(rows)})."
     )
     return Note("warning", text, column.name, examples(rows), len(rows))
 

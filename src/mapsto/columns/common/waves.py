@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mapsto.columns.common.depths import CUT, READ, TURNED, Depth
+from mapsto.columns.common.depths import CUT, READ, SHORT, TURNED, Depth
 from mapsto.columns.common.spans import Extents
 
 if TYPE_CHECKING:
@@ -36,6 +36,12 @@ SOUND = Depth((2.0**15, 2.0**23, 2.0**31), signed=True)
 _OPPOSITE = -0.5
 """Correlation with the loudest channel below which a channel is turned."""
 _BLOCK = 2**16
+_WHOLE = 0.98
+"""Share of the samples that a recording says it has from which on it is whole."""
+_HEAD = 2**16
+"""Bytes in which the samples of a wav begin."""
+_UNKNOWN, _ENDLESS = 2**31 - 4096, 2**62
+"""Sizes, in bytes and in samples, by which who wrote a stream said that he did not know yet."""
 _CHANNELS = 32
 _TERMS = 1000
 """Rates are taken to have a ratio of whole numbers up to this: an error of a thousandth in pitch at most."""
@@ -78,6 +84,8 @@ def samples(source: Source, rate: int, seconds: float, depth: Depth = SOUND) -> 
             own = file.samplerate
             most = int(seconds * own)
             found, told = _mixed(_blocks(file, most + 1))
+            if len(found) < _WHOLE * min(_declared(source, file), most):
+                told |= SHORT
     if len(found) > most:
         told |= CUT
     found = found[:most]
@@ -119,7 +127,7 @@ def readable(source: Source) -> bool:
         if isinstance(source, np.ndarray):
             return len(samples(source, RATES[1], 1.0)[0]) > 0
         with _opened(source) as file:
-            return next(_blocks(file, 1), None) is not None
+            return len(list(_blocks(file, 1))) > 0
     except UNREADABLE:
         return False
 
@@ -138,23 +146,46 @@ def _blocks(file: Any, most: int) -> Iterator[np.ndarray]:
     """Blocks of samples `(length, channels)`, at most about so many; what is damaged ends them.
 
     Raises:
-        UNREADABLE: not even the first block can be read.
+        UNREADABLE: not even the first block can be read, or no sample is a number.
     """
-    read = 0
+    read, known = 0, False
     while read < most:
         try:
             block = file.read(_BLOCK, dtype="float32", always_2d=True)
         except UNREADABLE:
             if read:
-                return
+                break
             raise
         if not len(block):
-            if read:
-                return
-            message = "it holds no samples"
-            raise ValueError(message)
+            break
         read += len(block)
+        known = known or bool(np.isfinite(block).any())
         yield np.nan_to_num(block, posinf=0.0, neginf=0.0)
+    if not known:
+        message = "it holds no samples" if not read else "none of its samples is a number"
+        raise ValueError(message)
+
+
+def _declared(source: str | bytes, file: Any) -> float:
+    """Samples that a recording says it has; 0 where it says nothing.
+
+    The library tells of a wav what is there; what its header says has to be read.
+    """
+    head = source[:_HEAD] if isinstance(source, bytes) else b""
+    if isinstance(source, str):
+        with open(source, "rb") as opened:
+            head = opened.read(_HEAD)
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return float(file.frames) if file.frames < _ENDLESS else 0.0
+    start, a_second = 12, 0
+    while start + 8 <= len(head):
+        size = int.from_bytes(head[start + 4 : start + 8], "little")
+        if head[start : start + 4] == b"fmt ":
+            a_second = int.from_bytes(head[start + 16 : start + 20], "little")  # bytes
+        if head[start : start + 4] == b"data":
+            return file.samplerate * size / a_second if a_second and size < _UNKNOWN else 0.0
+        start += 8 + size + size % 2
+    return 0.0
 
 
 def _opened(source: str | bytes) -> Any:
