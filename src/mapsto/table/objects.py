@@ -232,8 +232,8 @@ def _mapping(value: Mapping[Any, Any]) -> Any:
     rate = value.get("sampling_rate")
     if _is_rate(rate) and value.get("array") is not None:
         return sound_file(value["array"], rate)
-    found = {name: None if _is_nan(each) else _plain(each) for name, each in value.items()}
-    same = isinstance(value, dict) and all(found[name] is each for name, each in value.items())
+    found = {str(name): None if _is_nan(each) else _plain(each) for name, each in value.items()}
+    same = isinstance(value, dict) and all(found.get(name) is each for name, each in value.items())
     return value if same else found
 
 
