@@ -288,6 +288,10 @@ def test_fields_of_records_are_columns(way: str, tmp_path: Path) -> None:
     assert set(found["user.place.city"]) == {"Rome", "Oslo"}
 
 
+def test_names_of_fields_that_are_no_texts() -> None:
+    assert read({"c": [{1: 2, "b": NAN}, {1: 3}]}).frame.to_dict(as_series=False) == {"c.1": [2, 3], "c.b": [None] * 2}
+
+
 def test_names_of_fields_that_are_taken() -> None:
     table = read({"user": [{"age": 3}, {"age": 4}], "user.age": [1, 2]})
     assert table.frame["user.age"].to_list() == [1, 2]

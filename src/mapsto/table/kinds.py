@@ -15,7 +15,7 @@ from mapsto.errors import DataError, is_panic, translated
 from mapsto.table.frame import Kind, Levels
 from mapsto.table.moments import is_text
 from mapsto.table.notes import Note
-from mapsto.table.objects import as_array, plain_cells
+from mapsto.table.objects import as_array, holds_objects, plain_cells
 from mapsto.table.pixels import as_cells, on_or_off
 from mapsto.table.tidying import has_large, in_digits, whole
 
@@ -311,8 +311,10 @@ def _pandas_series(name: str, series: Any) -> pl.Series:
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
         return pl.Series(name, np.ascontiguousarray(series.to_numpy()), nan_to_null=True)
     found: Any = None
-    if str(dtype) == "object" and (values := _pandas_values(series)) is not (plain := plain_cells(values, name)):
-        return _listed(name, plain)
+    if str(dtype) == "object" and holds_objects(series.to_numpy().tolist()):
+        values = _pandas_values(series)
+        if (plain := plain_cells(values, name)) is not values:
+            return _listed(name, plain)
     if dependencies.get_pyarrow() is not None or (isinstance(dtype, np.dtype) and dtype.kind in "mM"):
         try:
             found = pl.from_pandas(series)

@@ -6,7 +6,7 @@ What says nothing plain is refused, and never learned as the text in which Pytho
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -25,6 +25,8 @@ _EXACT = {type(None), str, int, float, bool, bytes, date, datetime, time, timede
 _PLAIN = (str, int, float, bytes, date, time, timedelta, Decimal, complex, np.generic)
 _TEXTS = (UUID, IPv4Address, IPv6Address, IPv4Network, IPv6Network)
 """What has one text that people write."""
+_ROWS = Sequence
+"""Classes of lists, those of other libraries too."""
 _NUMBERS = (int, float, np.number)
 _FRACTIONS = (float, np.floating, Decimal)
 _GAPS = {"NAType", "NaTType"}
@@ -40,6 +42,11 @@ _LONG = 64
 
 class _NoFormError(Exception):
     """A value that says nothing plain."""
+
+
+def holds_objects(values: Iterable[Any]) -> bool:
+    """Whether some value is of another class than those that every library of tables reads."""
+    return not set(map(type, values)) <= _EXACT
 
 
 def plain_cells(values: list[Any], name: str) -> list[Any]:
@@ -58,7 +65,7 @@ def plain_cells(values: list[Any], name: str) -> list[Any]:
     >>> plain_cells(["a", float("nan")], "x"), plain_cells([1.5, float("nan")], "x")
     (['a', None], [1.5, nan])
     """
-    if not set(map(type, values)) <= _EXACT:
+    if holds_objects(values):
         found = []
         for row, value in enumerate(values):
             try:
@@ -138,7 +145,7 @@ def _holder(value: Any) -> Any:
         raise _NoFormError(_called(value))
     if hasattr(value, "__array__"):
         return _array(as_array(value))
-    if isinstance(value, Sequence):
+    if isinstance(value, _ROWS):
         return value if isinstance(value, range) else _list(list(value))
     raise _NoFormError(_called(value))
 
@@ -206,7 +213,7 @@ def _list(value: list[Any] | tuple[Any, ...]) -> Any:
     if (sound := _pair(value)) is not None:
         return sound
     given = list(value)
-    if not set(map(type, given)) <= _EXACT:
+    if holds_objects(given):
         found = [_plain(each) for each in given]
         if any(map(is_image, found)):
             return as_cells(found)
@@ -225,8 +232,8 @@ def _mapping(value: Mapping[Any, Any]) -> Any:
     rate = value.get("sampling_rate")
     if _is_rate(rate) and value.get("array") is not None:
         return sound_file(value["array"], rate)
-    found = {name: None if _is_nan(each) else _plain(each) for name, each in value.items()}
-    same = isinstance(value, dict) and all(found[name] is each for name, each in value.items())
+    found = {str(name): None if _is_nan(each) else _plain(each) for name, each in value.items()}
+    same = isinstance(value, dict) and all(found.get(name) is each for name, each in value.items())
     return value if same else found
 
 
