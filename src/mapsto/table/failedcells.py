@@ -41,8 +41,8 @@ def failed_cells(body: Path | bytes, sheet: str, names: Sequence[str | None]) ->
         called = f"Column {name!r}" if name else f"Column number {place}"
         kinds = ", ".join(sorted(set(cells.values())))
         text = (
-            f"{called}: {plural(len(cells), 'cell')} of sheet {sheet!r} without a value but an error ({kinds}): missing "
-            f"here (rows {listed(cells, len(cells))} of the sheet). Mend the formulas, or leave the column out."
+            f"{called}: {plural(len(cells), 'cell')} of sheet {sheet!r} without a value but an error ({kinds}): "
+            f"missing here (rows {listed(cells, len(cells))} of the sheet). Mend the formulas, or leave the column out."
         )
         notes.append(Note("warning", text, column=name, count=len(cells), lines=examples(cells)))
     return notes
