@@ -12,6 +12,7 @@ import polars as pl
 
 from mapsto.errors import DataError, MissingExtra, translated
 from mapsto.table.apart import run_apart
+from mapsto.table.failedcells import failed_cells, place_of
 from mapsto.table.names import named
 from mapsto.table.notes import Note, plural
 from mapsto.table.unpacking import MOST_UNPACKED, grown_too_far, pieces, unpacking
@@ -72,7 +73,9 @@ def _read(body: Path | bytes, where: str, sheet: str | int | None) -> tuple[pl.D
     header = [None if name is None else str(name) for name in top.row(skipped)]
     used = [n for n in range(width) if header[n] is not None or frame.to_series(n).null_count() < frame.height]
     frame = frame.select(frame.columns[n] for n in used)
+    gaps = any(series.null_count() for series in frame.get_columns())
     frame, notes = named(frame, [header[n] for n in used], where)
+    notes += failed_cells(body, chosen, header) if gaps else []
     if skipped:
         text = (
             f"{plural(skipped, 'row')} above the header of sheet {chosen!r} in {where} "
@@ -209,7 +212,7 @@ class _Extent:
         if not self.rows:
             return
         height = _number(max(self.rows, key=_number))
-        width = max(map(_column, self.columns), default=1)
+        width = max(map(place_of, self.columns), default=1)
         if height > 1 << 20 or width > 1 << 14:
             message = f"{self.name}: a cell lies in row {height:,}, column {width:,}; sheets have 1,048,576 x 16,384"
             raise DataError(message)
@@ -223,11 +226,3 @@ class _Extent:
 
 def _number(digits: bytes) -> int:
     return int(digits) if len(digits) < 12 else 10**12
-
-
-def _column(letters: bytes) -> int:
-    """The number of a column: A is 1, Z 26, AA 27."""
-    number = 0
-    for letter in letters.upper()[:8]:
-        number = 26 * number + letter - 64
-    return number
