@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 _OVERLAP = 1024
 """Bytes of a piece looked at again with the next, since cells may lie across."""
-_FILLED = re.compile(rb'<c\s[^>]*?\br="([A-Z]+)[0-9]+"[^>/]*>')
+# Tags are bounded: what is never closed must not be looked through once for each that begins.
+_FILLED = re.compile(rb'<c\s[^>]{0,400}?\br="([A-Z]+)[0-9]+"[^>/]{0,400}>')
 _FAILED = re.compile(
-    rb'<c\s(?=[^>]*\bt="e")[^>]*?\br="([A-Z]+)([0-9]+)"[^>]*>'
-    rb"(?:<f[^>]*/>|<f[^<]{0,400}</f>|<f\s[^>]*>[^<]{0,400}</f>)?<v>(#[^<]{1,20})</v>"
+    rb'<c\s(?=[^>]{0,400}\bt="e")[^>]{0,400}?\br="([A-Z]+)([0-9]{1,9})"[^>]{0,400}>'
+    rb"(?:<f[^>]{0,400}/>|<f[^<]{0,400}</f>|<f\s[^>]{0,400}>[^<]{0,400}</f>)?<v>(#[^<]{1,20})</v>"
 )
-_SHEET, _RELATION = re.compile(r"<(?:\w+:)?sheet\s[^>]*>"), re.compile(r"<(?:\w+:)?Relationship\s[^>]*>")
+_SHEET, _RELATION = re.compile(r"<(?:\w+:)?sheet\s[^>]{0,2000}>"), re.compile(r"<(?:\w+:)?Relationship\s[^>]{0,2000}>")
 
 
 def failed_cells(body: Path | bytes, sheet: str, names: Sequence[str | None]) -> list[Note]:
