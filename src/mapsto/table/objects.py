@@ -80,7 +80,7 @@ def _refusal(name: str, row: int, error: Exception) -> str:
     return (
         f"column {name!r}, row {row}: {error} has no plain form. Expected numbers, texts, dates, bytes, "
         "lists, arrays, pictures, or sounds as (array, rate). Give what it holds as such: numbers as an array "
-        "(value.to_numpy()), parts as columns of their own, or str(value) where its text says all."
+        "(value.to_numpy()), parts as columns of their own, str(value) where its text says all, or drop the column."
     )
 
 
