@@ -153,13 +153,6 @@ def molecules() -> Rows:
     return Rows(train, test, "NR-AhR", ["mol_id", "smiles"], "auc")
 
 
-def shares() -> Rows:
-    """Shares of one company traded a day; the column `Name` holds one value only."""
-    frame = pl.read_csv(next((DATA / "stocks").glob("AAPL*")))
-    train, test = _cut(frame)
-    return Rows(train, test, "Volume", ["Date", "Open", "Close", "Name"], "rmse")
-
-
 def few_labels() -> Rows:
     """Adult with the income of 1,000 people; of 30,561 only the other columns are known."""
     rows = _named("adult")
@@ -302,7 +295,6 @@ CASES: list[Case] = [
     Case("column", "set", "MovieLens", movies, PERCEPTRON, MEAN),
     Case("column", "text", "AG News", news, PERCEPTRON, FREQUENCIES),
     _set_aside("identifier", "Tox21", molecules, "mol_id", "text"),
-    _set_aside("ignored", "AAPL daily", shares, "Name", "category"),
     *(
         Case("network", name, CALIFORNIA, california, partial(alone, name), MEAN)
         for name in ("linear", "perceptron", "gated", "residual", "tabm", "ft-transformer")
