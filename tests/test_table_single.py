@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 import mapsto
 from mapsto import cli
 from mapsto.errors import DataError, OptionError
-from mapsto.table import one_row
+from mapsto.table import one_cell, one_row
 
 PHOTO, LETTER = {"photo": "image"}, {"letter": "text"}
 
@@ -126,3 +126,10 @@ def test_the_command_says_what_a_model_of_other_columns_reads(
     assert done.status == 1
     assert "is one picture" in done.err
     assert "x (number)" in done.err
+
+
+def test_an_array_that_may_be_several_pictures_is_not_one():
+    inputs = {"photo": "image"}
+    assert one_cell(np.zeros((8, 8), np.uint8), inputs).frame.height == 1
+    assert one_cell(np.zeros((8, 8, 3), np.uint8), inputs).frame.height == 1
+    assert one_cell(np.zeros((3, 8, 8), np.uint8), inputs) is None
