@@ -104,11 +104,12 @@ class _Selection:
 
     def _score(self, prediction: np.ndarray, rows: np.ndarray) -> float:
         """The figure of these rows, higher is better; of errors of numbers the mean logarithm over blocks of rows."""
+        scorer, weight = self.metric.scorer(self.truth[rows], prediction[rows]), self.weight[rows]
         if not self.blocks:
-            return self.metric.sign * self.metric(self.truth[rows], prediction[rows], self.weight[rows])
-        parts = [part for part in np.array_split(rows, self.blocks) if self.weight[part].any()]
-        errors = np.array([self.metric(self.truth[part], prediction[part], self.weight[part]) for part in parts])
-        return -float(np.log(errors + self.least).mean())
+            return self.metric.sign * float(scorer(weight))
+        apart = np.arange(len(rows)) * self.blocks // len(rows) == np.arange(self.blocks)[:, None]
+        weights = apart * weight
+        return -float(np.log(scorer(weights[weights.any(axis=1)]) + self.least).mean())
 
     def _greedy(self, allowed: list[int], rows: np.ndarray) -> np.ndarray:
         """Counts of additions at the best round, as shares; NaN where these rows tell nothing."""

@@ -79,14 +79,17 @@ def one_cell(value: Any, inputs: Mapping[str, str]) -> Table | None:
 
 
 def _is_picture(value: Any) -> bool:
-    """Whether this is a Pillow image, or an array that is one picture: lines of pixels, or with channels."""
+    """Whether this is a Pillow image, or an array that is one picture: lines of pixels, or with channels last.
+
+    Three or four of something first may as well be so many grey pictures, so they are none.
+    """
     pillow = sys.modules.get("PIL.Image")  # who has one has imported it
     kind = () if pillow is None else pillow.Image
     if isinstance(value, kind):
         return True
     if not isinstance(value, np.ndarray) or not value.size:
         return False
-    return value.ndim == 2 or (value.ndim == 3 and bool({value.shape[0], value.shape[-1]} & {1, 3, 4}))
+    return value.ndim == 2 or (value.ndim == 3 and (value.shape[0] == 1 or value.shape[-1] in (1, 3, 4)))
 
 
 def _names(path: Path, column: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
@@ -34,9 +35,9 @@ class FileColumn(Column):
 
     _known: dict[tuple[str, int, int], np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    @abstractmethod
     def _told(self, series: pl.Series) -> np.ndarray:
         """What is told of each cell, as bits (`depths.py`); 0 where there is none, or none that can be read."""
-        raise NotImplementedError
 
     def _remember(self, series: pl.Series, told: np.ndarray) -> None:
         """Keep what is told of the last few series: the next question is about it."""
